@@ -1,1 +1,10 @@
-#[test] fn t(){}
+//! All integration tests, in one binary: it links once, and one limit of threads holds for all of them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking; libtest reports them"
+)]
+
+mod support;

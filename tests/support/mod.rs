@@ -1,0 +1,10 @@
+//! What the tests stand on. `ca` and `smarthost` also serve the demo and the benches.
+
+pub mod bridge;
+pub mod ca;
+pub mod dir;
+pub mod limit;
+pub mod peer;
+pub mod smarthost;
+pub mod syslog;
+pub mod talk;
