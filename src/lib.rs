@@ -1,0 +1,28 @@
+//! The list of modules and nothing else: tests, benches and fuzz targets reach inside through it. No public API.
+//!
+//! A file uses `crate::` files of lower floors only (tests/floors.rs checks it).
+
+// floor 4
+pub mod dial;
+pub mod relay;
+pub mod report;
+// floor 3
+pub mod tls;
+// floor 2
+pub mod cli;
+pub mod confine;
+pub mod logging;
+pub mod net;
+pub mod stdio;
+pub mod trust;
+// floor 1
+pub mod error;
+pub mod options;
+pub mod socket;
+pub mod wait;
+pub mod x509;
+// floor 0
+pub mod deadline;
+pub mod exit;
+pub mod hooks;
+pub mod text;

@@ -1,1 +1,88 @@
-fn main(){}
+//! The order of the story, the panic hook, and the only exits.
+
+use std::ffi::OsString;
+use std::panic;
+use std::process;
+use std::time::Instant;
+
+use smtps_bridge::cli::{self, Action};
+use smtps_bridge::deadline::{seconds, Deadline};
+use smtps_bridge::dial::{dial, Dialled};
+use smtps_bridge::error::{Error, Failure};
+use smtps_bridge::exit::Exit;
+use smtps_bridge::options::{Logging, Options, Replies, Stderr};
+use smtps_bridge::relay::{self, Settings};
+use smtps_bridge::report::{self, About};
+use smtps_bridge::stdio::{self, Local};
+use smtps_bridge::trust::{Trusted, ROOTS};
+use smtps_bridge::wait::Waiter;
+use smtps_bridge::{confine, hooks, logging};
+
+fn main() {
+    let started = Instant::now();
+    let stderr = stdio::protect_stderr();
+    panic::set_hook(Box::new(|info| {
+        report::panicked(&info.to_string());
+        process::exit(Exit::Software.code());
+    }));
+    process::exit(run(stderr, started).code());
+}
+
+fn run(stderr: Stderr, started: Instant) -> Exit {
+    let argv: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let replies = cli::replies(&argv);
+    if replies == Replies::None {
+        // Nobody will ever claim it again: no reply, not even the panic hook's.
+        stdio::claim_first_byte();
+    }
+    let mut local = stdio::look();
+    let log_to = cli::log_to(&argv);
+    let failed = |failure: &Failure, more: &[Failure], local: &Local| {
+        logging::open(Logging { to: log_to, ..Logging::default() }, stderr);
+        report::failed(failure, more, local, replies, started)
+    };
+    match cli::parse(argv) {
+        Ok(Action::Help) => say(&cli::help()),
+        Ok(Action::Version) => {
+            say(&format!("smtps-bridge {} (Mozilla's roots of {})\n", env!("CARGO_PKG_VERSION"), ROOTS.1))
+        }
+        Err(error) => failed(&error.into(), &[], &local),
+        Ok(Action::Session(options)) => {
+            logging::open(options.logging, stderr);
+            match session(&options, &mut local, started) {
+                Ok(exit) => exit,
+                Err(failures) => match failures.split_first() {
+                    Some((first, more)) => failed(first, more, &local),
+                    None => Exit::Software,
+                },
+            }
+        }
+    }
+}
+
+/// One session, in the order of its stages; or why there is none, one failure for each host.
+fn session(options: &Options, local: &mut Local, started: Instant) -> Result<Exit, Vec<Failure>> {
+    let alone = |error: Error| vec![Failure::from(error)];
+    hooks::enter("arguments");
+    stdio::admit(local, &options.allow_from).map_err(alone)?;
+    let trusted = Trusted::new(&options.trust).map_err(alone)?;
+    confine::confine(options.user.as_ref()).map_err(alone)?;
+    let waiter = Waiter::new();
+    let deadline = Deadline::since(started, seconds(options.setup_timeout.as_secs()));
+    let Dialled { session, passed } = dial(options, &trusted, deadline, &waiter).map_err(|failure| vec![*failure])?;
+    let Some(session) = session else { return Err(passed) };
+    passed.iter().for_each(|failure| report::passed(failure, local));
+    let about = About::new(&session, started);
+    let settings =
+        Settings { idle_timeout: options.idle_timeout, newlines: options.newlines, replies: options.replies };
+    let ended = relay::run(local, session.tls, session.greeting, &settings, &waiter).map_err(alone)?;
+    report::expiring(&about, trusted.identity);
+    Ok(report::closed(&about, local, &ended, started))
+}
+
+fn say(text: &str) -> Exit {
+    match stdio::write_all(text.as_bytes()) {
+        Ok(()) => Exit::Ok,
+        Err(_) => Exit::IoError,
+    }
+}

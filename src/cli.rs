@@ -1,0 +1,279 @@
+//! argv to complete, cross-checked `Options`; the one table of flags behind parser and help, which tests compare with
+//! the manual.
+//!
+//! pico-args takes the values out. It parses in any order, takes `--b` as the value of `--a`, and reports no leftovers:
+//! so `scan` reads argv once from left to right first, and hands it words that cannot be misread.
+
+mod values;
+
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::time::Duration;
+
+use log::LevelFilter;
+use pico_args::Arguments;
+
+use crate::error::Error;
+use crate::options::{
+    Anchors, Family, Groups, Identity, LogTo, Logging, Newlines, Options, Replies, ServerTrust, Trust, Versions,
+};
+use crate::text::escape;
+
+pub use values::host;
+
+pub enum Action {
+    Help,
+    Version,
+    Session(Box<Options>),
+}
+
+pub struct Flag {
+    pub names: &'static [&'static str],
+    /// The value's name in help and manual; empty where there is none.
+    pub value: &'static str,
+    pub times: Times,
+    pub help: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Times {
+    Once,
+    Many,
+}
+
+const fn flag(names: &'static [&'static str], value: &'static str, times: Times, help: &'static str) -> Flag {
+    Flag { names, value, times, help }
+}
+
+pub const FLAGS: [Flag; 21] = [
+    flag(&["--server-name"], "NAME", Times::Once, "verify and send NAME instead of HOST"),
+    flag(&["--ca-file"], "FILE", Times::Once, "trust the CA certificates in FILE (PEM) only"),
+    flag(&["--system-roots"], "", Times::Once, "trust the system's CA certificates only"),
+    flag(&["--pin"], "sha256//BASE64", Times::Many, "and the key must be one of these"),
+    flag(&["--pin-only"], "sha256//BASE64", Times::Many, "the key is the whole trust"),
+    flag(&["--cert"], "FILE", Times::Once, "client certificate (PEM, chain behind it)"),
+    flag(&["--key"], "FILE", Times::Once, "its private key (PEM)"),
+    flag(&["--min-tls"], "1.2|1.3", Times::Once, "oldest TLS version [1.2]"),
+    flag(&["--no-pq"], "", Times::Once, "do not offer X25519MLKEM768"),
+    flag(&["-4"], "", Times::Once, "IPv4 only"),
+    flag(&["-6"], "", Times::Once, "IPv6 only"),
+    flag(&["--setup-timeout"], "S", Times::Once, "seconds until the greeting, all hosts [60]"),
+    flag(&["--idle-timeout"], "S", Times::Once, "seconds without a byte; 0: off [7200]"),
+    flag(&["--allow-from"], "ADDR[/LEN]", Times::Many, "serve this client or network too"),
+    flag(&["--user"], "NAME|UID:GID", Times::Once, "run as this user [root: nobody]"),
+    flag(&["--log"], "syslog|stderr|none", Times::Once, "where to log [see the manual]"),
+    flag(&["-v"], "", Times::Once, "log each step"),
+    flag(&["-q"], "", Times::Once, "log warnings and failures only"),
+    flag(&["--crlf"], "", Times::Once, "LF typed locally goes out as CRLF"),
+    flag(&["--no-reply"], "", Times::Once, "no 421 to the client; for other protocols"),
+    flag(&["-h", "--help"], "", Times::Once, "this help; -V, --version: the version"),
+];
+
+/// `-V` stands on the line of `-h`, to fit the help into a terminal.
+const VERSION_FLAG: Flag = flag(&["-V", "--version"], "", Times::Once, "");
+
+/// # Errors
+/// `Error::Usage` and `Error::HostIsAFile`, with the word and the cure.
+pub fn parse(argv: Vec<OsString>) -> Result<Action, Error> {
+    let (words, hosts) = scan(argv)?;
+    let mut args = Arguments::from_vec(words);
+    if args.contains(["-h", "--help"]) {
+        return Ok(Action::Help);
+    }
+    if args.contains(["-V", "--version"]) {
+        return Ok(Action::Version);
+    }
+    let server_name = value(&mut args, "--server-name", values::server_name)?;
+    let hosts = hosts.iter().map(|word| host(word, server_name.as_ref())).collect::<Result<Vec<_>, _>>()?;
+    if hosts.is_empty() {
+        return usage("no HOST: name the smarthost, as in `smtps-bridge smtp.example.com`");
+    }
+    let options = Options {
+        hosts,
+        trust: trust(&mut args)?,
+        family: match (args.contains("-4"), args.contains("-6")) {
+            (true, true) => return usage("-4 and -6 exclude each other: give one of them, or neither for both"),
+            (true, false) => Family::V4,
+            (false, true) => Family::V6,
+            (false, false) => Family::Both,
+        },
+        setup_timeout: value(&mut args, "--setup-timeout", values::setup_timeout)?.unwrap_or(Duration::from_secs(60)),
+        idle_timeout: value(&mut args, "--idle-timeout", values::idle_timeout)?
+            .unwrap_or(Some(Duration::from_secs(7200))),
+        allow_from: many(&mut args, "--allow-from", values::network)?,
+        user: value(&mut args, "--user", values::user)?,
+        logging: Logging {
+            to: value(&mut args, "--log", values::log_to)?,
+            level: match (args.contains("-v"), args.contains("-q")) {
+                (true, true) => return usage("-v and -q exclude each other"),
+                (true, false) => LevelFilter::Debug,
+                (false, true) => LevelFilter::Warn,
+                (false, false) => LevelFilter::Info,
+            },
+        },
+        newlines: if args.contains("--crlf") { Newlines::Crlf } else { Newlines::AsTheyAre },
+        replies: if args.contains("--no-reply") { Replies::None } else { Replies::Smtp },
+    };
+    match args.finish().first() {
+        None => Ok(Action::Session(Box::new(options))),
+        Some(word) => usage(format!("{}: left over", shown(word))),
+    }
+}
+
+/// Whether `--no-reply` stands among the options, for a failure of the parser itself.
+pub fn replies(argv: &[OsString]) -> Replies {
+    match argv.iter().take_while(|word| *word != "--").any(|word| word == "--no-reply") {
+        true => Replies::None,
+        false => Replies::Smtp,
+    }
+}
+
+/// Where to log when the parser itself failed: the last `--log` whose value can be read.
+pub fn log_to(argv: &[OsString]) -> Option<LogTo> {
+    let words: Vec<_> = argv.iter().take_while(|word| *word != "--").collect();
+    words
+        .windows(2)
+        .filter_map(|pair| match pair {
+            [name, value] if *name == "--log" => values::log_to("--log", value).ok(),
+            _ => None,
+        })
+        .next_back()
+        .or_else(|| {
+            words
+                .iter()
+                .find_map(|word| values::log_to("--log", OsStr::new(word.to_str()?.strip_prefix("--log=")?)).ok())
+        })
+}
+
+/// The help: fits a terminal of 80 columns and 40 lines.
+pub fn help() -> String {
+    let mut text = String::from(
+        "Usage: smtps-bridge [options] HOST[:PORT] [HOST[:PORT] ...]\n\n\
+         Carries plain SMTP from its stdin and stdout to a smarthost on implicit TLS\n\
+         (port 465), for inetd, xinetd, systemd sockets and pipes. Hosts are tried in\n\
+         order; all must accept the same credentials. The certificate is verified.\n\n",
+    );
+    for flag in &FLAGS {
+        let _ = writeln!(text, "  {:<31}{}", format!("{} {}", flag.names.join(", "), flag.value), flag.help);
+    }
+    text.push_str("\nMore in smtps-bridge(8): exit codes, log lines, ready-made lines for inetd.\n");
+    text
+}
+
+/// Reads argv from left to right: options (name and value as two words) and operands apart.
+fn scan(argv: Vec<OsString>) -> Result<(Vec<OsString>, Vec<OsString>), Error> {
+    let (mut options, mut operands) = (Vec::new(), Vec::new());
+    let mut argv = argv.into_iter();
+    while let Some(word) = argv.next() {
+        if word == "--" {
+            operands.extend(argv.by_ref());
+        } else if !word.as_bytes().starts_with(b"-") {
+            operands.push(word);
+        } else {
+            let (name, inline) = split_at_equals(&word);
+            let Some(flag) = FLAGS.iter().chain([&VERSION_FLAG]).find(|flag| flag.names.iter().any(|n| *n == name))
+            else {
+                return Err(unknown(&name, argv.next().as_deref()));
+            };
+            let canonical = flag.names.first().copied().unwrap_or_default();
+            if flag.times == Times::Once && options.iter().any(|seen| seen == canonical) {
+                return usage(format!("{} is given twice", shown(&name)));
+            }
+            options.push(OsString::from(canonical));
+            match (flag.value, inline) {
+                ("", None) => {}
+                ("", Some(_)) => return usage(format!("{} takes no value", shown(&name))),
+                (kind, inline) => options.push(checked_value(&name, kind, inline.or_else(|| argv.next()))?),
+            }
+        }
+    }
+    Ok((options, operands))
+}
+
+/// A value that begins with a dash is an option that somebody forgot a value in front of, or `-` for standard input,
+/// which is the client's.
+fn checked_value(name: &OsStr, kind: &str, value: Option<OsString>) -> Result<OsString, Error> {
+    match value {
+        None => usage(format!("{} needs a value: {kind}", shown(name))),
+        Some(value) if value.is_empty() => usage(format!("{} has an empty value; it needs {kind}", shown(name))),
+        Some(value) if value.as_bytes().starts_with(b"-") => {
+            usage(format!("{} needs a value ({kind}), and {} is none", shown(name), shown(&value)))
+        }
+        Some(value) => Ok(value),
+    }
+}
+
+fn split_at_equals(word: &OsStr) -> (OsString, Option<OsString>) {
+    let bytes = word.as_bytes();
+    match bytes.iter().position(|b| *b == b'=') {
+        Some(at) if bytes.starts_with(b"--") => {
+            let (name, value) = bytes.split_at(at);
+            (OsString::from_vec(name.to_vec()), Some(OsString::from_vec(value.iter().skip(1).copied().collect())))
+        }
+        _ => (word.to_owned(), None),
+    }
+}
+
+/// People come from stunnel 3 and 4; their words get an answer instead of "unknown".
+fn unknown(name: &OsStr, next: Option<&OsStr>) -> Error {
+    let next = next.map(shown);
+    Error::Usage(match (name.to_str(), next) {
+        (Some("-c"), _) => "-c is stunnel's: this is always the client side of TLS, leave it out".to_owned(),
+        (Some("-d"), _) => "-d is stunnel's: nothing listens here, the superserver's line names the port".to_owned(),
+        (Some("-r"), Some(host)) => format!("-r is stunnel's: give the host alone, as in `smtps-bridge {host}`"),
+        (Some("-r"), None) => "-r is stunnel's: give the host alone".to_owned(),
+        (_, _) => format!("unknown option {}; --help lists them", shown(name)),
+    })
+}
+
+fn trust(args: &mut Arguments) -> Result<Trust, Error> {
+    let ca_file = value(args, "--ca-file", values::path)?;
+    let system = args.contains("--system-roots");
+    let pins = many(args, "--pin", values::pin)?;
+    let only = many(args, "--pin-only", values::pin)?;
+    let server = match (ca_file, system) {
+        (Some(_), true) => return usage("--ca-file and --system-roots exclude each other: give one of them"),
+        (None, false) if !only.is_empty() && pins.is_empty() => ServerTrust::KeyOnly { pins: only },
+        _ if !only.is_empty() => {
+            return usage("--pin-only is the whole trust: leave out --pin, --ca-file and --system-roots, or use --pin")
+        }
+        (Some(file), false) => ServerTrust::Chain { anchors: Anchors::File(file), pins },
+        (None, true) => ServerTrust::Chain { anchors: Anchors::System, pins },
+        (None, false) => ServerTrust::Chain { anchors: Anchors::BuiltIn, pins },
+    };
+    let identity = match (value(args, "--cert", values::path)?, value(args, "--key", values::path)?) {
+        (Some(cert), Some(key)) => Some(Identity { cert, key }),
+        (None, None) => None,
+        (Some(_), None) => return usage("--cert needs --key, the file with its private key"),
+        (None, Some(_)) => return usage("--key needs --cert, the file with its certificate"),
+    };
+    Ok(Trust {
+        server,
+        identity,
+        versions: value(args, "--min-tls", values::min_tls)?.unwrap_or(Versions::Tls12AndLater),
+        groups: if args.contains("--no-pq") { Groups::Classical } else { Groups::PostQuantumFirst },
+    })
+}
+
+/// A parser of one value: the option's name for the sentence, and the word.
+type Parser<T> = fn(&str, &OsStr) -> Result<T, Error>;
+
+fn value<T>(args: &mut Arguments, name: &'static str, parser: Parser<T>) -> Result<Option<T>, Error> {
+    let word = args.opt_value_from_os_str(name, |word| Ok::<_, Error>(word.to_owned()));
+    word.ok().flatten().map(|word| parser(name, &word)).transpose()
+}
+
+fn many<T>(args: &mut Arguments, name: &'static str, parser: Parser<T>) -> Result<Vec<T>, Error> {
+    let words = args.values_from_os_str(name, |word| Ok::<OsString, Error>(word.to_owned())).unwrap_or_default();
+    words.iter().map(|word| parser(name, word)).collect()
+}
+
+fn usage<T>(sentence: impl Into<String>) -> Result<T, Error> {
+    Err(Error::Usage(sentence.into()))
+}
+
+/// A word of argv inside a sentence.
+fn shown(word: &OsStr) -> String {
+    escape(word.as_bytes(), 60)
+}

@@ -1,0 +1,268 @@
+//! The way to an address: name lookup, staggered connects (RFC 8305), socket options, all under a deadline.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc;
+use std::thread;
+
+use dns_lookup::{getaddrinfo, AddrFamily, AddrInfoHints, LookupError, LookupErrorKind, SockType};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags};
+use socket2::{Domain, Socket, Type};
+
+use crate::deadline::{millis, Deadline};
+use crate::error::Error;
+use crate::options::{Dial, Family, Host};
+use crate::socket::keep_alive;
+use crate::text::escape;
+use crate::wait::{Waiter, Woken};
+
+/// Connection Attempt Delay (RFC 8305 section 5).
+const STAGGER_MS: u64 = 250;
+
+/// More addresses than any smarthost needs: each gets an equal share of the time, and a name server must not be able
+/// to make the shares too small for all.
+const MOST_ADDRESSES: usize = 16;
+
+/// The addresses of a host, families alternating (RFC 8305 section 4) beginning with the system's choice (RFC 6724).
+///
+/// # Errors
+/// The four of the resolve stage, `Error::OutOf` without a thread, `Error::Terminated`.
+pub fn resolve(
+    host: &Host,
+    family: Family,
+    deadline: Deadline,
+    waiter: &Waiter,
+) -> Result<VecDeque<SocketAddr>, Error> {
+    let shown = escape(host.name.as_bytes(), 255);
+    let name = match &host.dial {
+        Dial::Address(ip) if !fits(family, &SocketAddr::new(*ip, host.port)) => {
+            return Err(Error::NoAddress { host: shown, family: words(family) })
+        }
+        Dial::Address(ip) => return Ok([SocketAddr::new(*ip, host.port)].into()),
+        Dial::Name(name) => name.clone(),
+    };
+    // getaddrinfo(3) has no deadline: it gets a thread, which is given up with the process. The pair wakes us.
+    let out_of = |source| Error::OutOf { what: "threads or descriptors", source };
+    let (done, theirs) = UnixStream::pair().map_err(out_of)?;
+    let (sender, answers) = mpsc::channel();
+    let resolver = move || {
+        let _ = sender.send(look_up(&name, family));
+        drop(theirs);
+    };
+    thread::Builder::new().name("resolve".to_owned()).stack_size(256 * 1024).spawn(resolver).map_err(out_of)?;
+    match waiter.wait_for(done.as_fd(), PollFlags::POLLIN, deadline).map_err(out_of)? {
+        Woken::Terminated => return Err(Error::Terminated),
+        Woken::Deadline => return Err(Error::ResolverSilent { host: shown }),
+        Woken::Ready => {}
+    }
+    let found = match answers.recv() {
+        Ok(Ok(found)) => found,
+        Ok(Err(error)) => return Err(lookup_error(shown, family, error)),
+        Err(_) => return Err(Error::ResolverFailed { host: shown, problem: "it ended without an answer".to_owned() }),
+    };
+    let addresses: Vec<_> = found.into_iter().map(|a| SocketAddr::new(a.ip(), host.port)).collect();
+    match alternate(&addresses) {
+        none if none.is_empty() => Err(Error::NoAddress { host: shown, family: words(family) }),
+        some => Ok(some),
+    }
+}
+
+fn look_up(name: &str, family: Family) -> Result<Vec<SocketAddr>, LookupError> {
+    let family = match family {
+        Family::Both => 0,
+        Family::V4 => AddrFamily::Inet.into(),
+        Family::V6 => AddrFamily::Inet6.into(),
+    };
+    // No AI_ADDRCONFIG: it ignores loopback addresses, and an address without a route fails at once anyway.
+    let hints = AddrInfoHints { socktype: SockType::Stream.into(), address: family, ..AddrInfoHints::default() };
+    Ok(getaddrinfo(Some(name), None, Some(hints))?.filter_map(Result::ok).map(|found| found.sockaddr).collect())
+}
+
+fn lookup_error(host: String, family: Family, error: LookupError) -> Error {
+    let kind = error.kind();
+    let problem = escape(io::Error::from(error).to_string().as_bytes(), 100);
+    match kind {
+        LookupErrorKind::NoName => Error::NoSuchName { host },
+        LookupErrorKind::NoData => Error::NoAddress { host, family: words(family) },
+        _ if problem.contains("Address family for hostname") => Error::NoAddress { host, family: words(family) },
+        _ => Error::ResolverFailed { host, problem },
+    }
+}
+
+fn fits(family: Family, address: &SocketAddr) -> bool {
+    match family {
+        Family::Both => true,
+        Family::V4 => address.is_ipv4(),
+        Family::V6 => address.is_ipv6(),
+    }
+}
+
+fn words(family: Family) -> &'static str {
+    match family {
+        Family::Both => "IPv4 or IPv6",
+        Family::V4 => "IPv4",
+        Family::V6 => "IPv6",
+    }
+}
+
+/// Each address once, families taking turns.
+fn alternate(found: &[SocketAddr]) -> VecDeque<SocketAddr> {
+    let mut unique: Vec<SocketAddr> = Vec::new();
+    for address in found {
+        if !unique.contains(address) {
+            unique.push(*address);
+        }
+    }
+    let first_is_v4 = unique.first().is_some_and(SocketAddr::is_ipv4);
+    let (first, second): (Vec<_>, Vec<_>) = unique.into_iter().partition(|address| address.is_ipv4() == first_is_v4);
+    let (mut first, mut second) = (first.into_iter(), second.into_iter());
+    let mut turns = VecDeque::new();
+    loop {
+        let round: Vec<_> = first.next().into_iter().chain(second.next()).collect();
+        if round.is_empty() || turns.len() >= MOST_ADDRESSES {
+            turns.truncate(MOST_ADDRESSES);
+            return turns;
+        }
+        turns.extend(round);
+    }
+}
+
+/// What became of a round of connects.
+pub enum Race {
+    /// The first to answer. Those still on their way were given up and stand in `untried` again.
+    Won(TcpStream, SocketAddr),
+    Lost,
+}
+
+struct Attempt {
+    address: SocketAddr,
+    socket: Socket,
+    deadline: Deadline,
+}
+
+/// Connects to `untried` in order, the next one 250 ms after the last or as soon as it failed, until one answers.
+/// Addresses that failed leave `untried` and go to `failed`.
+///
+/// # Errors
+/// `Error::Terminated`; `Error::OutOf` when there is no descriptor for a socket.
+pub fn connect(
+    untried: &mut VecDeque<SocketAddr>,
+    failed: &mut Vec<(SocketAddr, Error)>,
+    deadline: Deadline,
+    waiter: &Waiter,
+) -> Result<Race, Error> {
+    let mut waiting: Vec<Attempt> = Vec::new();
+    let mut next_start = Deadline::after(millis(0));
+    loop {
+        if next_start.passed() || waiting.is_empty() {
+            if let Some(address) = untried.pop_front() {
+                let share = deadline.share(untried.len() + 1);
+                match start(address).map_err(|source| Error::OutOf { what: "descriptors", source })? {
+                    Ok(socket) => waiting.push(Attempt { address, socket, deadline: share }),
+                    Err(error) => {
+                        failed.push((address, connect_error(address, &error)));
+                        continue;
+                    }
+                }
+                next_start = Deadline::after(millis(STAGGER_MS));
+            }
+        }
+        if waiting.is_empty() {
+            return Ok(Race::Lost);
+        }
+        let failures = failed.len();
+        if let Some(won) = first_answer(&mut waiting, failed) {
+            untried.extend(waiting.into_iter().map(|attempt| attempt.address));
+            return Ok(Race::Won(won.socket.into(), won.address));
+        }
+        // A connect that failed makes room for the next one at once.
+        if failed.len() > failures {
+            next_start = Deadline::after(millis(0));
+            continue;
+        }
+        let (late, on_time): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|attempt| attempt.deadline.passed());
+        failed.extend(late.into_iter().map(|a| (a.address, Error::ConnectTimeout { port: a.address.port() })));
+        waiting = on_time;
+        let ends = waiting.iter().map(|attempt| attempt.deadline);
+        let Some(wake) = ends.chain((!untried.is_empty()).then_some(next_start)).min() else { continue };
+        if waiting.is_empty() {
+            continue;
+        }
+        let fds: Vec<_> =
+            waiting.iter().map(|attempt| PollFd::new(attempt.socket.as_fd(), PollFlags::POLLOUT)).collect();
+        let woken = waiter.wait(&fds, wake).map_err(|source| Error::OutOf { what: "descriptors", source })?;
+        if woken == Woken::Terminated {
+            return Err(Error::Terminated);
+        }
+    }
+}
+
+/// Outer error: no descriptor. Inner error: this address fails at once.
+fn start(address: SocketAddr) -> io::Result<io::Result<Socket>> {
+    let socket = match Socket::new(Domain::for_address(address), Type::STREAM, None) {
+        Ok(socket) => socket,
+        Err(error) if error.raw_os_error() == Some(Errno::EAFNOSUPPORT as i32) => return Ok(Err(error)),
+        Err(error) => return Err(error),
+    };
+    socket.set_nonblocking(true)?;
+    keep_alive(&socket);
+    Ok(match socket.connect(&address.into()) {
+        Ok(()) => Ok(socket),
+        Err(error) if error.raw_os_error() == Some(Errno::EINPROGRESS as i32) => Ok(socket),
+        Err(error) if error.kind() == ErrorKind::Interrupted => Ok(socket),
+        Err(error) => Err(error),
+    })
+}
+
+/// Takes the first attempt that is connected, blocking again, out of `waiting`; moves those that failed to `failed`.
+fn first_answer(waiting: &mut Vec<Attempt>, failed: &mut Vec<(SocketAddr, Error)>) -> Option<Attempt> {
+    let mut won = None;
+    for attempt in std::mem::take(waiting) {
+        match attempt.socket.take_error().and_then(|error| error.map_or(Ok(()), Err)) {
+            Err(error) => failed.push((attempt.address, connect_error(attempt.address, &error))),
+            Ok(())
+                if won.is_none()
+                    && attempt.socket.peer_addr().is_ok()
+                    && attempt.socket.set_nonblocking(false).is_ok() =>
+            {
+                won = Some(attempt);
+            }
+            Ok(()) => waiting.push(attempt),
+        }
+    }
+    won
+}
+
+fn connect_error(address: SocketAddr, error: &io::Error) -> Error {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => Error::Refused { port: address.port() },
+        ErrorKind::TimedOut => Error::ConnectTimeout { port: address.port() },
+        _ => Error::Unreachable { problem: escape(error.to_string().as_bytes(), 100) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(texts: &[&str]) -> Vec<SocketAddr> {
+        texts.iter().map(|text| text.parse().expect("address")).collect()
+    }
+
+    #[test]
+    fn families_take_turns_and_an_address_stands_once() {
+        let found = all(&["[::1]:465", "[::2]:465", "[::1]:465", "1.1.1.1:465", "2.2.2.2:465", "3.3.3.3:465"]);
+        let turns = all(&["[::1]:465", "1.1.1.1:465", "[::2]:465", "2.2.2.2:465", "3.3.3.3:465"]);
+        assert_eq!(Vec::from(alternate(&found)), turns);
+    }
+
+    #[test]
+    fn a_thousand_addresses_do_not_make_the_shares_too_small() {
+        let found: Vec<_> = (0..1000_u32).map(|n| SocketAddr::from((n.to_be_bytes(), 465))).collect();
+        assert_eq!(alternate(&found).len(), MOST_ADDRESSES);
+    }
+}

@@ -1,0 +1,196 @@
+//! What the command line can say: plain types that hold no forbidden combination. cli.rs makes them, others read them.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+
+/// Port of implicit TLS, `submissions` (RFC 8314 section 7.3).
+pub const SUBMISSIONS: u16 = 465;
+
+pub struct Options {
+    /// Invariant: never empty.
+    pub hosts: Vec<Host>,
+    pub trust: Trust,
+    pub family: Family,
+    pub setup_timeout: Duration,
+    /// None: off.
+    pub idle_timeout: Option<Duration>,
+    pub allow_from: Vec<Network>,
+    pub user: Option<UserSpec>,
+    pub logging: Logging,
+    pub newlines: Newlines,
+    pub replies: Replies,
+}
+
+/// A smarthost: what is dialled (`dial`, `port`) and what is verified and sent as SNI (`server_name`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// HOST as it was given, without the port.
+    pub name: String,
+    pub dial: Dial,
+    pub port: u16,
+    pub server_name: ServerName<'static>,
+}
+
+impl Host {
+    /// The server name for people: the log and the 421.
+    pub fn server_name_text(&self) -> String {
+        self.server_name.to_str().into_owned()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Dial {
+    Name(String),
+    Address(IpAddr),
+}
+
+pub struct Trust {
+    pub server: ServerTrust,
+    pub identity: Option<Identity>,
+    pub versions: Versions,
+    pub groups: Groups,
+}
+
+pub enum ServerTrust {
+    /// Chain, name and dates to a trust anchor; with pins, the leaf's key must also be one of them.
+    Chain { anchors: Anchors, pins: Vec<KeyHash> },
+    /// The key is the whole trust.
+    KeyOnly { pins: Vec<KeyHash> },
+}
+
+pub enum Anchors {
+    BuiltIn,
+    File(PathBuf),
+    System,
+}
+
+/// SHA-256 of the SubjectPublicKeyInfo in DER (RFC 7469 section 2.4), as curl's `--pinnedpubkey` takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyHash(pub [u8; 32]);
+
+pub struct Identity {
+    pub cert: PathBuf,
+    pub key: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Versions {
+    Tls12AndLater,
+    Tls13Only,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Groups {
+    PostQuantumFirst,
+    Classical,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    Both,
+    V4,
+    V6,
+}
+
+/// Invariant: the length is at least 1 and at most the address's, no bit is set behind it, and the address is not
+/// IPv4-mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    pub address: IpAddr,
+    pub length: u8,
+}
+
+impl Network {
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(net), IpAddr::V4(it)) => {
+                mask(u128::from(u32::from(it)) << 96, self.length) == u128::from(u32::from(net)) << 96
+            }
+            (IpAddr::V6(net), IpAddr::V6(it)) => mask(u128::from(it), self.length) == u128::from(net),
+            _ => false,
+        }
+    }
+}
+
+/// `bits` with all but the first `length` cleared.
+pub fn mask(bits: u128, length: u8) -> u128 {
+    match length {
+        0 => 0,
+        length => bits & (u128::MAX << 128_u32.saturating_sub(u32::from(length))),
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UserSpec {
+    Name(String),
+    Ids { uid: u32, gid: u32 },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Logging {
+    /// None: syslog when descriptor 2 is the client's or closed, else stderr.
+    pub to: Option<LogTo>,
+    pub level: log::LevelFilter,
+}
+
+impl Default for Logging {
+    fn default() -> Logging {
+        Logging { to: None, level: log::LevelFilter::Info }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogTo {
+    Syslog,
+    Stderr,
+    None,
+}
+
+/// What descriptor 2 is for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stderr {
+    /// The client's, and now /dev/null; or it was closed.
+    NotOurs,
+    Ours,
+}
+
+/// What becomes of LF from the local side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Newlines {
+    AsTheyAre,
+    Crlf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replies {
+    /// 421 on failure.
+    Smtp,
+    /// Nothing of ours, and no greeting stage: the protocol may be one where the client speaks first.
+    None,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(address: &str, length: u8) -> Network {
+        Network { address: address.parse().expect("address"), length }
+    }
+
+    #[test]
+    fn a_network_holds_its_addresses_and_their_mapped_form_and_no_others() {
+        let lan = network("192.168.1.0", 24);
+        assert!(lan.contains("192.168.1.77".parse().expect("address")));
+        assert!(lan.contains("::ffff:192.168.1.77".parse().expect("address")));
+        assert!(!lan.contains("192.168.2.1".parse().expect("address")));
+        assert!(!lan.contains("::1".parse().expect("address")));
+        let six = network("2001:db8::", 32);
+        assert!(six.contains("2001:db8:1::9".parse().expect("address")));
+        assert!(!six.contains("2001:db9::".parse().expect("address")));
+        assert!(network("10.0.0.1", 32).contains("10.0.0.1".parse().expect("address")));
+        assert!(!network("10.0.0.1", 32).contains("10.0.0.2".parse().expect("address")));
+    }
+}

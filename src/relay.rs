@@ -1,0 +1,462 @@
+//! The two copying threads, their end, who closes what when, byte counts.
+//!
+//! ```text
+//! stdin --> up --> Sender     Receiver --> down --> stdout
+//!       \______ events _____ ______ events ______/
+//!                supervisor (main thread): signals, clocks, last words
+//! ```
+//!
+//! `up` blocks in read(2) on the client, `down` in read(2) on the socket, and neither can be woken from the client's
+//! side: they are never joined, the process ends. What they see they tell the supervisor, which alone decides the end.
+
+mod clock;
+mod last_line;
+
+use std::io::{self, Write};
+use std::net::Shutdown;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc::{self, Receiver as Inbox, Sender as Outbox};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::poll::PollFlags;
+use zeroize::Zeroizing;
+
+use crate::deadline::{millis, seconds, Deadline};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::hooks;
+use crate::options::{Newlines, Replies};
+use crate::stdio::{self, Local};
+use crate::text::escape;
+use crate::tls::{Received, Receiver, Sender, Tls};
+use crate::wait::{Waiter, Woken};
+
+use clock::Activity;
+use last_line::LastLine;
+
+/// One TLS record of plaintext (RFC 8446 section 5.1: 2^14 octets).
+const RECORD: usize = 16_384;
+
+/// After the client's end, so long without an octet until we pass the end on: close_notify and FIN. Servers end the
+/// session at once then, and a reply may be on its way.
+const HALF_CLOSE_S: u64 = 30;
+
+/// After the client's end, so long without an octet until we give up. The answer to a final dot may take 10 minutes
+/// (RFC 5321 section 4.5.3.2.6).
+const GIVE_UP_S: u64 = 660;
+
+/// How long either side may take to end after the other: the last reply must not be destroyed by a RST.
+const DRAIN_S: u64 = 5;
+
+/// How long close_notify may wait for a server that does not read.
+const CLOSE_NOTIFY_MS: u64 = 200;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    CloseNotify,
+    Eof,
+    Truncated,
+    LocalEof,
+    ClientGone,
+    Alert,
+    BadRecord,
+    Reset,
+    Terminated,
+    Idle,
+}
+
+impl End {
+    /// The word in the log.
+    pub fn word(self) -> &'static str {
+        match self {
+            End::CloseNotify => "close_notify",
+            End::Eof => "eof",
+            End::Truncated => "truncated",
+            End::LocalEof => "local_eof",
+            End::ClientGone => "client_gone",
+            End::Alert => "alert",
+            End::BadRecord => "bad_record",
+            End::Reset => "reset",
+            End::Terminated => "terminated",
+            End::Idle => "idle",
+        }
+    }
+}
+
+/// A session that has ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub end: End,
+    pub exit: Exit,
+    /// What the system or the server said about it, escaped.
+    pub reason: Option<String>,
+    /// Octets of plaintext, local to remote and remote to local.
+    pub up: u64,
+    pub down: u64,
+}
+
+pub struct Settings {
+    pub idle_timeout: Option<Duration>,
+    pub newlines: Newlines,
+    pub replies: Replies,
+}
+
+/// Relays until both sides are done. `greeting` is what the server has sent already.
+///
+/// # Errors
+/// `Error::OutOf` when there is no thread or descriptor: the client has read nothing yet.
+pub fn run(local: &Local, tls: Tls, greeting: Vec<u8>, settings: &Settings, waiter: &Waiter) -> Result<Ended, Error> {
+    let out_of = |source| Error::OutOf { what: "threads or descriptors", source };
+    let (ours, theirs) = UnixStream::pair().map_err(out_of)?;
+    ours.set_nonblocking(true).map_err(out_of)?;
+    theirs.set_nonblocking(true).map_err(out_of)?;
+    let (outbox, inbox) = mpsc::channel();
+    let bell = Bell { outbox, wake: Arc::new(theirs) };
+    let activity = Arc::new(Activity::new());
+    let spawn = |name: &str, body: Box<dyn FnOnce() + Send>| {
+        thread::Builder::new().name(name.to_owned()).stack_size(128 * 1024).spawn(body).map(drop).map_err(out_of)
+    };
+    // `down` waits for the word: a failure to start `up` must still find the client without an octet.
+    let (go, started) = mpsc::channel();
+    let down = Down {
+        receiver: tls.receiver,
+        bell: bell.clone(),
+        activity: activity.clone(),
+        last: LastLine::default(),
+        replies: settings.replies,
+    };
+    spawn(
+        "down",
+        Box::new(move || {
+            if started.recv().is_ok() {
+                down.run(&greeting);
+            }
+        }),
+    )?;
+    let up = Up { sender: tls.sender.clone(), bell, activity: activity.clone(), newlines: settings.newlines };
+    spawn("up", Box::new(move || up.run()))?;
+    let mut supervisor = Supervisor {
+        local,
+        sender: tls.sender,
+        inbox,
+        wake: ours,
+        activity,
+        waiter,
+        idle_timeout: settings.idle_timeout,
+        up_done: false,
+        down_done: false,
+        last: LastLine::default(),
+    };
+    let _ = go.send(());
+    let (end, reason) = supervisor.watch();
+    let exit = supervisor.finish(end);
+    let (up, down) = supervisor.activity.counts();
+    Ok(Ended { end, exit, reason, up, down })
+}
+
+enum Event {
+    /// The client's end of file.
+    LocalEof,
+    /// The client's connection is broken, reading or writing.
+    ClientGone(io::Error),
+    /// `up` has read the client's end, whatever happened before.
+    UpDone,
+    /// The server has ended, one way or another; all it sent is delivered.
+    RemoteEnd(Received),
+    /// The last line so far, told when the client is gone and at the end.
+    LastLine(LastLine),
+    /// Reception queued something to send.
+    SendWaiting,
+}
+
+/// Tells the supervisor, which sleeps in poll(2).
+#[derive(Clone)]
+struct Bell {
+    outbox: Outbox<Event>,
+    wake: Arc<UnixStream>,
+}
+
+impl Bell {
+    fn ring(&self, event: Event) {
+        let _ = self.outbox.send(event);
+        // A full pair has rung already.
+        let _ = (&*self.wake).write(&[0]);
+    }
+}
+
+/// Local to remote.
+struct Up {
+    sender: Sender,
+    bell: Bell,
+    activity: Arc<Activity>,
+    newlines: Newlines,
+}
+
+impl Up {
+    fn run(self) {
+        let mut buffer = Zeroizing::new(vec![0; RECORD]);
+        let mut crlf = Zeroizing::new(Vec::new());
+        let mut after_cr = false;
+        let mut deaf = false;
+        loop {
+            let data = match stdio::read(&mut buffer) {
+                Ok(0) => {
+                    self.bell.ring(Event::LocalEof);
+                    break;
+                }
+                Ok(n) => buffer.get(..n).unwrap_or_default(),
+                Err(error) => {
+                    self.bell.ring(Event::ClientGone(error));
+                    break;
+                }
+            };
+            let data = match self.newlines {
+                Newlines::AsTheyAre => data,
+                Newlines::Crlf => {
+                    to_crlf(data, &mut after_cr, &mut crlf);
+                    &crlf
+                }
+            };
+            if deaf {
+                continue;
+            }
+            self.activity.up(0);
+            match self.sender.send(data) {
+                Ok(()) => self.activity.up(data.len()),
+                // The connection is gone, and `down` will read how. We go on reading and drop what we read: closing a
+                // socket with unread input sends RST, which would destroy the last reply on its way to the client.
+                Err(_) => deaf = true,
+            }
+        }
+        self.bell.ring(Event::UpDone);
+    }
+}
+
+/// LF without a CR before it becomes CRLF, also across reads.
+fn to_crlf(data: &[u8], after_cr: &mut bool, out: &mut Vec<u8>) {
+    out.clear();
+    for &octet in data {
+        if octet == b'\n' && !*after_cr {
+            out.push(b'\r');
+        }
+        out.push(octet);
+        *after_cr = octet == b'\r';
+    }
+}
+
+/// Remote to local.
+struct Down {
+    receiver: Receiver,
+    bell: Bell,
+    activity: Arc<Activity>,
+    last: LastLine,
+    replies: Replies,
+}
+
+impl Down {
+    fn run(mut self, greeting: &[u8]) {
+        // The supervisor's SIGTERM reply or the panic hook may have been first: then this session never began.
+        if self.replies == Replies::Smtp && !stdio::claim_first_byte() {
+            return;
+        }
+        let mut gone = self.deliver(greeting, false);
+        hooks::enter("relay");
+        let mut buffer = Zeroizing::new(vec![0; RECORD]);
+        loop {
+            match self.receiver.receive(&mut buffer) {
+                Received::Data(n) => gone = self.deliver(buffer.get(..n).unwrap_or_default(), gone),
+                end => {
+                    self.bell.ring(Event::LastLine(self.last));
+                    self.bell.ring(Event::RemoteEnd(end));
+                    return;
+                }
+            }
+            if self.receiver.wants_send() {
+                self.bell.ring(Event::SendWaiting);
+            }
+        }
+    }
+
+    /// Returns whether the client is gone; then the rest is read for its last line and dropped.
+    fn deliver(&mut self, data: &[u8], gone: bool) -> bool {
+        self.last.read(data);
+        if gone {
+            self.bell.ring(Event::LastLine(self.last));
+            return true;
+        }
+        match stdio::write_all(data) {
+            Ok(()) => {
+                self.activity.down(data.len());
+                false
+            }
+            Err(error) => {
+                self.bell.ring(Event::LastLine(self.last));
+                self.bell.ring(Event::ClientGone(error));
+                true
+            }
+        }
+    }
+}
+
+struct Supervisor<'a> {
+    local: &'a Local,
+    sender: Sender,
+    inbox: Inbox<Event>,
+    wake: UnixStream,
+    activity: Arc<Activity>,
+    waiter: &'a Waiter,
+    idle_timeout: Option<Duration>,
+    up_done: bool,
+    down_done: bool,
+    last: LastLine,
+}
+
+impl Supervisor<'_> {
+    /// Until somebody ends the session: who, and with which words.
+    fn watch(&mut self) -> (End, Option<String>) {
+        let mut local_eof: Option<Instant> = None;
+        let mut half_closed = false;
+        loop {
+            let quiet = |timeout| self.activity.quiet_for(timeout, local_eof);
+            let idle = self.idle_timeout.map(|timeout| quiet(scaled(timeout)));
+            if idle.is_some_and(Deadline::passed) && local_eof.is_none() {
+                return (End::Idle, None);
+            }
+            let (half_close, give_up) = (quiet(seconds(HALF_CLOSE_S)), quiet(seconds(GIVE_UP_S)));
+            let give_up = idle.map_or(give_up, |idle| idle.min(give_up));
+            if local_eof.is_some() && give_up.passed() {
+                return (End::LocalEof, None);
+            }
+            if local_eof.is_some() && !half_closed && half_close.passed() {
+                half_closed = true;
+                self.say_goodbye();
+                self.sender.shutdown(Shutdown::Write);
+            }
+            let clocks = match (local_eof.is_some(), half_closed) {
+                (false, _) => idle,
+                (true, false) => Some(half_close),
+                (true, true) => Some(give_up),
+            };
+            if self.sleep(clocks.unwrap_or(Deadline::after(Duration::MAX))) == Woken::Terminated {
+                return (End::Terminated, None);
+            }
+            while let Ok(event) = self.inbox.try_recv() {
+                match event {
+                    Event::LocalEof => local_eof = Some(Instant::now()),
+                    Event::ClientGone(error) => {
+                        return (End::ClientGone, Some(escape(error.to_string().as_bytes(), 100)))
+                    }
+                    Event::UpDone => self.up_done = true,
+                    Event::LastLine(last) => self.last = last,
+                    Event::SendWaiting => {
+                        let _ = self.sender.send_waiting(Some(Deadline::after(millis(CLOSE_NOTIFY_MS))));
+                    }
+                    Event::RemoteEnd(end) => {
+                        self.down_done = true;
+                        return self.remote_end(end);
+                    }
+                }
+            }
+        }
+    }
+
+    fn remote_end(&self, end: Received) -> (End, Option<String>) {
+        match end {
+            Received::CloseNotify | Received::Data(_) => (End::CloseNotify, None),
+            Received::End if self.last.is_goodbye() => (End::Eof, None),
+            Received::End => (End::Truncated, None),
+            Received::Reset(_) if self.last.is_goodbye() => (End::Eof, None),
+            Received::Reset(error) => (End::Reset, Some(escape(error.to_string().as_bytes(), 100))),
+            Received::Alert(name) => (End::Alert, Some(name)),
+            Received::BadRecord(problem) => (End::BadRecord, Some(problem)),
+        }
+    }
+
+    /// Closes both sides in order, so that nothing on its way is destroyed.
+    fn finish(&mut self, end: End) -> Exit {
+        hooks::enter("close");
+        match end {
+            // rustls has queued our alert; nothing else may follow it.
+            End::Alert | End::BadRecord => {
+                let _ = self.sender.send_waiting(Some(Deadline::after(millis(CLOSE_NOTIFY_MS))));
+            }
+            _ => self.say_goodbye(),
+        }
+        if end == End::ClientGone {
+            self.sender.shutdown(Shutdown::Write);
+            self.settle(Deadline::after(seconds(DRAIN_S)), |it| it.down_done);
+        }
+        self.sender.shutdown(Shutdown::Both);
+        stdio::half_close(self.local);
+        if self.local.waits_for_us() && end != End::ClientGone {
+            self.settle(Deadline::after(seconds(DRAIN_S)), |it| it.up_done);
+        }
+        match end {
+            End::CloseNotify | End::Eof => Exit::Ok,
+            End::ClientGone if self.last.is_goodbye() => Exit::Ok,
+            End::ClientGone | End::LocalEof | End::Reset | End::Idle => Exit::IoError,
+            End::Truncated | End::Alert | End::BadRecord => Exit::Protocol,
+            End::Terminated => Exit::TempFail,
+        }
+    }
+
+    fn say_goodbye(&self) {
+        self.sender.close(Deadline::after(millis(CLOSE_NOTIFY_MS)));
+    }
+
+    /// Takes events until `done` or the deadline. A second SIGTERM is the same wish.
+    fn settle(&mut self, deadline: Deadline, done: fn(&Self) -> bool) {
+        loop {
+            while let Ok(event) = self.inbox.try_recv() {
+                match event {
+                    Event::UpDone => self.up_done = true,
+                    Event::LastLine(last) => self.last = last,
+                    Event::RemoteEnd(_) => self.down_done = true,
+                    Event::LocalEof | Event::ClientGone(_) | Event::SendWaiting => {}
+                }
+            }
+            if done(self) || deadline.passed() {
+                return;
+            }
+            crate::wait::ready(self.wake.as_fd(), PollFlags::POLLIN, deadline);
+            self.hush();
+        }
+    }
+
+    fn sleep(&self, until: Deadline) -> Woken {
+        // poll(2) on two descriptors of ours fails only without memory: then the clocks still run.
+        let woken = self.waiter.wait_for(self.wake.as_fd(), PollFlags::POLLIN, until).unwrap_or(Woken::Deadline);
+        self.hush();
+        woken
+    }
+
+    /// Empties the bell before the events are read: a ring in between is heard next time.
+    fn hush(&self) {
+        let mut rings = [0; 64];
+        while io::Read::read(&mut &self.wake, &mut rings).is_ok_and(|n| n == rings.len()) {}
+    }
+}
+
+/// `--idle-timeout` is a clock like the others.
+fn scaled(timeout: Duration) -> Duration {
+    seconds(timeout.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lf_becomes_crlf_once_also_across_reads() {
+        let (mut out, mut after_cr) = (Vec::new(), false);
+        let mut all = Vec::new();
+        for part in [&b"a\nb\r"[..], b"\nc\n\n", b"\r\r\n"] {
+            to_crlf(part, &mut after_cr, &mut out);
+            all.extend_from_slice(&out);
+        }
+        assert_eq!(all, b"a\r\nb\r\nc\r\n\r\n\r\r\n");
+    }
+}

@@ -1,0 +1,192 @@
+//! Outcome or error to one log line, one 421, one exit code.
+
+use std::time::Instant;
+
+use log::{error, info, warn};
+
+use crate::deadline::{seconds, Deadline};
+use crate::dial::Session;
+use crate::error::{Error, Failure, Stage};
+use crate::exit::Exit;
+use crate::options::{Host, Replies};
+use crate::relay::{End, Ended};
+use crate::stdio::{self, Local};
+use crate::text::{cut, escape, value};
+use crate::tls::Facts;
+use crate::x509::{self, Validity};
+
+/// A reply is one line of at most 200 octets with its CRLF (RFC 5321 section 4.5.3.1.5 allows 512).
+const REPLY: usize = 200;
+
+/// A server name inside the reply.
+const NAME: usize = 64;
+
+/// How long a failing client is waited for: to take the reply, and to end.
+const LAST_WORDS_S: u64 = 5;
+
+/// `sentence` or a server's words inside a log line, so that the fields behind them still fit.
+const REASON: usize = 480;
+
+/// What a session is about, kept while the connection itself moves on.
+pub struct About<'a> {
+    pub host: &'a Host,
+    pub addr: std::net::SocketAddr,
+    pub facts: Facts,
+    pub setup_ms: u128,
+}
+
+impl<'a> About<'a> {
+    pub fn new(session: &Session<'a>, started: Instant) -> About<'a> {
+        let setup_ms = started.elapsed().as_millis();
+        About { host: session.host, addr: session.addr, facts: session.tls.facts.clone(), setup_ms }
+    }
+}
+
+/// One line for a session, at a level that says whether somebody should look.
+pub fn closed(about: &About, local: &Local, ended: &Ended, started: Instant) -> Exit {
+    let facts = &about.facts;
+    let reason = ended.reason.as_ref().map(|it| format!(" reason={}", value(&cut(it, REASON)))).unwrap_or_default();
+    let line = format!(
+        "closed host={} addr={} client={} tls={} suite={} group={} not_after={} up={} down={} setup_ms={} secs={:.1} end={}{reason}",
+        value(&about.host.name),
+        about.addr,
+        local.client,
+        facts.version,
+        facts.suite,
+        facts.group,
+        facts.validity.map_or("?".to_owned(), |validity| x509::date(validity.not_after)),
+        ended.up,
+        ended.down,
+        about.setup_ms,
+        started.elapsed().as_secs_f64(),
+        ended.end.word(),
+    );
+    match (ended.exit, ended.end) {
+        (Exit::Ok, End::CloseNotify | End::Eof) => info!("{line}"),
+        (_, _) => warn!("{line}"),
+    }
+    ended.exit
+}
+
+/// A host that gave no session while another one may.
+pub fn passed(failure: &Failure, local: &Local) {
+    warn!("passed {} client={} reason={}", place(failure), local.client, reason(&failure.error));
+}
+
+/// No session: the reply first, because the client waits; then the line; then what the client still sends. `failure`
+/// is the first host's, `more` are the others'.
+pub fn failed(failure: &Failure, more: &[Failure], local: &Local, replies: Replies, started: Instant) -> Exit {
+    more.iter().for_each(|other| passed(other, local));
+    let causes = [failure].into_iter().chain(more).map(|it| it.error.exit());
+    let exit = if causes.clone().any(|exit| exit == Exit::TempFail) { Exit::TempFail } else { failure.error.exit() };
+    let setup_ms = started.elapsed().as_millis();
+    let said = match replies {
+        Replies::Smtp => say(&reply(failure, more.len()), local),
+        Replies::None => false,
+    };
+    let code = if said { format!("421 {}", failure.error.status()) } else { "none".to_owned() };
+    error!(
+        "failed {} client={} tried={} reason={} reply={} setup_ms={setup_ms}",
+        place(failure),
+        local.client,
+        failure.tried,
+        reason(&failure.error),
+        value(&code),
+    );
+    stdio::half_close(local);
+    stdio::drain(local, Deadline::after(seconds(LAST_WORDS_S)));
+    exit
+}
+
+/// The panic hook's last words. The log's lock is only tried, the reply only written where it is taken at once.
+pub fn panicked(what: &str) {
+    let reply = format!("421 4.3.0 smtps-bridge: internal error, its log has the details{CRLF}");
+    if stdio::claim_first_byte() {
+        stdio::write_last_words(reply.as_bytes(), Deadline::after(seconds(0)));
+    }
+    error!("panic reason={}", value(&escape(what.as_bytes(), REASON)));
+}
+
+/// A certificate that ends soon, the smarthost's or our own: while there is time to renew it.
+pub fn expiring(about: &About, identity: Option<Validity>) {
+    let now = x509::now();
+    for (whose, validity) in [("smarthost", about.facts.validity), ("client", identity)] {
+        let Some(validity) = validity else { continue };
+        let what = match (validity.valid_at(now), validity.ends_soon(now)) {
+            // Only --pin-only comes this far with dates that do not hold.
+            (false, _) => "invalid",
+            (true, true) => "expiring",
+            (true, false) => continue,
+        };
+        warn!(
+            "{what} host={} certificate={whose} not_before={} not_after={} days={}",
+            value(&about.host.name),
+            x509::date(validity.not_before),
+            x509::date(validity.not_after),
+            validity.days_left(now),
+        );
+    }
+}
+
+const CRLF: &str = "\r\n";
+
+/// `421 4.x.y NAME: REASON`. It names the smarthost: MTAs compare a greeting's name with their own to find loops.
+fn reply(failure: &Failure, more: usize) -> String {
+    let name =
+        failure.server_name.as_deref().map_or_else(|| "smtps-bridge".to_owned(), |name| escape(name.as_bytes(), NAME));
+    let more = if more > 0 { format!(" (+{more} more)") } else { String::new() };
+    let head = format!("421 {} {name}: ", failure.error.status());
+    let room = REPLY.saturating_sub(head.len() + more.len() + CRLF.len());
+    format!("{head}{}{more}{CRLF}", cut(&failure.error.reply(), room))
+}
+
+/// Says it if nobody has said anything; true if it was ours to say.
+fn say(reply: &str, local: &Local) -> bool {
+    if local.output == stdio::Kind::Terminal || !stdio::claim_first_byte() {
+        return false;
+    }
+    stdio::write_last_words(reply.as_bytes(), Deadline::after(seconds(LAST_WORDS_S)));
+    // The end right behind it: a client that reads to the end must not wait for our log.
+    stdio::half_close(local);
+    true
+}
+
+fn place(failure: &Failure) -> String {
+    let stage = match (&failure.error, &failure.host) {
+        // Neither belongs to a stage of its own: the host says that the network had begun.
+        (Error::Terminated | Error::OutOf { .. }, Some(_)) => Stage::Connect,
+        (error, _) => error.stage(),
+    };
+    let host = failure.host.as_ref().map(|host| format!(" host={}", value(host))).unwrap_or_default();
+    let addr = failure.addr.map(|addr| format!(" addr={addr}")).unwrap_or_default();
+    format!("stage={stage}{host}{addr}")
+}
+
+fn reason(error: &Error) -> String {
+    value(&cut(&error.to_string(), REASON))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_is_one_line_of_at_most_200_octets_whatever_it_says() {
+        let mut failure = Failure::from(Error::Usage("x".repeat(1000)));
+        failure.server_name = Some("n".repeat(250));
+        let text = reply(&failure, 3);
+        assert!(text.len() <= 200, "{}", text.len());
+        assert!(text.ends_with("... (+3 more)\r\n"), "{text}");
+        assert_eq!(text.matches('\n').count(), 1);
+    }
+
+    #[test]
+    fn a_reply_without_a_server_name_has_ours_and_no_path() {
+        let failure = Failure::from(Error::Unusable {
+            role: "--ca-file",
+            object: "/etc/secret".to_owned(),
+            problem: "no such file".to_owned(),
+        });
+        assert_eq!(reply(&failure, 0), "421 4.3.5 smtps-bridge: --ca-file: no such file\r\n");
+    }
+}

@@ -1,0 +1,14 @@
+//! Socket options, the same on both sides: dead peers are found, small replies do not wait.
+
+use std::time::Duration;
+
+use socket2::{Socket, TcpKeepalive};
+
+/// Keepalive (idle 120 s, interval 30 s, 6 probes: a dead peer is found after 5 minutes) and TCP_NODELAY: SMTP is
+/// question and answer, Nagle's algorithm would hold every second small write. No TCP_USER_TIMEOUT: it also kills a
+/// peer that is alive and does not read. Errors mean "not a TCP socket" and are no reason to stop mail.
+pub fn keep_alive(socket: &Socket) {
+    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(120)).with_interval(Duration::from_secs(30));
+    let _ = socket.set_tcp_keepalive(&keepalive.with_retries(6));
+    let _ = socket.set_tcp_nodelay(true);
+}

@@ -1,0 +1,211 @@
+//! Descriptors 0, 1 and 2: what they are, who the client is, read, write, half-close, drain; the right to the first
+//! byte.
+//!
+//! Descriptors are the process's, so what is known of them is too: functions and one atomic, no object to pass around.
+//! O_NONBLOCK is shared with whoever gave us the descriptor and is never touched.
+
+use std::fs::OpenOptions;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::fcntl::{fcntl, FcntlArg, OFlag};
+use nix::poll::PollFlags;
+use nix::sys::socket::{getsockopt, shutdown, sockopt, Shutdown, SockType};
+use nix::sys::stat::{fstat, FileStat, SFlag};
+use nix::unistd::{dup2_stderr, dup2_stdout, isatty};
+use socket2::SockRef;
+
+use crate::deadline::Deadline;
+use crate::error::Error;
+
+use crate::options::{Network, Stderr};
+use crate::socket::keep_alive;
+use crate::wait::{block_on, ready};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Socket,
+    Pipe,
+    Terminal,
+    /// A file, a device: nothing to half-close and nobody to wait for.
+    File,
+}
+
+/// The local side, once it is known to be one.
+#[derive(Clone, Debug)]
+pub struct Local {
+    pub input: Kind,
+    pub output: Kind,
+    /// `127.0.0.1:40122`, `unix`, `pipe`, `terminal` or `file`, for the log.
+    pub client: String,
+}
+
+/// Taken by compare-and-swap by whoever writes first: the relay, a failure's reply, SIGTERM's, the panic hook.
+static FIRST_BYTE: AtomicBool = AtomicBool::new(false);
+
+/// True for exactly one caller in the life of the process.
+pub fn claim_first_byte() -> bool {
+    FIRST_BYTE.compare_exchange(false, true, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+}
+
+/// Before anything can fail: inetd, xinetd and systemd put the client's socket on 0, 1 and 2, where a message of a
+/// library or of the runtime would become part of the mail session. A terminal stays.
+pub fn protect_stderr() -> Stderr {
+    let Ok(two) = fstat(io::stderr()) else { return Stderr::NotOurs };
+    if isatty(io::stderr()).unwrap_or(false) {
+        return Stderr::Ours;
+    }
+    // The runtime opens a closed descriptor as /dev/null for reading and writing; `2>/dev/null` writes only.
+    let closed = kind_bits(&two) == SFlag::S_IFCHR
+        && fstat_null().is_some_and(|null| null.st_rdev == two.st_rdev)
+        && fcntl(io::stderr(), FcntlArg::F_GETFL)
+            .is_ok_and(|flags| flags & OFlag::O_ACCMODE.bits() == OFlag::O_RDWR.bits());
+    let same = |other: nix::Result<FileStat>| other.is_ok_and(|o| o.st_dev == two.st_dev && o.st_ino == two.st_ino);
+    if !closed && !same(fstat(io::stdin())) && !same(fstat(io::stdout())) {
+        return Stderr::Ours;
+    }
+    if let Ok(null) = OpenOptions::new().write(true).open("/dev/null") {
+        let _ = dup2_stderr(null);
+    }
+    Stderr::NotOurs
+}
+
+/// What descriptors 0 and 1 are.
+pub fn look() -> Local {
+    let input = kind(io::stdin().as_fd());
+    let client = match input {
+        Kind::Socket => "unknown",
+        Kind::Pipe => "pipe",
+        Kind::Terminal => "terminal",
+        Kind::File => "file",
+    };
+    Local { input, output: kind(io::stdout().as_fd()), client: client.to_owned() }
+}
+
+/// Who is behind descriptor 0, and whether we serve them: this machine, and the networks of `allow_from`.
+///
+/// # Errors
+/// `Error::Descriptor` for a listening or a datagram socket, `Error::ClientGone`, `Error::Stranger`.
+pub fn admit(local: &mut Local, allow_from: &[Network]) -> Result<(), Error> {
+    if local.input != Kind::Socket {
+        return Ok(());
+    }
+    if getsockopt(&io::stdin(), sockopt::SockType).is_ok_and(|kind| kind != SockType::Stream) {
+        return Err(Error::Descriptor("descriptor 0 is not a stream socket: inetd's line needs `stream tcp nowait`"));
+    }
+    if getsockopt(&io::stdin(), sockopt::AcceptConn).unwrap_or(false) {
+        return Err(Error::Descriptor(
+            "descriptor 0 is a listening socket: Accept=yes (systemd), nowait (inetd) or wait = no (xinetd) is missing",
+        ));
+    }
+    let stdin = io::stdin();
+    let socket = SockRef::from(&stdin);
+    let peer = socket.peer_addr().map_err(|_| Error::ClientGone)?;
+    if peer.is_unix() {
+        local.client = "unix".to_owned();
+        return Ok(());
+    }
+    let Some(peer) = peer.as_socket() else { return Err(Error::Stranger { client: local.client.clone() }) };
+    let own = socket.local_addr().ok().and_then(|own| own.as_socket()).map(|own| own.ip().to_canonical());
+    let ip = peer.ip().to_canonical();
+    local.client = SocketAddr::new(ip, peer.port()).to_string();
+    if !ip.is_loopback() && own != Some(ip) && !allow_from.iter().any(|network| network.contains(ip)) {
+        return Err(Error::Stranger { client: local.client.clone() });
+    }
+    keep_alive(&socket);
+    Ok(())
+}
+
+/// Reads from descriptor 0; 0 octets is its end.
+///
+/// # Errors
+/// What read(2) says, EINTR and EAGAIN excepted.
+pub fn read(buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match nix::unistd::read(io::stdin(), buffer).map_err(io::Error::from) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => block_on(io::stdin().as_fd(), PollFlags::POLLIN)?,
+            other => return other,
+        }
+    }
+}
+
+/// Writes all of `data` to descriptor 1.
+///
+/// # Errors
+/// What write(2) says, EINTR and EAGAIN excepted.
+pub fn write_all(mut data: &[u8]) -> io::Result<()> {
+    while !data.is_empty() {
+        match nix::unistd::write(io::stdout(), data).map_err(io::Error::from) {
+            Ok(n) => data = data.get(n..).unwrap_or_default(),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => block_on(io::stdout().as_fd(), PollFlags::POLLOUT)?,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Writes a short reply if descriptor 1 takes it before `deadline`; a client that does not read must not hold us. At a
+/// terminal the sentence on stderr is enough.
+pub fn write_last_words(reply: &[u8], deadline: Deadline) {
+    // A pipe or socket that is writable takes a line of 200 octets without blocking (PIPE_BUF is at least 512).
+    if kind(io::stdout().as_fd()) != Kind::Terminal && ready(io::stdout().as_fd(), PollFlags::POLLOUT, deadline) {
+        let _ = nix::unistd::write(io::stdout(), reply);
+    }
+}
+
+/// Tells the client that nothing more will come: FIN on a socket, the end of a pipe.
+pub fn half_close(local: &Local) {
+    match local.output {
+        Kind::Socket => {
+            let _ = shutdown(io::stdout().as_raw_fd(), Shutdown::Write);
+        }
+        // The pipe is closed by putting /dev/null in its place: the number must not be used again by another file.
+        Kind::Pipe => {
+            if let Ok(null) = OpenOptions::new().write(true).open("/dev/null") {
+                let _ = dup2_stdout(null);
+            }
+        }
+        Kind::Terminal | Kind::File => {}
+    }
+}
+
+/// Reads and drops what the client still sends, until its end or `deadline`: closing a socket with unread input sends
+/// RST, which destroys the last reply on its way.
+pub fn drain(local: &Local, deadline: Deadline) {
+    let mut waste = zeroize::Zeroizing::new([0; 4096]);
+    while local.waits_for_us() && ready(io::stdin().as_fd(), PollFlags::POLLIN, deadline) {
+        match nix::unistd::read(io::stdin(), waste.as_mut_slice()) {
+            Ok(0) => return,
+            Ok(_) | Err(nix::errno::Errno::EINTR | nix::errno::Errno::EAGAIN) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+impl Local {
+    /// Whether an exit with unread input can hurt the client: not at a terminal, and not when it is a file.
+    pub fn waits_for_us(&self) -> bool {
+        matches!(self.input, Kind::Socket | Kind::Pipe)
+    }
+}
+
+fn kind(fd: BorrowedFd) -> Kind {
+    match fstat(fd).map(|stat| kind_bits(&stat)) {
+        Ok(SFlag::S_IFSOCK) => Kind::Socket,
+        Ok(SFlag::S_IFIFO) => Kind::Pipe,
+        Ok(SFlag::S_IFCHR) if isatty(fd).unwrap_or(false) => Kind::Terminal,
+        _ => Kind::File,
+    }
+}
+
+fn kind_bits(stat: &FileStat) -> SFlag {
+    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT
+}
+
+fn fstat_null() -> Option<FileStat> {
+    nix::sys::stat::stat("/dev/null").ok()
+}

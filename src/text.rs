@@ -1,0 +1,79 @@
+//! Escaping and capping of foreign text, before it is formatted: what a server, a resolver, a file or argv says ends
+//! in a log line and in a reply, and must not break either.
+
+use std::fmt::Write;
+
+/// One line of a log, tag and pid left out (sudo's limit; RFC 3164 section 4.1 allows 1024 for the packet).
+pub const LOG_LINE: usize = 960;
+
+/// Printable ASCII (0x20 to 0x7e) of at most `cap` octets: other bytes as `\xNN`, the backslash doubled, a cut
+/// shown as `...`.
+pub fn escape(foreign: &[u8], cap: usize) -> String {
+    // One more unit than fits is enough to know that there is a cut: a 64 kB name costs no 64 kB here.
+    let mut text = String::with_capacity(foreign.len().min(cap) + 4);
+    for &byte in foreign {
+        match byte {
+            b'\\' => text.push_str("\\\\"),
+            0x20..=0x7e => text.push(char::from(byte)),
+            _ => {
+                let _ = write!(text, "\\x{byte:02x}");
+            }
+        }
+        if text.len() > cap {
+            return cut(&text, cap);
+        }
+    }
+    text
+}
+
+/// `text` (ASCII, as `escape` makes it) in at most `cap` octets, a cut shown as `...`.
+pub fn cut(text: &str, cap: usize) -> String {
+    if text.len() <= cap {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take_while(char::is_ascii).take(cap.saturating_sub(3)).collect();
+    short.push_str("...");
+    short.truncate(cap);
+    short
+}
+
+/// A logfmt value: bare where it can be, in double quotes otherwise.
+pub fn value(text: &str) -> String {
+    let bare = |b: u8| b.is_ascii_alphanumeric() || b"._:/+-[]%@,".contains(&b);
+    if !text.is_empty() && text.bytes().all(bare) {
+        text.to_owned()
+    } else {
+        format!("\"{}\"", text.replace('"', "'"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_comes_out_printable() {
+        let all: Vec<u8> = (0..=255).collect();
+        let text = escape(&all, 10_000);
+        assert!(text.bytes().all(|b| (0x20..=0x7e).contains(&b)));
+        assert!(text.contains("\\x0a") && text.contains("\\x1b") && text.contains("\\\\") && text.contains("\\xff"));
+    }
+
+    #[test]
+    fn a_cap_is_never_exceeded_and_a_cut_is_shown() {
+        for cap in 0..20 {
+            let text = escape(&[b'\n'; 1000], cap);
+            assert!(text.len() <= cap, "{text}");
+            assert!(cap < 3 || text.ends_with("..."), "{text}");
+        }
+        assert_eq!(escape(b"12345", 5), "12345");
+    }
+
+    #[test]
+    fn a_value_with_a_space_or_a_quote_is_quoted_once() {
+        assert_eq!(value("192.0.2.7:465"), "192.0.2.7:465");
+        assert_eq!(value("a b"), "\"a b\"");
+        assert_eq!(value("say \"no\""), "\"say 'no'\"");
+        assert_eq!(value(""), "\"\"");
+    }
+}

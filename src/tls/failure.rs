@@ -1,0 +1,166 @@
+//! From what rustls and webpki say to the sentence that an operator reads.
+
+use rustls::pki_types::ServerName;
+use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatible};
+
+use crate::error::{Error, Pin, Sent, Stage};
+use crate::text::escape;
+use crate::trust::{PinMismatch, Trusted};
+use crate::x509;
+
+/// How many of a certificate's names are told; it may hold 10 000.
+const NAMES: usize = 3;
+
+/// `head`: the first octets that the server sent.
+pub fn explain(stage: Stage, error: &rustls::Error, head: &[u8], name: &ServerName, trusted: &Trusted) -> Error {
+    match error {
+        rustls::Error::InvalidCertificate(error) => certificate(error, name, trusted),
+        rustls::Error::AlertReceived(alert) => received(stage, *alert, trusted.sent),
+        rustls::Error::PeerIncompatible(
+            PeerIncompatible::ServerDoesNotSupportTls12Or13 | PeerIncompatible::Tls12NotOffered,
+        ) => Error::OldTls,
+        rustls::Error::PeerIncompatible(PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig) => {
+            Error::NothingInCommon { problem: "the server has only TLS 1.2, and --min-tls asks for 1.3".to_owned() }
+        }
+        rustls::Error::PeerIncompatible(what) => {
+            Error::NothingInCommon { problem: escape(format!("{what:?}").as_bytes(), 100) }
+        }
+        rustls::Error::InvalidMessage(_) if !looks_like_tls(head) && stage == Stage::Handshake => not_tls(head),
+        // SSL 3.0 to TLS 1.1 as rustls meets them: a version it does not know.
+        rustls::Error::InvalidMessage(InvalidMessage::UnknownProtocolVersion) => Error::OldTls,
+        other => Error::Protocol { stage, problem: shown(other) },
+    }
+}
+
+/// A sentence of rustls, which may quote the server.
+pub fn shown(error: &rustls::Error) -> String {
+    escape(error.to_string().as_bytes(), 200)
+}
+
+fn certificate(error: &CertificateError, name: &ServerName, trusted: &Trusted) -> Error {
+    let key = trusted.presented_pin();
+    match error {
+        CertificateError::ExpiredContext { not_after, .. } => Error::Expired { not_after: x509::date_of(*not_after) },
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            Error::NotYetValid { not_before: x509::date_of(*not_before) }
+        }
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            let names = presented.iter().take(NAMES).map(|name| plain_name(name)).collect();
+            Error::WrongName { wanted: name.to_str().into_owned(), names, more: presented.len().saturating_sub(NAMES) }
+        }
+        CertificateError::UnknownIssuer => Error::UnknownIssuer { anchors: trusted.anchors.clone() },
+        CertificateError::Other(other) if other.0.is::<PinMismatch>() => Error::PinMismatch { presented: key },
+        CertificateError::Other(other) => match other.0.downcast_ref::<webpki::Error>() {
+            Some(webpki::Error::CaUsedAsEndEntity) => Error::CaAsServer { key },
+            Some(webpki::Error::UnsupportedCertVersion) => version_one(trusted, key),
+            Some(error) => Error::BadCertificate { problem: escape(format!("{error:?}").as_bytes(), 150) },
+            None => Error::BadCertificate { problem: escape(other.to_string().as_bytes(), 150) },
+        },
+        CertificateError::BadEncoding if trusted.presented().is_some_and(|cert| x509::is_version_one(&cert)) => {
+            version_one(trusted, key)
+        }
+        CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmContext { .. } => {
+            Error::WeakKey { problem: "its signature algorithm is not supported".to_owned() }
+        }
+        // webpki refuses keys of RSA under 2048 bits as a signature that does not verify.
+        CertificateError::BadSignature => match trusted.presented().as_ref().and_then(x509::rsa_bits) {
+            Some(bits) if bits < 2048 => Error::WeakKey { problem: format!("RSA of {bits} bits") },
+            _ => Error::BadCertificate { problem: "a signature does not verify".to_owned() },
+        },
+        other => Error::BadCertificate { problem: escape(other.to_string().as_bytes(), 150) },
+    }
+}
+
+fn version_one(trusted: &Trusted, key: Pin) -> Error {
+    match (trusted.anchors.as_str(), key) {
+        ("--pin-only", _) | (_, None) => Error::VersionOne,
+        (_, Some(pin)) => {
+            Error::BadCertificate { problem: format!("X.509 version 1, too old to check: use --pin-only {pin}") }
+        }
+    }
+}
+
+/// rustls presents a name as `DnsName("mail.example.com")`, an address as `IpAddress(...)`.
+fn plain_name(presented: &str) -> String {
+    let inside =
+        presented.split_once('"').and_then(|(_, rest)| rest.rsplit_once('"')).map_or(presented, |(name, _)| name);
+    escape(inside.as_bytes(), 64)
+}
+
+/// Alerts that are about a client's certificate (RFC 8446 section 6.2): the server has no other reason to send them.
+fn received(stage: Stage, alert: AlertDescription, sent: Sent) -> Error {
+    let name = alert_name(alert);
+    match alert {
+        AlertDescription::CertificateRequired
+        | AlertDescription::NoCertificate
+        | AlertDescription::BadCertificate
+        | AlertDescription::UnsupportedCertificate
+        | AlertDescription::CertificateRevoked
+        | AlertDescription::CertificateExpired
+        | AlertDescription::CertificateUnknown
+        | AlertDescription::UnknownCA
+        | AlertDescription::AccessDenied => Error::OurCertificate { stage, name, sent },
+        AlertDescription::ProtocolVersion => Error::OldTls,
+        _ => Error::Alert { stage, name },
+    }
+}
+
+/// The alert's name as RFC 8446 writes it: `handshake_failure`.
+pub fn alert_name(alert: AlertDescription) -> String {
+    let mut name = String::new();
+    for (at, letter) in format!("{alert:?}").chars().take(60).enumerate() {
+        // UnknownCA is unknown_ca: a letter behind a capital belongs to it.
+        if letter.is_ascii_uppercase() && at > 0 && !name.ends_with("_c") {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_lowercase());
+    }
+    name
+}
+
+/// The content type and major version of a TLS record (RFC 8446 section 5.1).
+pub fn looks_like_tls(head: &[u8]) -> bool {
+    matches!(head, [] | [20..=24] | [20..=24, 3, ..])
+}
+
+/// What else is there, by its first octets.
+pub fn not_tls(head: &[u8]) -> Error {
+    let line = head.split(|b| *b == b'\r' || *b == b'\n').next().unwrap_or_default();
+    let line = escape(line, 60);
+    match head {
+        [b'2' | b'4' | b'5', b'0'..=b'9', b'0'..=b'9', b' ' | b'-', ..] => Error::PlainSmtp { line },
+        [b'H', b'T', b'T', b'P', ..] => Error::NotTls { looks_like: "HTTP", line },
+        [b'S', b'S', b'H', b'-', ..] => Error::NotTls { looks_like: "SSH", line },
+        [b'*', b' ', b'O', b'K', ..] => Error::NotTls { looks_like: "IMAP", line },
+        [b'+', b'O', b'K', ..] => Error::NotTls { looks_like: "POP3", line },
+        _ => Error::NotTls { looks_like: "something", line },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alerts_have_the_names_of_the_rfc() {
+        assert_eq!(alert_name(AlertDescription::HandshakeFailure), "handshake_failure");
+        assert_eq!(alert_name(AlertDescription::UnknownCA), "unknown_ca");
+        assert_eq!(alert_name(AlertDescription::CertificateRequired), "certificate_required");
+        assert_eq!(alert_name(AlertDescription::BadRecordMac), "bad_record_mac");
+    }
+
+    #[test]
+    fn plain_smtp_is_told_from_http_and_from_tls() {
+        assert!(matches!(not_tls(b"220 mail.example.com ESMTP\r\n"), Error::PlainSmtp { .. }));
+        assert!(matches!(not_tls(b"HTTP/1.1 400 Bad Request\r\n"), Error::NotTls { looks_like: "HTTP", .. }));
+        assert!(looks_like_tls(&[21, 3, 1]));
+        assert!(!looks_like_tls(b"220 "));
+    }
+
+    #[test]
+    fn a_presented_name_is_told_without_its_type() {
+        assert_eq!(plain_name("DnsName(\"mail.example.com\")"), "mail.example.com");
+        assert_eq!(plain_name("a\nb"), "a\\x0ab");
+    }
+}

@@ -1,0 +1,220 @@
+//! Trust anchors, pins, client identity, versions and groups to a `ClientConfig`: all files are read here, before the
+//! network and before rights are dropped.
+
+mod files;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::crypto::{
+    aws_lc_rs, verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key, CryptoProvider,
+};
+use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use rustls::version::{TLS12, TLS13};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, NamedGroup, OtherError, RootCertStore, SignatureScheme,
+};
+
+use base64ct::{Base64, Encoding};
+
+use crate::error::{Error, Pin, Sent};
+use crate::options::{Anchors, Groups, KeyHash, ServerTrust, Trust, Versions};
+use crate::text::escape;
+use crate::x509;
+
+/// When the built-in roots (webpki-roots, see Cargo.lock) were published. A test compares the pair with Cargo.lock.
+pub const ROOTS: (&str, &str) = ("1.0.10", "2026-10-19");
+
+/// Everything that a handshake needs and that does not depend on the host.
+pub struct Trusted {
+    pub config: Arc<ClientConfig>,
+    /// The trust anchors in words, for "unknown issuer".
+    pub anchors: String,
+    pub sent: Sent,
+    /// The dates of our own certificate, where there is one.
+    pub identity: Option<x509::Validity>,
+    presented: Arc<Mutex<Option<CertificateDer<'static>>>>,
+}
+
+impl Trusted {
+    /// # Errors
+    /// `Error::Unusable`, naming the file, the problem and the cure.
+    pub fn new(trust: &Trust) -> Result<Trusted, Error> {
+        let provider = Arc::new(provider(trust.groups));
+        let presented = Arc::new(Mutex::new(None));
+        let (check, anchors) = match &trust.server {
+            ServerTrust::KeyOnly { pins } => (Check::Key(pins.clone()), "--pin-only".to_owned()),
+            ServerTrust::Chain { anchors, pins } => {
+                let (roots, described) = anchor_store(anchors)?;
+                let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+                    .build()
+                    .map_err(|error| unusable("trust anchors", "", &error))?;
+                (Check::Chain(webpki, pins.clone()), described)
+            }
+        };
+        let verifier = Verifier { check, provider: provider.clone(), presented: presented.clone() };
+        let versions: &[_] = match trust.versions {
+            Versions::Tls12AndLater => &[&TLS13, &TLS12],
+            Versions::Tls13Only => &[&TLS13],
+        };
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
+            .map_err(|error| unusable("--min-tls", "", &error))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier));
+        let (mut config, sent, identity) = match &trust.identity {
+            None => (builder.with_no_client_auth(), Sent::None, None),
+            Some(paths) => {
+                let (chain, key) = files::identity(paths)?;
+                let dates = chain.first().and_then(x509::validity);
+                let config =
+                    builder.with_client_auth_cert(chain, key).map_err(|error| files::mismatch(paths, &error))?;
+                (config, Sent::Certificate, dates)
+            }
+        };
+        // One process is one session: nothing to resume, and a ticket or early data would only add state to attack.
+        config.resumption = Resumption::disabled();
+        config.enable_early_data = false;
+        Ok(Trusted { config: Arc::new(config), anchors, sent, identity, presented })
+    }
+
+    /// The server's certificate of the latest handshake, accepted or refused.
+    pub fn presented(&self) -> Option<CertificateDer<'static>> {
+        self.presented.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The pin of that certificate's key.
+    pub fn presented_pin(&self) -> Pin {
+        self.presented().and_then(|cert| key_hash(&cert)).map(pin_text)
+    }
+}
+
+/// The key presented is none of the pinned ones.
+#[derive(Debug)]
+pub struct PinMismatch;
+
+impl fmt::Display for PinMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("pin mismatch")
+    }
+}
+
+impl std::error::Error for PinMismatch {}
+
+fn provider(groups: Groups) -> CryptoProvider {
+    let mut provider = aws_lc_rs::default_provider();
+    if groups == Groups::Classical {
+        provider.kx_groups.retain(|group| {
+            !matches!(
+                group.name(),
+                NamedGroup::X25519MLKEM768
+                    | NamedGroup::secp256r1MLKEM768
+                    | NamedGroup::MLKEM512
+                    | NamedGroup::MLKEM768
+                    | NamedGroup::MLKEM1024
+            )
+        });
+    }
+    provider
+}
+
+fn anchor_store(anchors: &Anchors) -> Result<(RootCertStore, String), Error> {
+    match anchors {
+        Anchors::BuiltIn => {
+            let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+            Ok((roots, format!("not one of Mozilla's roots of {}", ROOTS.1)))
+        }
+        Anchors::File(path) => Ok((files::ca_file(path)?, "not one of the --ca-file".to_owned())),
+        Anchors::System => Ok((files::system_roots()?, "not one of the system's roots".to_owned())),
+    }
+}
+
+fn unusable(role: &'static str, object: &str, problem: &dyn fmt::Display) -> Error {
+    Error::Unusable { role, object: object.to_owned(), problem: escape(problem.to_string().as_bytes(), 200) }
+}
+
+fn shown(path: &Path) -> String {
+    escape(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()), 200)
+}
+
+fn key_hash(cert: &CertificateDer) -> Option<KeyHash> {
+    let digest = aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256.tls13()?.common.hash_provider;
+    let hash = digest.hash(&x509::public_key(cert)?);
+    hash.as_ref().try_into().ok().map(KeyHash)
+}
+
+fn pin_text(hash: KeyHash) -> String {
+    format!("sha256//{}", Base64::encode_string(&hash.0))
+}
+
+#[derive(Debug)]
+struct Verifier {
+    check: Check,
+    provider: Arc<CryptoProvider>,
+    presented: Arc<Mutex<Option<CertificateDer<'static>>>>,
+}
+
+#[derive(Debug)]
+enum Check {
+    /// Chain, name and dates; and one of the keys, where there are any.
+    Chain(Arc<WebPkiServerVerifier>, Vec<KeyHash>),
+    Key(Vec<KeyHash>),
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        *self.presented.lock().unwrap_or_else(PoisonError::into_inner) = Some(leaf.clone().into_owned());
+        let pins = match &self.check {
+            Check::Key(pins) => pins,
+            Check::Chain(webpki, pins) => {
+                webpki.verify_server_cert(leaf, intermediates, server_name, ocsp, now)?;
+                pins
+            }
+        };
+        let pinned = key_hash(leaf).is_some_and(|key| pins.contains(&key));
+        match (&self.check, pins.is_empty(), pinned) {
+            (Check::Chain(..), true, _) | (_, false, true) => Ok(ServerCertVerified::assertion()),
+            (_, _, _) => Err(CertificateError::Other(OtherError(Arc::new(PinMismatch))).into()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        // webpki does not read a version 1 certificate; with --pin-only its key alone is what is trusted.
+        match (&self.check, x509::is_version_one(cert), x509::public_key(cert)) {
+            (Check::Key(_), true, Some(key)) => {
+                let key = SubjectPublicKeyInfoDer::from(key);
+                verify_tls13_signature_with_raw_key(message, &key, dss, algorithms)
+            }
+            _ => verify_tls13_signature(message, cert, dss, algorithms),
+        }
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,201 @@
+//! The files behind `--ca-file`, `--system-roots`, `--cert` and `--key`: each way in which one can be wrong has a
+//! sentence that names the file and the cure.
+
+use std::fs::OpenOptions;
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use nix::fcntl::OFlag;
+use nix::unistd::{geteuid, getresuid};
+use rustls::pki_types::pem::{self, SectionKind};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::RootCertStore;
+use zeroize::Zeroizing;
+
+use super::{shown, unusable};
+use crate::error::Error;
+use crate::options::Identity;
+use crate::text::escape;
+
+/// Debian's file of all public roots has 0.2 MiB.
+const LARGEST: u64 = 1024 * 1024;
+
+pub fn ca_file(path: &Path) -> Result<RootCertStore, Error> {
+    let wrong = |problem: &dyn std::fmt::Display| unusable("--ca-file", &shown(path), problem);
+    let content = read(path).map_err(|problem| wrong(&problem))?;
+    let mut store = RootCertStore::empty();
+    for (number, section) in (1..).zip(sections(&content)) {
+        let (label, der) =
+            section.map_err(|problem| wrong(&format!("block {number} is damaged ({problem}): copy it again")))?;
+        match label {
+            Label::Certificate => store.add(CertificateDer::from(der.to_vec())).map_err(|error| {
+                wrong(&format!(
+                    "block {number} is no certificate that can be trusted ({error}): remove it or copy it again"
+                ))
+            })?,
+            Label::PrivateKey => {
+                return Err(wrong(&format!(
+                    "block {number} is a private key, and this file is for others to read: take it out"
+                )))
+            }
+            Label::Other(name) => {
+                return Err(wrong(&format!(
+                    "block {number} is a {name}, and only CERTIFICATE belongs here: take it out"
+                )))
+            }
+        }
+    }
+    match store.is_empty() {
+        false => Ok(store),
+        true => Err(wrong(&without_blocks(&content, "x509"))),
+    }
+}
+
+/// The system's roots. With privileges the environment (SSL_CERT_FILE, SSL_CERT_DIR) has no say.
+pub fn system_roots() -> Result<RootCertStore, Error> {
+    let privileged = getresuid().is_ok_and(|ids| {
+        ids.real.is_root() || ids.effective.is_root() || ids.saved.is_root() || ids.real != ids.effective
+    });
+    let found = if privileged {
+        let first = SYSTEM_FILES.iter().map(Path::new).find(|path| path.is_file());
+        rustls_native_certs::load_certs_from_paths(first, None)
+    } else {
+        rustls_native_certs::load_native_certs()
+    };
+    let mut store = RootCertStore::empty();
+    let (_, _) = store.add_parsable_certificates(found.certs);
+    match store.is_empty() {
+        false => Ok(store),
+        true => Err(unusable(
+            "--system-roots",
+            "",
+            &"this system has none: install its package ca-certificates, or leave --system-roots out",
+        )),
+    }
+}
+
+/// Where Debian, Red Hat, SUSE, Alpine, the BSDs and macOS keep their roots.
+const SYSTEM_FILES: [&str; 7] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+    "/usr/local/etc/ssl/cert.pem",
+    "/usr/local/share/certs/ca-root-nss.crt",
+];
+
+pub fn identity(paths: &Identity) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Error> {
+    let wrong = |problem: &dyn std::fmt::Display| unusable("--cert", &shown(&paths.cert), problem);
+    let content = read(&paths.cert).map_err(|problem| wrong(&problem))?;
+    let mut chain = Vec::new();
+    for (number, section) in (1..).zip(sections(&content)) {
+        // A key in the same file is how many keep the pair: it is read where --key says so.
+        if let (Label::Certificate, der) =
+            section.map_err(|problem| wrong(&format!("block {number} is damaged ({problem})")))?
+        {
+            chain.push(CertificateDer::from(der.to_vec()));
+        }
+    }
+    if chain.is_empty() {
+        return Err(wrong(&without_blocks(&content, "x509")));
+    }
+    let wrong = |problem: &dyn std::fmt::Display| unusable("--key", &shown(&paths.key), problem);
+    let content = read(&paths.key).map_err(|problem| wrong(&problem))?;
+    for (number, section) in (1..).zip(sections(&content)) {
+        match section.map_err(|problem| wrong(&format!("block {number} is damaged ({problem})")))? {
+            (Label::PrivateKey, der) => {
+                let key = PrivateKeyDer::try_from(der.to_vec());
+                return Ok((chain, key.map_err(|error| wrong(&error))?));
+            }
+            (Label::Other(name), _) if name == "ENCRYPTED PRIVATE KEY" => {
+                return Err(wrong(
+                    &"the key is encrypted, and nobody is there to type: `openssl pkey -in OLD -out NEW`",
+                ))
+            }
+            _ => {}
+        }
+    }
+    Err(wrong(&without_blocks(&content, "pkey")))
+}
+
+pub fn mismatch(paths: &Identity, error: &rustls::Error) -> Error {
+    let problem = match error {
+        rustls::Error::InconsistentKeys(_) => format!("is not the key of the certificate in {}", shown(&paths.cert)),
+        other => format!("cannot be used: {other}"),
+    };
+    unusable("--key", &shown(&paths.key), &problem)
+}
+
+/// Opened without waiting (a FIFO would hang us) and read only if it is a file of sensible size.
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    let denied = |error: io::Error| match error.kind() {
+        ErrorKind::NotFound => "no such file".to_owned(),
+        ErrorKind::PermissionDenied => {
+            format!(
+                "permission denied to uid {}: let it read the file, or start as root and we drop to nobody",
+                geteuid()
+            )
+        }
+        _ => escape(error.to_string().as_bytes(), 100),
+    };
+    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path).map_err(denied)?;
+    let about = file.metadata().map_err(denied)?;
+    if about.is_dir() {
+        return Err("is a directory: name one file".to_owned());
+    }
+    if !about.is_file() {
+        return Err("is not a regular file: copy what it gives into one".to_owned());
+    }
+    let mut content = Zeroizing::new(Vec::with_capacity(usize::try_from(about.len().min(LARGEST)).unwrap_or(0) + 1));
+    file.take(LARGEST + 1).read_to_end(&mut content).map_err(denied)?;
+    if content.len() as u64 > LARGEST {
+        return Err("is larger than 1 MiB: all public roots together have 0.2 MiB, so is it the right file?".to_owned());
+    }
+    Ok(content)
+}
+
+enum Label {
+    Certificate,
+    PrivateKey,
+    Other(String),
+}
+
+/// Every `-----BEGIN` block of a PEM file in order, those that the PEM reader would pass over in silence too.
+fn sections(content: &[u8]) -> impl Iterator<Item = Result<(Label, Zeroizing<Vec<u8>>), String>> + '_ {
+    const BEGIN: &[u8] = b"-----BEGIN ";
+    let starts: Vec<usize> = content
+        .windows(BEGIN.len())
+        .enumerate()
+        .filter(|(at, window)| {
+            *window == BEGIN && at.checked_sub(1).and_then(|b| content.get(b)).is_none_or(|b| *b == b'\n')
+        })
+        .map(|(at, _)| at)
+        .collect();
+    let ends: Vec<usize> = starts.iter().skip(1).copied().chain([content.len()]).collect();
+    starts.into_iter().zip(ends).map(|(start, end)| section(content.get(start..end).unwrap_or_default()))
+}
+
+fn section(mut block: &[u8]) -> Result<(Label, Zeroizing<Vec<u8>>), String> {
+    let label = block.get(11..).unwrap_or_default().split(|b| *b == b'-').next().unwrap_or_default();
+    let name = escape(label, 40);
+    match pem::from_buf(&mut block) {
+        Ok(Some((SectionKind::Certificate, der))) => Ok((Label::Certificate, Zeroizing::new(der))),
+        Ok(Some((SectionKind::PrivateKey | SectionKind::RsaPrivateKey | SectionKind::EcPrivateKey, der))) => {
+            Ok((Label::PrivateKey, Zeroizing::new(der)))
+        }
+        Ok(_) => Ok((Label::Other(name), Zeroizing::new(Vec::new()))),
+        Err(error) => Err(escape(format!("{error:?}").as_bytes(), 60)),
+    }
+}
+
+/// A file without a single PEM block: empty, DER, or something else.
+fn without_blocks(content: &[u8], tool: &str) -> String {
+    match content {
+        [] => "is empty".to_owned(),
+        // A DER SEQUENCE with a length of two octets: what certificates and keys begin with.
+        [0x30, 0x81..=0x84, ..] => format!("is DER: make PEM of it, `openssl {tool} -inform der -in OLD -out NEW`"),
+        _ => "has no PEM block of the kind that belongs here (-----BEGIN ...)".to_owned(),
+    }
+}

@@ -1,0 +1,143 @@
+//! The one place that waits: until a descriptor is ready, a deadline passes, or SIGTERM asks us to end.
+//!
+//! SIGTERM is blocked before the first thread exists and read from a descriptor by the main thread, so that it ends a
+//! session in order (a reply, a close_notify) and never in the middle of a write.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
+
+use crate::deadline::Deadline;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Woken {
+    Ready,
+    Deadline,
+    Terminated,
+}
+
+pub struct Waiter {
+    /// None when the process has no descriptor left for it: then SIGTERM keeps its default action.
+    signals: Option<signals::Signals>,
+}
+
+impl Waiter {
+    /// Takes SIGTERM over. Call it before the first thread starts: threads inherit the mask.
+    pub fn new() -> Waiter {
+        Waiter { signals: signals::take_over().ok() }
+    }
+
+    /// Waits until one of `wanted` is ready, the deadline passes, or SIGTERM has come.
+    ///
+    /// # Errors
+    /// What poll(2) says, EINTR excepted.
+    pub fn wait(&self, wanted: &[PollFd], deadline: Deadline) -> io::Result<Woken> {
+        let signals = self.signals.as_ref().map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLIN));
+        let mut all: Vec<PollFd> = wanted.iter().cloned().chain(signals).collect();
+        loop {
+            match poll(&mut all, timeout(deadline)) {
+                Ok(0) if deadline.passed() => return Ok(Woken::Deadline),
+                Ok(0) | Err(Errno::EINTR) => continue,
+                Ok(_) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+            if all.len() > wanted.len() && all.last().and_then(PollFd::any) == Some(true) {
+                return Ok(Woken::Terminated);
+            }
+            return Ok(Woken::Ready);
+        }
+    }
+
+    /// `wait` for one descriptor to become readable (`POLLIN`) or writable (`POLLOUT`).
+    ///
+    /// # Errors
+    /// As `wait`.
+    pub fn wait_for(&self, fd: BorrowedFd, flags: PollFlags, deadline: Deadline) -> io::Result<Woken> {
+        self.wait(&[PollFd::new(fd, flags)], deadline)
+    }
+}
+
+impl Default for Waiter {
+    fn default() -> Waiter {
+        Waiter::new()
+    }
+}
+
+/// Waits without a deadline and without signals: for the copying threads, on a descriptor that is non-blocking
+/// because somebody else wants it so.
+///
+/// # Errors
+/// What poll(2) says, EINTR excepted.
+pub fn block_on(fd: BorrowedFd, flags: PollFlags) -> io::Result<()> {
+    loop {
+        match poll(&mut [PollFd::new(fd, flags)], PollTimeout::NONE) {
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+            Ok(_) => return Ok(()),
+        }
+    }
+}
+
+/// True as soon as `fd` is ready, false when `deadline` passed first. No signals: for last words and log lines.
+pub fn ready(fd: BorrowedFd, flags: PollFlags, deadline: Deadline) -> bool {
+    loop {
+        match poll(&mut [PollFd::new(fd, flags)], timeout(deadline)) {
+            Ok(0) if deadline.passed() => return false,
+            Ok(0) | Err(Errno::EINTR) => {}
+            Ok(_) => return true,
+            Err(_) => return false,
+        }
+    }
+}
+
+/// Rounded up to a whole millisecond: rounding down would spin through the last one.
+fn timeout(deadline: Deadline) -> PollTimeout {
+    let millis = deadline.left().as_micros().div_ceil(1000);
+    i32::try_from(millis).ok().and_then(|m| PollTimeout::try_from(m).ok()).unwrap_or(PollTimeout::MAX)
+}
+
+#[cfg(target_os = "linux")]
+mod signals {
+    use nix::sys::signal::{SigSet, Signal};
+    use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+    pub type Signals = SignalFd;
+
+    pub fn take_over() -> nix::Result<Signals> {
+        let mut mask = SigSet::empty();
+        mask.add(Signal::SIGTERM);
+        // The descriptor first: with the signal blocked and no descriptor nothing could end us.
+        let fd = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+        mask.thread_block()?;
+        Ok(fd)
+    }
+}
+
+/// Where there is no signalfd: a thread in sigwait(3) that closes its end of a pair.
+#[cfg(not(target_os = "linux"))]
+mod signals {
+    use std::os::unix::net::UnixStream;
+    use std::thread;
+
+    use nix::sys::signal::{SigSet, Signal};
+
+    pub type Signals = UnixStream;
+
+    pub fn take_over() -> std::io::Result<Signals> {
+        let mut mask = SigSet::empty();
+        mask.add(Signal::SIGTERM);
+        let (ours, theirs) = UnixStream::pair()?;
+        mask.thread_block()?;
+        let waiting = thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            let _ = mask.wait();
+            drop(theirs);
+        });
+        if let Err(error) = waiting {
+            mask.thread_unblock()?;
+            return Err(error);
+        }
+        Ok(ours)
+    }
+}
