@@ -104,11 +104,9 @@ pub enum Error {
 
     Expired {
         not_after: String,
-        key: Pin,
     },
     NotYetValid {
         not_before: String,
-        key: Pin,
     },
     WrongName {
         wanted: String,
@@ -117,7 +115,6 @@ pub enum Error {
     },
     UnknownIssuer {
         anchors: String,
-        key: Pin,
     },
     CaAsServer {
         key: Pin,
