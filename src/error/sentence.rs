@@ -1,0 +1,136 @@
+//! The sentence of each cause: what is wrong, the likely reason, the cure.
+
+use std::fmt;
+
+use super::{Error, Heard, Sent, Stage};
+
+impl Error {
+    /// The sentence for the client: as for the log, without a local path.
+    pub fn reply(&self) -> String {
+        match self {
+            Error::HostIsAFile(_) => HOST_IS_A_FILE.to_owned(),
+            Error::Unusable { role, problem, .. } => format!("{role}: {problem}"),
+            other => other.to_string(),
+        }
+    }
+}
+
+const HOST_IS_A_FILE: &str = "there is no configuration file: give the smarthost's name, as in \
+                              `smtps-bridge smtp.example.com`";
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Error::Usage(sentence) | Error::Rights(sentence) => f.write_str(sentence),
+            Error::HostIsAFile(path) => write!(f, "{path}: {HOST_IS_A_FILE}"),
+            Error::Unusable { role, object, problem } => write!(f, "{role} {object}: {problem}"),
+            Error::Descriptor(problem) => f.write_str(problem),
+            Error::ClientGone => f.write_str("the client went away before the session began"),
+            Error::Stranger { client } => {
+                write!(f, "client {client} is not on this machine and no --allow-from names it")
+            }
+            Error::OutOf { what, source } => write!(f, "out of {what}: {source}"),
+            Error::Terminated => f.write_str("told to end (SIGTERM) before the session began; try again later"),
+
+            Error::NoSuchName { host } => write!(f, "no such name: {host}; is it spelled right?"),
+            Error::NoAddress { host, family } => write!(f, "{host} has no {family} address"),
+            Error::ResolverFailed { host, problem } => {
+                write!(f, "the name lookup for {host} failed: {problem}; does this machine's resolver work?")
+            }
+            Error::ResolverSilent { host } => {
+                write!(f, "the name lookup for {host} got no answer in time; does this machine's resolver work?")
+            }
+
+            Error::Refused { port } => write!(f, "connection refused{}", only_587(*port)),
+            Error::Unreachable { problem } => write!(f, "unreachable: {problem}"),
+            Error::ConnectTimeout { port } => {
+                write!(f, "no answer{}; a firewall may drop it", only_587(*port))
+            }
+
+            Error::Closed { stage: Stage::Handshake, heard: Heard::Nothing } => {
+                f.write_str("the server closed on our hello: if it is old or behind a middlebox, try --no-pq")
+            }
+            Error::Closed { stage, .. } => {
+                write!(f, "the server closed the connection {}", before(*stage))
+            }
+            Error::Reset { stage } => write!(f, "the server reset the connection {}", before(*stage)),
+            Error::Silent { stage, seconds } => {
+                write!(f, "the server connected but was silent or slow: not done after {seconds} s, {}", before(*stage))
+            }
+            Error::Turned { line } => write!(f, "the server turned us away: {line}"),
+
+            Error::Expired { not_after } => {
+                write!(f, "certificate expired on {not_after}: its administrator must renew it")
+            }
+            Error::NotYetValid { not_before } => {
+                write!(f, "certificate not valid before {not_before}: is this machine's clock right?")
+            }
+            Error::WrongName { wanted, names, more } => {
+                write!(f, "certificate is not for {wanted}")?;
+                match names.as_slice() {
+                    [] => f.write_str(" and has no name at all"),
+                    names => write!(f, " but for {}", names.join(", ")),
+                }?;
+                match more {
+                    0 => Ok(()),
+                    more => write!(f, " and {more} more"),
+                }?;
+                f.write_str(": use its name as HOST or as --server-name")
+            }
+            // No pin here: whoever sits between us and the smarthost would be trusted by a paste. `--check` shows it.
+            Error::UnknownIssuer { anchors } => {
+                write!(f, "certificate from an unknown issuer ({anchors}): use --ca-file with its CA")
+            }
+            Error::CaAsServer { key: Some(pin) } => {
+                write!(f, "a CA certificate used as a server certificate: use --pin-only {pin}")
+            }
+            Error::CaAsServer { key: None } => {
+                f.write_str("a CA certificate used as a server certificate: use --pin-only")
+            }
+            Error::PinMismatch { presented: Some(pin) } => {
+                write!(f, "the server's key is not the pinned one: it is {pin}; ask its administrator before you trust it")
+            }
+            Error::PinMismatch { presented: None } => {
+                f.write_str("the server's key is not the pinned one, and its certificate cannot be read")
+            }
+            Error::VersionOne => f.write_str(
+                "an X.509 version 1 certificate works with TLS 1.3 and --pin-only alone, and this server speaks TLS 1.2",
+            ),
+            Error::WeakKey { problem } => {
+                write!(f, "the server's key cannot be used ({problem}): it needs RSA of 2048 bits or more, or ECDSA")
+            }
+            Error::BadCertificate { problem } => write!(f, "certificate refused: {problem}"),
+
+            Error::PlainSmtp { line } => write!(
+                f,
+                "plain SMTP instead of TLS ({line}): this port is for STARTTLS, as 587 is; implicit TLS is usually on 465"
+            ),
+            Error::NotTls { looks_like, line } => write!(f, "{looks_like} instead of TLS ({line}): is the port right?"),
+            Error::OldTls => f.write_str("the server has only TLS 1.1 or older, which nobody should use: upgrade it"),
+            Error::NothingInCommon { problem } => write!(f, "no TLS version, suite or group in common: {problem}"),
+            Error::Alert { stage, name } => write!(f, "the server ended TLS {} with the alert {name}", before(*stage)),
+            Error::OurCertificate { name, sent: Sent::None, .. } => {
+                write!(f, "the server wants a client certificate (alert {name}): use --cert and --key")
+            }
+            Error::OurCertificate { name, sent: Sent::Certificate, .. } => {
+                write!(f, "the server refuses our client certificate (alert {name}): is --cert the one it expects?")
+            }
+            Error::Protocol { stage, problem } => write!(f, "TLS failed {}: {problem}", before(*stage)),
+        }
+    }
+}
+
+fn before(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Handshake => "in the handshake",
+        Stage::Arguments | Stage::Resolve | Stage::Connect | Stage::Greeting => "before its greeting",
+        Stage::Relay | Stage::Close => "in the session",
+    }
+}
+
+fn only_587(port: u16) -> String {
+    match port {
+        465 => " on port 465: does the server use only 587? then let your MTA do STARTTLS".to_owned(),
+        other => format!(" on port {other}"),
+    }
+}
