@@ -94,6 +94,7 @@ pub enum Error {
     },
     Reset {
         stage: Stage,
+        heard: Heard,
     },
     Silent {
         stage: Stage,
@@ -193,7 +194,7 @@ impl Error {
             | Error::ResolverSilent { .. } => Stage::Resolve,
             Error::Refused { .. } | Error::Unreachable { .. } | Error::ConnectTimeout { .. } => Stage::Connect,
             Error::Closed { stage, .. }
-            | Error::Reset { stage }
+            | Error::Reset { stage, .. }
             | Error::Silent { stage, .. }
             | Error::Alert { stage, .. }
             | Error::OurCertificate { stage, .. }

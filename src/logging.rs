@@ -30,15 +30,16 @@ static SINK: OnceLock<Sink> = OnceLock::new();
 
 /// Chooses and opens the sink; before rights are dropped. Calling it twice changes nothing.
 pub fn open(logging: Logging, stderr: Stderr) {
-    let to = logging.to.unwrap_or(match stderr {
-        Stderr::NotOurs => LogTo::Syslog,
-        Stderr::Ours => LogTo::Stderr,
-    });
+    let to = match (logging.to, stderr) {
+        // On the client's socket a log line would be a message in the mail session.
+        (None | Some(LogTo::Stderr), Stderr::NotOurs) => LogTo::Syslog,
+        (None, Stderr::Ours) => LogTo::Stderr,
+        (Some(to), _) => to,
+    };
     let sink = SINK.get_or_init(|| match to {
         LogTo::Syslog => Sink::Syslog(Mutex::new(connect())),
-        // `--log stderr` with the client's socket there would be a message in the mail session.
-        LogTo::Stderr if stderr == Stderr::Ours => Sink::Stderr,
-        LogTo::Stderr | LogTo::None => Sink::None,
+        LogTo::Stderr => Sink::Stderr,
+        LogTo::None => Sink::None,
     });
     if log::set_logger(sink).is_ok() {
         log::set_max_level(if matches!(sink, Sink::None) { LevelFilter::Off } else { logging.level });

@@ -53,7 +53,7 @@ pub fn resolve(
         let _ = sender.send(look_up(&name, family));
         drop(theirs);
     };
-    thread::Builder::new().name("resolve".to_owned()).stack_size(256 * 1024).spawn(resolver).map_err(out_of)?;
+    thread::Builder::new().name("resolve".to_owned()).spawn(resolver).map_err(out_of)?;
     match waiter.wait_for(done.as_fd(), PollFlags::POLLIN, deadline).map_err(out_of)? {
         Woken::Terminated => return Err(Error::Terminated),
         Woken::Deadline => return Err(Error::ResolverSilent { host: shown }),

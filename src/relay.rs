@@ -115,7 +115,7 @@ pub fn run(local: &Local, tls: Tls, greeting: Vec<u8>, settings: &Settings, wait
     let bell = Bell { outbox, wake: Arc::new(theirs) };
     let activity = Arc::new(Activity::new());
     let spawn = |name: &str, body: Box<dyn FnOnce() + Send>| {
-        thread::Builder::new().name(name.to_owned()).stack_size(128 * 1024).spawn(body).map(drop).map_err(out_of)
+        thread::Builder::new().name(name.to_owned()).spawn(body).map(drop).map_err(out_of)
     };
     // `down` waits for the word: a failure to start `up` must still find the client without an octet.
     let (go, started) = mpsc::channel();
@@ -219,7 +219,7 @@ impl Supervisor<'_> {
 
     fn remote_end(&self, end: Received) -> (End, Option<String>) {
         match end {
-            Received::CloseNotify | Received::Data(_) => (End::CloseNotify, None),
+            Received::CloseNotify | Received::Data(_) | Received::SendWaiting => (End::CloseNotify, None),
             Received::End if self.last.is_goodbye() => (End::Eof, None),
             Received::End => (End::Truncated, None),
             Received::Reset(_) if self.last.is_goodbye() => (End::Eof, None),

@@ -85,7 +85,9 @@ pub fn handshake(stream: TcpStream, attempt: &Attempt) -> Result<Tls, Error> {
                 Ok(Some(0)) if !failure::looks_like_tls(&head) => return Err(failure::not_tls(&head)),
                 Ok(Some(0)) => return Err(Error::Closed { stage: Stage::Handshake, heard: Heard::Something }),
                 Ok(_) => {}
-                Err(_) if head.is_empty() => return Err(Error::Reset { stage: Stage::Handshake }),
+                Err(_) if head.is_empty() => {
+                    return Err(Error::Reset { stage: Stage::Handshake, heard: Heard::Nothing })
+                }
                 Err(error) => return Err(broken(Stage::Handshake, &error)),
             }
             // The first octets tell plain SMTP, HTTP and SSH apart when they turn out not to be TLS.
@@ -157,7 +159,7 @@ impl Attempt<'_> {
 
 fn broken(stage: Stage, error: &io::Error) -> Error {
     match error.kind() {
-        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Error::Reset { stage },
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Error::Reset { stage, heard: Heard::Something },
         _ => protocol(stage, error),
     }
 }

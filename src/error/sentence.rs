@@ -53,14 +53,17 @@ impl fmt::Display for Error {
             Error::Closed { stage, .. } => {
                 write!(f, "the server closed the connection {}", before(*stage))
             }
-            Error::Reset { stage } => write!(f, "the server reset the connection {}", before(*stage)),
+            Error::Reset { stage: Stage::Handshake, heard: Heard::Nothing } => {
+                f.write_str("the server reset the connection on our hello: if it is old or behind a middlebox, try --no-pq")
+            }
+            Error::Reset { stage, .. } => write!(f, "the server reset the connection {}", before(*stage)),
             Error::Silent { stage, seconds } => {
                 write!(f, "the server connected but was silent or slow: not done after {seconds} s, {}", before(*stage))
             }
             Error::Turned { line } => write!(f, "the server turned us away: {line}"),
 
             Error::Expired { not_after } => {
-                write!(f, "certificate expired on {not_after}: its administrator must renew it")
+                write!(f, "certificate expired on {not_after}: its administrator must renew it (or this machine's clock is wrong)")
             }
             Error::NotYetValid { not_before } => {
                 write!(f, "certificate not valid before {not_before}: is this machine's clock right?")
@@ -75,7 +78,7 @@ impl fmt::Display for Error {
                     0 => Ok(()),
                     more => write!(f, " and {more} more"),
                 }?;
-                f.write_str(": use its name as HOST or as --server-name")
+                f.write_str(": is HOST right? if this is the server you mean, give that name as --server-name")
             }
             // No pin here: whoever sits between us and the smarthost would be trusted by a paste. `--check` shows it.
             Error::UnknownIssuer { anchors } => {

@@ -128,14 +128,12 @@ impl Down {
         loop {
             match self.receiver.receive(&mut buffer) {
                 Received::Data(n) => gone = self.deliver(buffer.get(..n).unwrap_or_default(), gone),
+                Received::SendWaiting => self.bell.ring(Event::SendWaiting),
                 end => {
                     self.bell.ring(Event::LastLine(self.last));
                     self.bell.ring(Event::RemoteEnd(end));
                     return;
                 }
-            }
-            if self.receiver.wants_send() {
-                self.bell.ring(Event::SendWaiting);
             }
         }
     }

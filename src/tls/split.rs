@@ -18,7 +18,7 @@ use crate::wait::ready;
 /// The two ends of one connection; `raw` may hold what came right behind the handshake.
 pub fn split(conn: ClientConnection, raw: Raw, stream: TcpStream) -> (Sender, Receiver) {
     let shared = Arc::new(Shared { conn: Mutex::new(conn), outgoing: Mutex::new(Outgoing::default()), stream });
-    (Sender(shared.clone()), Receiver { shared, raw, failed: None })
+    (Sender(shared.clone()), Receiver { shared, raw, failed: None, told: false })
 }
 
 pub struct Shared {
@@ -148,12 +148,16 @@ pub struct Receiver {
     raw: Raw,
     /// A fatal error, kept until what was authenticated before it is delivered.
     failed: Option<rustls::Error>,
+    /// `Received::SendWaiting` was told, and what waits has not left since.
+    told: bool,
 }
 
 /// What `Receiver::receive` brings.
 #[derive(Debug)]
 pub enum Received {
     Data(usize),
+    /// No data yet, but reception queued something to send: see `Sender::send_waiting`.
+    SendWaiting,
     CloseNotify,
     /// End of file without close_notify.
     End,
@@ -183,6 +187,7 @@ impl Receiver {
                     return Received::Alert(failure::alert_name(alert))
                 }
                 Next::Failed(error) => return Received::BadRecord(failure::shown(&error)),
+                Next::Starved if self.has_news_to_send() => return Received::SendWaiting,
                 Next::Starved => {}
             }
             if let Err(error) = self.fill() {
@@ -191,9 +196,12 @@ impl Receiver {
         }
     }
 
-    /// Whether reception queued something to send (see `Sender::send_waiting`).
-    pub fn wants_send(&self) -> bool {
-        self.shared.conn().wants_write()
+    /// Told before reception blocks again: an answer must not wait for the server's next word.
+    fn has_news_to_send(&mut self) -> bool {
+        let waits = self.shared.conn().wants_write();
+        let news = waits && !self.told;
+        self.told = waits;
+        news
     }
 
     /// Plaintext first, then more ciphertext from the buffer; no I/O.
