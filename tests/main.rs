@@ -7,4 +7,5 @@
     reason = "tests fail by panicking; libtest reports them"
 )]
 
+mod relay;
 mod support;

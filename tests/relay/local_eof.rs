@@ -1,0 +1,203 @@
+//! The client has no more to say and still listens: design section 5, the rows of local EOF and idle.
+
+use std::net::Shutdown;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::relay::{greeted, unchanged};
+use crate::support::limit::{within, without_hooks, USUAL};
+use crate::support::peer::Received;
+use crate::support::talk::{Hear, Talk};
+
+/// Goal: what loses mail in other bridges. `printf ... | bridge` ends its input at once; the reply comes later.
+#[test]
+fn a_reply_3_seconds_after_the_clients_half_close_arrives() {
+    within(USUAL, || {
+        let (bridge, mut client, peer) = greeted(unchanged, |mut link| {
+            assert_eq!(link.line(), "QUIT\r\n");
+            // The three seconds of the goal; nothing of the end may reach the server in them.
+            link.tcp.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
+            assert!(link.feed().is_err(), "the client's end went out early");
+            link.send(b"221 bye\r\n");
+            link.close_notify();
+        });
+        client.say("QUIT\r\n");
+        client.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(client.rest(), b"221 bye\r\n");
+        drop(client);
+        peer.done();
+        bridge.finish().assert("close_notify", 0);
+    });
+}
+
+/// Goal: 30 s after the client's end the server gets ours, and its answer to the final dot still arrives minutes later.
+#[test]
+fn the_servers_answer_arrives_minutes_after_the_clients_end() {
+    if without_hooks() {
+        return;
+    }
+    within(USUAL, || {
+        // 30 s are 300 ms, 660 s are 6.6 s.
+        let (bridge, mut client, peer) = greeted(
+            |start| start.speed(100),
+            |mut link| {
+                let start = Instant::now();
+                assert_eq!(link.rest(), (b".\r\n".to_vec(), Received::CloseNotify));
+                let ours = start.elapsed();
+                link.until_closed();
+                // 3 minutes.
+                thread::sleep(Duration::from_millis(1800));
+                link.send(b"250 queued\r\n221 bye\r\n");
+                link.close_notify();
+                ours
+            },
+        );
+        client.say(".\r\n");
+        client.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(client.rest(), b"250 queued\r\n221 bye\r\n");
+        drop(client);
+        let ours = peer.done();
+        assert!(ours > Duration::from_millis(200) && ours < Duration::from_secs(3), "{ours:?} for 30 s / 100");
+        bridge.finish().assert("close_notify", 0);
+    });
+}
+
+/// Goal: the 30 s count from the last byte either way, so a slow answer of many parts is not cut.
+#[test]
+fn the_clock_of_a_half_closed_session_starts_again_with_each_byte() {
+    if without_hooks() {
+        return;
+    }
+    within(USUAL, || {
+        let (bridge, mut client, peer) = greeted(
+            |start| start.speed(30),
+            |mut link| {
+                for _ in 0..8 {
+                    // 15 of 30 s.
+                    link.tcp.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+                    assert!(link.feed().is_err(), "our end came though the server was talking");
+                    link.send(b"250-part\r\n");
+                }
+                link.send(b"250 done\r\n");
+                link.close_notify();
+            },
+        );
+        client.shutdown(Shutdown::Write).unwrap();
+        assert_eq!(client.rest().len(), 8 * 10 + 10);
+        drop(client);
+        peer.done();
+        bridge.finish().assert("close_notify", 0);
+    });
+}
+
+/// Goal: promise 4. Nobody says anything any more: 660 s after the client's end it is over.
+#[test]
+fn promise_4_a_server_that_never_answers_a_half_closed_client_is_given_up_after_660_seconds() {
+    if without_hooks() {
+        return;
+    }
+    within(USUAL, || {
+        let (bridge, mut client, peer) = greeted(
+            |start| start.speed(300),
+            |mut link| {
+                assert_eq!(link.rest().1, Received::CloseNotify);
+                link
+            },
+        );
+        let start = Instant::now();
+        client.shutdown(Shutdown::Write).unwrap();
+        assert!(client.rest().is_empty());
+        let took = start.elapsed();
+        assert!(took > Duration::from_secs(2) && took < Duration::from_secs(5), "{took:?} for 660 s / 300");
+        drop(client);
+        bridge.finish().assert("local_eof", 74);
+        drop(peer.done());
+    });
+}
+
+/// Goal: promise 4. `--idle-timeout` ends a session in which nobody speaks, on both sides in order.
+#[test]
+fn promise_4_an_idle_session_ends_after_the_idle_timeout() {
+    if without_hooks() {
+        return;
+    }
+    within(USUAL, || {
+        let (bridge, mut client, peer) = greeted(
+            |start| start.speed(600).args(["--idle-timeout", "900"]),
+            |mut link| {
+                let end = link.rest().1;
+                link.until_closed();
+                end
+            },
+        );
+        let start = Instant::now();
+        assert!(client.rest().is_empty());
+        let took = start.elapsed();
+        assert!(took > Duration::from_secs(1) && took < Duration::from_secs(4), "{took:?} for 900 s / 600");
+        drop(client);
+        assert_eq!(peer.done(), Received::CloseNotify);
+        bridge.finish().assert("idle", 74);
+    });
+}
+
+/// Goal: application bytes of either side keep a session alive; records without any (here: KeyUpdates) do not.
+#[test]
+fn key_updates_are_no_activity_and_bytes_are() {
+    if without_hooks() {
+        return;
+    }
+    within(USUAL, || {
+        let (bridge, mut client, peer) = greeted(
+            |start| start.speed(600).args(["--idle-timeout", "900"]),
+            |mut link| {
+                for _ in 0..4 {
+                    thread::sleep(Duration::from_millis(700));
+                    link.send(b"250-alive\r\n");
+                }
+                let start = Instant::now();
+                // Every 100 ms one, of the 1.5 s that are left.
+                link.tcp.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+                while !matches!(link.feed(), Ok(false)) && start.elapsed() < Duration::from_secs(10) {
+                    if link.tls.refresh_traffic_keys().is_err() {
+                        break;
+                    }
+                    let update = link.pending();
+                    if std::io::Write::write_all(&mut link.tcp, &update).is_err() {
+                        break;
+                    }
+                }
+                start.elapsed()
+            },
+        );
+        assert_eq!(client.rest().len(), 4 * 11);
+        drop(client);
+        let quiet = peer.done();
+        assert!(quiet > Duration::from_secs(1) && quiet < Duration::from_secs(5), "{quiet:?} for 900 s / 600");
+        bridge.finish().assert("idle", 74);
+    });
+}
+
+/// Goal: `--idle-timeout 0` is off.
+#[test]
+fn an_idle_timeout_of_0_never_ends_a_session() {
+    if without_hooks() {
+        return;
+    }
+    within(USUAL, || {
+        let (bridge, mut client, peer) = greeted(
+            |start| start.speed(7200).args(["--idle-timeout", "0"]),
+            |mut link| {
+                assert_eq!(link.line(), "QUIT\r\n");
+                link.send(b"221 bye\r\n");
+                link.close_notify();
+            },
+        );
+        // An hour and a half.
+        thread::sleep(Duration::from_millis(1500));
+        client.say("QUIT\r\n");
+        assert_eq!(client.rest(), b"221 bye\r\n");
+        drop(client);
+        peer.done();
+        bridge.finish().assert("close_notify", 0);
+    });
+}

@@ -1,0 +1,56 @@
+//! A session on its way: bytes, ends, and everything that can stand still in between. Design sections 4 and 5.
+
+mod blocked;
+mod bytes;
+mod client_ends;
+mod greeting;
+mod hosts;
+mod local_eof;
+mod quiet;
+mod renegotiation;
+mod resets;
+mod server_ends;
+mod signals;
+
+use std::net::TcpStream;
+
+use crate::support::bridge::{Bridge, House, Start};
+use crate::support::peer::{Link, Peer};
+use crate::support::talk::Hear;
+
+/// What every server here says first.
+pub const GREETING: &str = "220 smarthost.test ESMTP\r\n";
+
+/// A session whose greeting the client has read: one TCP socket as 0 and 1, the log on a pipe, and `script` at the
+/// other end, which sent the greeting already.
+pub fn greeted<T: Send + 'static>(
+    change: impl FnOnce(Start) -> Start,
+    script: impl FnOnce(Link) -> T + Send + 'static,
+) -> (Bridge, TcpStream, Peer<T>) {
+    let house = House::new();
+    let peer = Peer::start(&house.leaf, |mut link| {
+        link.send(GREETING.as_bytes());
+        script(link)
+    });
+    let (bridge, mut client) = change(house.bridge(peer.host())).socket();
+    assert_eq!(client.line(), GREETING, "log: {}", bridge.log());
+    (bridge, client, peer)
+}
+
+pub fn unchanged(start: Start) -> Start {
+    start
+}
+
+/// `n` octets of no pattern, the same every time for the same seed (xorshift64).
+pub fn noise(n: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed | 1;
+    let mut data = Vec::with_capacity(n + 8);
+    while data.len() < n {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        data.extend(state.to_le_bytes());
+    }
+    data.truncate(n);
+    data
+}

@@ -1,0 +1,105 @@
+//! TLS 1.2 HelloRequest, from the one server here that can send it: `openssl s_server`.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::bridge::House;
+use crate::support::limit::{skip, started, until, within, USUAL};
+use crate::support::peer::nobody_listens;
+use crate::support::talk::{Hear, Talk};
+
+struct OpenSsl {
+    child: Child,
+    port: u16,
+}
+
+impl OpenSsl {
+    fn start(house: &House, version: &str) -> Option<OpenSsl> {
+        let port = nobody_listens().port();
+        let cert = house.dir.write("leaf.pem", &house.leaf.cert_pem);
+        let key = house.dir.write("leaf.key", &house.leaf.key_pem);
+        let mut command = Command::new("openssl");
+        command.args(["s_server", version, "-accept", &format!("127.0.0.1:{port}")]);
+        command.arg("-cert").arg(cert).arg("-key").arg(key);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let Ok(child) = command.spawn() else {
+            skip("needs openssl(1)");
+            return None;
+        };
+        started(child.id());
+        let server = OpenSsl { child, port };
+        // s_server serves one client after the other: a probe by connect would take the place of the bridge.
+        let listening = format!("0100007F:{port:04X} 00000000:0000 0A");
+        until(Duration::from_secs(10), "openssl listens", || {
+            std::fs::read_to_string("/proc/net/tcp").is_ok_and(|table| table.contains(&listening))
+        });
+        Some(server)
+    }
+
+    /// What goes to the client; a line of one letter is a command to s_server.
+    fn say(&mut self, text: &str) {
+        self.child.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    fn until_says(&mut self, text: &str) {
+        let mut output = BufReader::new(self.child.stdout.as_mut().unwrap());
+        let mut line = String::new();
+        while !line.contains(text) {
+            line.clear();
+            assert_ne!(output.read_line(&mut line).unwrap(), 0, "openssl ended before it said {text:?}");
+        }
+    }
+}
+
+impl Drop for OpenSsl {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Goal: rustls answers a HelloRequest by a no_renegotiation warning, which waits in its buffer while nobody sends.
+/// Both sides wait, and it must leave all the same: OpenSSL, told no, ends the session by a fatal alert at once, where
+/// it would wait for ever for an answer that stays here.
+#[test]
+fn a_tls_1_2_hello_request_while_both_sides_wait_is_answered_at_once() {
+    within(USUAL, || {
+        let house = House::new();
+        let Some(mut server) = OpenSsl::start(&house, "-tls1_2") else { return };
+        let (bridge, mut client): (_, TcpStream) = house.bridge(format!("127.0.0.1:{}", server.port)).socket();
+        server.say("220 openssl.test\n");
+        assert_eq!(client.line(), "220 openssl.test\n");
+        server.until_says("BEGIN SSL SESSION");
+        let start = Instant::now();
+        server.say("R\n");
+        assert!(client.rest().is_empty());
+        assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+        drop(client);
+        bridge.finish().assert("alert", 76);
+    });
+}
+
+/// Goal: a KeyUpdate of another library than ours, asking for one in return, while both sides wait.
+#[test]
+fn a_key_update_of_openssl_while_both_sides_wait_harms_nothing() {
+    within(USUAL, || {
+        let house = House::new();
+        let Some(mut server) = OpenSsl::start(&house, "-tls1_3") else { return };
+        let (bridge, mut client) = house.bridge(format!("127.0.0.1:{}", server.port)).socket();
+        server.say("220 openssl.test\n");
+        assert_eq!(client.line(), "220 openssl.test\n");
+        for command in ["K\n", "k\n", "K\n"] {
+            server.say(command);
+            server.say("250 next\n");
+            assert_eq!(client.line(), "250 next\n");
+            client.say("NOOP please\r\n");
+            server.until_says("NOOP please");
+        }
+        server.say("Q\n");
+        assert!(client.rest().is_empty());
+        drop(client);
+        bridge.finish().assert("close_notify", 0);
+    });
+}

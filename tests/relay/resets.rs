@@ -1,0 +1,224 @@
+//! The server's FIN and RST at each point of a session. Before the first byte the client reads a 421; after it the
+//! client reads nothing of ours.
+
+use std::io::Read;
+use std::thread;
+use std::time::Duration;
+
+use crate::relay::greeting::refused;
+use crate::relay::{greeted, noise, unchanged, GREETING};
+use crate::support::bridge::House;
+use crate::support::limit::{within, USUAL};
+use crate::support::peer::{self, Link, Peer};
+use crate::support::talk::{Hear, Talk};
+
+/// The server ends at some point before its greeting: a temporary failure of `stage`.
+fn before_the_greeting(stage: &str, script: impl FnOnce(Link) + Send + 'static) {
+    let house = House::new();
+    let peer = Peer::before_handshake(house.leaf.server(rustls::ALL_VERSIONS), script);
+    let (reply, ended) = refused(house.bridge(peer.host()));
+    assert!(reply.starts_with("421 4.4.2 127.0.0.1: the server "), "{reply}");
+    assert_eq!(ended.code, 75, "{}", ended.log);
+    assert!(ended.line().contains(&format!("failed stage={stage} ")), "{}", ended.log);
+    assert!(ended.line().contains("reply=\"421 4.4.2\""), "{}", ended.log);
+    peer.done();
+}
+
+/// Reads the hello and hands out the server's answer.
+fn answer(link: &mut Link) -> Vec<u8> {
+    while !link.tls.wants_write() {
+        link.feed().unwrap();
+    }
+    link.pending()
+}
+
+#[test]
+fn a_reset_on_accept_is_a_421() {
+    within(USUAL, || before_the_greeting("handshake", |link| link.reset()));
+}
+
+#[test]
+fn a_reset_after_our_hello_is_a_421() {
+    within(USUAL, || {
+        before_the_greeting("handshake", |mut link| {
+            answer(&mut link);
+            link.reset();
+        });
+    });
+}
+
+#[test]
+fn a_reset_in_the_middle_of_the_servers_hello_is_a_421() {
+    within(USUAL, || {
+        before_the_greeting("handshake", |mut link| {
+            let flight = answer(&mut link);
+            link.raw(&flight[..flight.len() / 2]);
+            thread::sleep(Duration::from_millis(100));
+            link.reset();
+        });
+    });
+}
+
+#[test]
+fn a_reset_after_the_handshake_and_before_the_greeting_is_a_421() {
+    within(USUAL, || {
+        before_the_greeting("greeting", |mut link| {
+            link.handshake();
+            thread::sleep(Duration::from_millis(100));
+            link.reset();
+        });
+    });
+}
+
+#[test]
+fn an_end_of_file_on_accept_is_a_421() {
+    within(USUAL, || {
+        before_the_greeting("handshake", |mut link| {
+            link.fin();
+            link.until_closed();
+        });
+    });
+}
+
+/// Goal: a middlebox that dislikes a large hello closes on it; the sentence knows the cure.
+#[test]
+fn an_end_of_file_after_our_hello_is_a_421_that_names_no_pq() {
+    within(USUAL, || {
+        let house = House::new();
+        let peer = Peer::before_handshake(house.leaf.server(rustls::ALL_VERSIONS), |mut link| {
+            answer(&mut link);
+            link.fin();
+            link.until_closed();
+        });
+        let (reply, ended) = refused(house.bridge(peer.host()));
+        assert!(reply.starts_with("421 4.4.2 127.0.0.1: ") && reply.contains("--no-pq"), "{reply}");
+        assert_eq!(ended.code, 75);
+        peer.done();
+    });
+}
+
+#[test]
+fn an_end_of_file_in_the_middle_of_the_servers_hello_is_a_421() {
+    within(USUAL, || {
+        before_the_greeting("handshake", |mut link| {
+            let flight = answer(&mut link);
+            link.raw(&flight[..flight.len() / 2]);
+            link.fin();
+            link.until_closed();
+        });
+    });
+}
+
+#[test]
+fn an_end_of_file_before_the_greeting_is_a_421() {
+    within(USUAL, || {
+        before_the_greeting("greeting", |mut link| {
+            link.handshake();
+            link.fin();
+            link.until_closed();
+        });
+    });
+}
+
+#[test]
+fn a_close_notify_before_the_greeting_is_a_421() {
+    within(USUAL, || {
+        before_the_greeting("greeting", |mut link| {
+            link.handshake();
+            link.close_notify();
+            link.until_closed();
+        });
+    });
+}
+
+/// Goal: promise 2. With the first byte out, nothing of ours follows: half a `220` and a `421` would be read as one.
+#[test]
+fn promise_2_an_end_in_the_middle_of_the_greeting_adds_nothing() {
+    within(USUAL, || {
+        let house = House::new();
+        let peer = Peer::start(&house.leaf, |mut link| {
+            link.send(b"2");
+            link.fin();
+            link.until_closed();
+        });
+        let (bridge, mut client) = house.bridge(peer.host()).socket();
+        assert_eq!(client.rest(), b"2");
+        drop(client);
+        bridge.finish().assert("truncated", 76);
+        peer.done();
+    });
+}
+
+#[test]
+fn promise_2_a_reset_in_the_middle_of_the_greeting_adds_nothing() {
+    within(USUAL, || {
+        let house = House::new();
+        let (tell, heard) = std::sync::mpsc::channel::<()>();
+        let peer = Peer::start(&house.leaf, move |mut link| {
+            link.send(&GREETING.as_bytes()[..7]);
+            heard.recv().unwrap();
+            link.reset();
+        });
+        let (bridge, mut client) = house.bridge(peer.host()).socket();
+        assert_eq!(client.exactly(7), &GREETING.as_bytes()[..7]);
+        tell.send(()).unwrap();
+        assert!(client.rest().is_empty());
+        drop(client);
+        bridge.finish().assert("reset", 74);
+        peer.done();
+    });
+}
+
+/// Goal: the client is in the middle of its message: it reads an end (451 by RFC 5321), by FIN, and no RST of ours.
+#[test]
+fn a_reset_in_the_middle_of_an_upload_ends_in_fin_for_the_client() {
+    within(USUAL, || {
+        let (bridge, mut client, peer) = greeted(unchanged, |mut link| {
+            link.take(100_000);
+            link.reset();
+        });
+        let mut writer = client.try_clone().unwrap();
+        let writing = thread::spawn(move || std::io::Write::write_all(&mut writer, &noise(8 << 20, 1)));
+        assert!(client.rest().is_empty());
+        // What nobody can take any more is drained: the client's writes do not fail either.
+        writing.join().unwrap().unwrap();
+        drop(client);
+        peer.done();
+        bridge.finish().assert("reset", 74);
+    });
+}
+
+/// Goal: the server resets after the final dot, before its answer.
+#[test]
+fn a_reset_instead_of_the_answer_to_the_final_dot_ends_in_fin_and_nothing_else() {
+    within(USUAL, || {
+        let (bridge, mut client, peer) = greeted(unchanged, |mut link| {
+            assert_eq!(link.line(), ".\r\n");
+            link.reset();
+        });
+        client.say(".\r\n");
+        assert!(client.rest().is_empty());
+        drop(client);
+        peer.done();
+        bridge.finish().assert("reset", 74);
+    });
+}
+
+/// Goal: a server that closes with our bytes unread sends RST behind its last words; they must still arrive.
+#[test]
+fn a_last_reply_with_a_reset_right_behind_it_arrives() {
+    within(USUAL, || {
+        let (bridge, mut client, peer) = greeted(unchanged, |mut link| {
+            let mut some = [0; 1];
+            link.tcp.read_exact(&mut some).unwrap();
+            link.send(b"421 4.7.0 too many errors\r\n");
+            thread::sleep(Duration::from_millis(100));
+            peer::reset(link.tcp);
+        });
+        client.say("NONSENSE\r\n");
+        assert_eq!(client.rest(), b"421 4.7.0 too many errors\r\n");
+        drop(client);
+        peer.done();
+        bridge.finish().assert("eof", 0);
+    });
+}

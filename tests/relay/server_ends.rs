@@ -1,0 +1,311 @@
+//! The server ends the session: one test a row of design section 5.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::relay::{greeted, noise, unchanged, GREETING};
+use crate::support::bridge::{Ended, House};
+use crate::support::limit::{within, without_hooks, USUAL};
+use crate::support::peer::{Link, Peer, Received};
+use crate::support::talk::{Hear, Talk};
+
+/// A session in which the server says `last` and then ends by `end`; the client must read all of it and a FIN.
+fn ends(last: &'static str, end: impl FnOnce(Link) + Send + 'static) -> Ended {
+    let (bridge, mut client, peer) = greeted(unchanged, move |mut link| {
+        assert_eq!(link.line(), "NOOP\r\n");
+        link.send(last.as_bytes());
+        end(link);
+    });
+    client.say("NOOP\r\n");
+    assert_eq!(String::from_utf8_lossy(&client.rest()), last);
+    drop(client);
+    peer.done();
+    bridge.finish()
+}
+
+fn fin(mut link: Link) {
+    link.fin();
+    link.until_closed();
+}
+
+/// Goal: the orderly end.
+#[test]
+fn close_notify_is_a_clean_end() {
+    within(USUAL, || {
+        let ended = ends("221 bye\r\n", |mut link| {
+            link.close_notify();
+            // Our side answers with close_notify and FIN, in this order.
+            assert_eq!(link.rest().1, Received::CloseNotify);
+            link.until_closed();
+        });
+        ended.assert("close_notify", 0);
+    });
+}
+
+/// Goal: close_notify is an end in order wherever it comes, also without a 221.
+#[test]
+fn close_notify_after_any_reply_is_a_clean_end() {
+    within(USUAL, || {
+        ends("250 ok\r\n", |mut link| link.close_notify()).assert("close_notify", 0);
+    });
+}
+
+/// Goal: many servers only close the connection after QUIT; that is no truncation.
+#[test]
+fn end_of_file_after_221_is_a_clean_end() {
+    within(USUAL, || ends("250 ok\r\n221 bye\r\n", fin).assert("eof", 0));
+}
+
+#[test]
+fn end_of_file_after_421_is_a_clean_end() {
+    within(USUAL, || ends("421 4.3.2 shutting down\r\n", fin).assert("eof", 0));
+}
+
+#[test]
+fn a_reset_after_221_is_a_clean_end() {
+    within(USUAL, || {
+        let ended = ends("221 bye\r\n", |link| {
+            // The bytes first: a RST may overtake what the bridge has not read yet.
+            thread::sleep(Duration::from_millis(200));
+            link.reset();
+        });
+        ended.assert("eof", 0);
+    });
+}
+
+/// Goal: an end without close_notify between two replies could be an attacker's: told apart, and logged as a warning.
+#[test]
+fn end_of_file_while_idle_is_truncated() {
+    within(USUAL, || ends("250 ok\r\n", fin).assert("truncated", 76));
+}
+
+#[test]
+fn end_of_file_in_the_middle_of_a_line_is_truncated_and_nothing_is_added() {
+    within(USUAL, || ends("250 o", fin).assert("truncated", 76));
+}
+
+#[test]
+fn end_of_file_in_the_middle_of_a_reply_is_truncated() {
+    within(USUAL, || ends("250-smarthost.test\r\n", fin).assert("truncated", 76));
+}
+
+#[test]
+fn end_of_file_inside_221_is_truncated() {
+    within(USUAL, || ends("221 by", fin).assert("truncated", 76));
+}
+
+/// Goal: half a record is no data and no clean end.
+#[test]
+fn end_of_file_in_the_middle_of_a_record_is_truncated() {
+    within(USUAL, || {
+        let ended = ends("250 ok\r\n", |mut link| {
+            let record = link.records(b"250 never whole\r\n");
+            link.raw(&record[..record.len() / 2]);
+            fin(link);
+        });
+        ended.assert("truncated", 76);
+    });
+}
+
+/// Goal: what stands behind close_notify, in the same segment even, is dropped and harms nobody (it would spin a loop
+/// that waits for read_tls to take it).
+#[test]
+fn garbage_behind_close_notify_in_the_same_segment_is_dropped() {
+    within(USUAL, || {
+        let ended = ends("221 bye\r\n", |mut link| {
+            let mut segment = link.records(b"");
+            segment.extend(link.close_notify_record());
+            segment.extend(noise(5000, 9));
+            link.raw(&segment);
+            link.until_closed();
+        });
+        ended.assert("close_notify", 0);
+    });
+}
+
+/// Goal: data, close_notify and FIN in one segment: all data is delivered.
+#[test]
+fn data_and_close_notify_and_fin_in_one_segment_deliver_the_data() {
+    within(USUAL, || {
+        let (bridge, mut client, peer) = greeted(unchanged, |mut link| {
+            let mut segment = link.records(&noise(10_000, 4));
+            segment.extend(link.close_notify_record());
+            link.raw(&segment);
+            link.fin();
+            link.until_closed();
+        });
+        assert_eq!(client.rest(), noise(10_000, 4));
+        drop(client);
+        peer.done();
+        bridge.finish().assert("close_notify", 0);
+    });
+}
+
+/// Goal: a fatal alert ends the session after what came before it, by FIN.
+#[test]
+fn a_fatal_alert_is_told_apart_and_what_came_before_it_is_delivered() {
+    within(USUAL, || {
+        let ended = ends("250 ok\r\n", |mut link| {
+            // The server is fed nonsense, and answers with the alert that this deserves.
+            link.tls.read_tls(&mut &b"\x17\x03\x03\x00\x20................................"[..]).unwrap();
+            link.tls.process_new_packets().unwrap_err();
+            let alert = link.pending();
+            assert!(!alert.is_empty());
+            link.raw(&alert);
+            link.until_closed();
+        });
+        ended.assert("alert", 76);
+        assert!(ended.line().contains("reason="), "{}", ended.log);
+    });
+}
+
+/// Goal: a record that nobody authenticated ends the session after what was authenticated, by FIN, also while the
+/// client sends.
+#[test]
+fn a_bad_record_is_told_apart_and_what_came_before_it_is_delivered() {
+    within(USUAL, || {
+        let (bridge, mut client, peer) = greeted(unchanged, |mut link| {
+            let mut segment = link.records(b"250 ok\r\n");
+            segment.extend(b"\x17\x03\x03\x00\x20................................");
+            link.raw(&segment);
+            // The alert about it reaches the server, which knows then why.
+            let mut waste = vec![0; 4096];
+            while !matches!(link.feed(), Ok(false) | Err(_)) {
+                let _ = std::io::Read::read(&mut link.tls.reader(), &mut waste);
+            }
+        });
+        client.say("NOOP\r\nNOOP\r\n");
+        assert_eq!(client.rest(), b"250 ok\r\n");
+        drop(client);
+        peer.done();
+        bridge.finish().assert("bad_record", 76);
+    });
+}
+
+#[test]
+fn a_reset_by_the_server_is_told_apart_and_ends_in_fin_for_the_client() {
+    within(USUAL, || {
+        let (bridge, mut client, peer) = greeted(unchanged, |mut link| {
+            link.send(b"250 ok\r\n");
+            assert_eq!(link.line(), "seen\r\n");
+            link.reset();
+        });
+        assert_eq!(client.line(), "250 ok\r\n");
+        client.say("seen\r\n");
+        assert!(client.rest().is_empty());
+        drop(client);
+        peer.done();
+        bridge.finish().assert("reset", 74);
+    });
+}
+
+/// Goal: promise 4. A client that never closes does not hold the process.
+#[test]
+fn promise_4_a_client_that_never_closes_is_waited_for_5_seconds() {
+    if without_hooks() {
+        return;
+    }
+    within(USUAL, || {
+        let (bridge, mut client, peer) = greeted(|start| start.speed(10), |mut link| link.close_notify());
+        assert!(client.rest().is_empty());
+        peer.done();
+        let ended = bridge.finish();
+        ended.assert("close_notify", 0);
+        let least = Duration::from_millis(300);
+        assert!(ended.took > least && ended.took < Duration::from_secs(3), "{:?} for 5 s / 10", ended.took);
+        drop(client);
+    });
+}
+
+/// Goal: and one that closes is not waited for.
+#[test]
+fn a_client_that_closes_ends_the_process_at_once() {
+    within(USUAL, || {
+        let (bridge, mut client, peer) = greeted(unchanged, |mut link| link.close_notify());
+        assert!(client.rest().is_empty());
+        drop(client);
+        peer.done();
+        let ended = bridge.finish();
+        assert!(ended.took < Duration::from_secs(2), "{:?}", ended.took);
+    });
+}
+
+/// Goal: a server that refuses a client in the middle of its message (421 or 552) and closes is heard, though 4 MB of
+/// the client's are on their way that nobody will read: a RST to the client would destroy the reply.
+#[test]
+fn the_last_reply_survives_4_mb_of_unread_client_input() {
+    within(USUAL, || {
+        let (bridge, mut client, peer) = greeted(unchanged, |mut link| {
+            assert_eq!(link.take(10), noise(10, 5));
+            link.send(b"421 4.3.0 no more\r\n");
+            link.close_notify();
+            link.fin();
+            // Unread input: the kernel answers what comes now with RST, as for every server that closes early.
+        });
+        let mut writer = client.try_clone().unwrap();
+        let writing = thread::spawn(move || writer.write_all(&noise(4 << 20, 5)));
+        peer.done();
+        writing.join().unwrap().unwrap();
+        assert_eq!(String::from_utf8_lossy(&client.rest()), "421 4.3.0 no more\r\n");
+        drop(client);
+        let ended = bridge.finish();
+        assert!(ended.code == 0 && ended.line().contains("end=close_notify"), "{}", ended.log);
+    });
+}
+
+/// Goal: the server's end wakes a send that was blocked because the server did not read.
+#[test]
+fn the_server_ends_while_our_send_is_blocked() {
+    within(USUAL, || {
+        let (bridge, client, peer) = greeted(unchanged, |mut link| {
+            // Once the client's side is full, nothing moves.
+            assert_eq!(link.line(), "MAIL\r\n");
+            thread::sleep(Duration::from_millis(500));
+            link.send(b"421 4.3.0 no more\r\n");
+            link.close_notify();
+            // And still it does not read: the socket stays open until the bridge is gone.
+            link
+        });
+        let mut writer = client.try_clone().unwrap();
+        let writing = thread::spawn(move || {
+            writer.say("MAIL\r\n");
+            writer.write_all(&noise(16 << 20, 6)).is_ok()
+        });
+        let start = Instant::now();
+        let heard = read_to_fin(&client);
+        assert_eq!(String::from_utf8_lossy(&heard), "421 4.3.0 no more\r\n");
+        assert!(start.elapsed() < Duration::from_secs(10));
+        writing.join().unwrap();
+        drop(client);
+        bridge.finish().assert("close_notify", 0);
+        drop(peer.done());
+    });
+}
+
+fn read_to_fin(mut client: &TcpStream) -> Vec<u8> {
+    client.rest()
+}
+
+/// Goal: the same ends through two pipes, where there is no FIN but the end of a pipe.
+#[test]
+fn a_clean_end_through_two_pipes_ends_the_pipe() {
+    within(USUAL, || {
+        let house = House::new();
+        let peer = Peer::start(&house.leaf, |mut link| {
+            link.send(GREETING.as_bytes());
+            assert_eq!(link.line(), "QUIT\r\n");
+            link.send(b"221 bye\r\n");
+            link.close_notify();
+            link.rest().1
+        });
+        let (bridge, mut input, mut output) = house.bridge(peer.host()).pipes();
+        assert_eq!(output.line(), GREETING);
+        input.write_all(b"QUIT\r\n").unwrap();
+        assert_eq!(output.rest(), b"221 bye\r\n");
+        drop(input);
+        assert_eq!(peer.done(), Received::CloseNotify);
+        bridge.finish().assert("close_notify", 0);
+    });
+}

@@ -1,0 +1,122 @@
+//! SIGTERM, SIGPIPE, and signals that interrupt system calls.
+
+use std::io::Write;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::relay::{greeted, noise, unchanged, GREETING};
+use crate::support::bridge::House;
+use crate::support::limit::{within, USUAL};
+use crate::support::peer::{Peer, Received};
+use crate::support::talk::Hear;
+
+/// Goal: a session that is told to end does so on both sides in order, and nothing is added to it.
+#[test]
+fn sigterm_in_a_session_closes_both_sides_in_order() {
+    within(USUAL, || {
+        let (bridge, mut client, peer) = greeted(unchanged, |mut link| {
+            link.send(b"250 o");
+            let end = link.rest().1;
+            link.until_closed();
+            end
+        });
+        assert_eq!(client.exactly(5), b"250 o");
+        bridge.signal(Signal::SIGTERM);
+        assert!(client.rest().is_empty());
+        drop(client);
+        assert_eq!(peer.done(), Received::CloseNotify);
+        bridge.finish().assert("terminated", 75);
+    });
+}
+
+/// Goal: before the first byte the client reads why.
+#[test]
+fn sigterm_before_the_greeting_is_a_421() {
+    within(USUAL, || {
+        let house = House::new();
+        let (tell, connected) = std::sync::mpsc::channel();
+        let peer = Peer::start(&house.leaf, move |mut link| {
+            tell.send(()).unwrap();
+            link.until_closed();
+        });
+        let (bridge, mut client) = house.bridge(peer.host()).socket();
+        connected.recv().unwrap();
+        bridge.signal(Signal::SIGTERM);
+        let reply = String::from_utf8(client.rest()).unwrap();
+        assert!(reply.starts_with("421 4.3.2 127.0.0.1: ") && reply.ends_with("\r\n"), "{reply}");
+        drop(client);
+        peer.done();
+        let ended = bridge.finish();
+        assert_eq!(ended.code, 75, "{}", ended.log);
+        assert!(ended.line().contains("reply=\"421 4.3.2\""), "{}", ended.log);
+    });
+}
+
+/// Goal: SIGTERM while the client does not read ends the process all the same, within seconds.
+#[test]
+fn sigterm_while_the_client_does_not_read_ends_the_process_within_seconds() {
+    within(USUAL, || {
+        let (bridge, client, peer) = greeted(unchanged, |mut link| while link.try_send(&noise(100_000, 1)).is_ok() {});
+        thread::sleep(Duration::from_millis(300));
+        bridge.signal(Signal::SIGTERM);
+        let ended = bridge.finish();
+        ended.assert("terminated", 75);
+        assert!(ended.took < Duration::from_secs(8), "{:?}", ended.took);
+        drop(client);
+        peer.done();
+    });
+}
+
+/// Goal: whether SIGPIPE is ignored or not when we start, a client that is gone is an exit code.
+#[test]
+fn the_state_of_sigpipe_that_we_inherit_does_not_matter() {
+    within(USUAL, || {
+        for before in ["", "trap '' PIPE;"] {
+            let house = House::new();
+            let peer = Peer::start(&house.leaf, |mut link| {
+                link.send(GREETING.as_bytes());
+                while link.try_send(&noise(100_000, 1)).is_ok() {}
+            });
+            let (bridge, input, mut output) = house.bridge(peer.host()).under_shell(before, "").pipes();
+            assert_eq!(output.line(), GREETING);
+            drop(output);
+            bridge.finish().assert("client_gone", 74);
+            peer.done();
+            drop(input);
+        }
+    });
+}
+
+/// Goal: stopped and continued all the time (a debugger, a job control shell), no system call gives up.
+#[test]
+fn a_storm_of_interruptions_costs_no_byte() {
+    within(USUAL, || {
+        let (bridge, mut client, peer) = greeted(unchanged, |mut link| {
+            let up = link.take(8 << 20);
+            link.send(&noise(8 << 20, 2));
+            link.close_notify();
+            up
+        });
+        let pid = nix::unistd::Pid::from_raw(bridge.pid().cast_signed());
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let storm = thread::spawn(move || {
+            while stopped.recv_timeout(Duration::from_micros(300)).is_err() {
+                let _ = nix::sys::signal::kill(pid, Signal::SIGSTOP);
+                let _ = nix::sys::signal::kill(pid, Signal::SIGCONT);
+            }
+        });
+        let start = Instant::now();
+        let mut writer = client.try_clone().unwrap();
+        let writing = thread::spawn(move || writer.write_all(&noise(8 << 20, 1)));
+        let down = client.rest();
+        writing.join().unwrap().unwrap();
+        stop.send(()).unwrap();
+        storm.join().unwrap();
+        assert!(down == noise(8 << 20, 2), "{} octets after {:?}", down.len(), start.elapsed());
+        assert!(peer.done() == noise(8 << 20, 1));
+        drop(client);
+        bridge.finish().assert("close_notify", 0);
+    });
+}
