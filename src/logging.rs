@@ -18,7 +18,7 @@ use syslog::{Facility, LogFormat, Logger, LoggerBackend, Severity};
 
 use crate::deadline::{millis, Deadline};
 use crate::options::{LogTo, Logging, Stderr};
-use crate::text::{cut, LOG_LINE};
+use crate::text::{self, LOG_LINE};
 use crate::wait::ready;
 
 /// How long a line may wait for a syslogd or a pipe that is busy; then it is lost. The client has its reply by then.
@@ -63,7 +63,7 @@ impl Log for Sink {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let line = cut(&record.args().to_string(), LOG_LINE);
+        let line = text::line(&record.args().to_string(), LOG_LINE);
         match self {
             Sink::None => {}
             Sink::Stderr => {
@@ -150,11 +150,11 @@ fn open_socket(path: &Path, kind: Type) -> io::Result<OwnedFd> {
     Ok(socket.into())
 }
 
-/// Linux and the BSDs, then macOS and old systems, as in the syslog crate.
+/// Linux and the BSDs, then macOS, as in the syslog crate.
 fn paths() -> Vec<std::path::PathBuf> {
     #[cfg(feature = "test-hooks")]
     if let Some(path) = std::env::var_os("SMTPS_BRIDGE_TEST_SYSLOG") {
         return vec![path.into()];
     }
-    ["/dev/log", "/var/run/log", "/var/run/syslog"].map(Into::into).to_vec()
+    ["/dev/log", "/var/run/syslog"].map(Into::into).to_vec()
 }

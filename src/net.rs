@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::options::{Dial, Family, Host};
 use crate::socket::keep_alive;
 use crate::text::escape;
-use crate::wait::{Waiter, Woken};
+use crate::wait::{ready, Waiter, Woken};
 
 /// Connection Attempt Delay (RFC 8305 section 5).
 const STAGGER_MS: u64 = 250;
@@ -222,16 +222,15 @@ fn start(address: SocketAddr) -> io::Result<io::Result<Socket>> {
 fn first_answer(waiting: &mut Vec<Attempt>, failed: &mut Vec<(SocketAddr, Error)>) -> Option<Attempt> {
     let mut won = None;
     for attempt in std::mem::take(waiting) {
-        match attempt.socket.take_error().and_then(|error| error.map_or(Ok(()), Err)) {
+        if won.is_some() || !ready(attempt.socket.as_fd(), PollFlags::POLLOUT, Deadline::after(millis(0))) {
+            waiting.push(attempt);
+            continue;
+        }
+        let answer = attempt.socket.take_error().and_then(|error| error.map_or(Ok(()), Err));
+        // A connection that came and went has no error left and no peer either.
+        match answer.and_then(|()| attempt.socket.peer_addr()).and_then(|_| attempt.socket.set_nonblocking(false)) {
+            Ok(()) => won = Some(attempt),
             Err(error) => failed.push((attempt.address, connect_error(attempt.address, &error))),
-            Ok(())
-                if won.is_none()
-                    && attempt.socket.peer_addr().is_ok()
-                    && attempt.socket.set_nonblocking(false).is_ok() =>
-            {
-                won = Some(attempt);
-            }
-            Ok(()) => waiting.push(attempt),
         }
     }
     won

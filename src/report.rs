@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::options::{Host, Replies};
 use crate::relay::{End, Ended};
 use crate::stdio::{self, Local};
-use crate::text::{cut, escape, value};
+use crate::text::{cut, escape, line, value};
 use crate::tls::Facts;
 use crate::x509::{self, Validity};
 
@@ -46,7 +46,7 @@ impl<'a> About<'a> {
 pub fn closed(about: &About, local: &Local, ended: &Ended, started: Instant) -> Exit {
     let facts = &about.facts;
     let reason = ended.reason.as_ref().map(|it| format!(" reason={}", value(&cut(it, REASON)))).unwrap_or_default();
-    let line = format!(
+    let record = format!(
         "closed host={} addr={} client={} tls={} suite={} group={} not_after={} up={} down={} setup_ms={} secs={:.1} end={}{reason}",
         value(&about.host.name),
         about.addr,
@@ -62,8 +62,8 @@ pub fn closed(about: &About, local: &Local, ended: &Ended, started: Instant) -> 
         ended.end.word(),
     );
     match (ended.exit, ended.end) {
-        (Exit::Ok, End::CloseNotify | End::Eof) => info!("{line}"),
-        (_, _) => warn!("{line}"),
+        (Exit::Ok, End::CloseNotify | End::Eof) => info!("{record}"),
+        (_, _) => warn!("{record}"),
     }
     ended.exit
 }
@@ -137,7 +137,7 @@ fn reply(failure: &Failure, more: usize) -> String {
     let more = if more > 0 { format!(" (+{more} more)") } else { String::new() };
     let head = format!("421 {} {name}: ", failure.error.status());
     let room = REPLY.saturating_sub(head.len() + more.len() + CRLF.len());
-    format!("{head}{}{more}{CRLF}", cut(&failure.error.reply(), room))
+    format!("{head}{}{more}{CRLF}", line(&failure.error.reply(), room))
 }
 
 /// Says it if nobody has said anything; true if it was ours to say.

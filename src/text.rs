@@ -31,10 +31,19 @@ pub fn cut(text: &str, cap: usize) -> String {
     if text.len() <= cap {
         return text.to_owned();
     }
-    let mut short: String = text.chars().take_while(char::is_ascii).take(cap.saturating_sub(3)).collect();
+    let mut short: String = text.chars().take(cap.saturating_sub(3)).collect();
     short.push_str("...");
     short.truncate(cap);
     short
+}
+
+/// One line of our own making in at most `cap` octets. What was foreign in it is escaped already; should something have
+/// slipped through, it is escaped here, backslashes and all.
+pub fn line(text: &str, cap: usize) -> String {
+    match text.bytes().all(|octet| (0x20..=0x7e).contains(&octet)) {
+        true => cut(text, cap),
+        false => escape(text.as_bytes(), cap),
+    }
 }
 
 /// A logfmt value: bare where it can be, in double quotes otherwise.
@@ -67,6 +76,13 @@ mod tests {
             assert!(cap < 3 || text.ends_with("..."), "{text}");
         }
         assert_eq!(escape(b"12345", 5), "12345");
+    }
+
+    #[test]
+    fn a_line_is_one_line_even_where_somebody_forgot_to_escape() {
+        assert_eq!(line("reason=\"a\\x0ab\"", 100), "reason=\"a\\x0ab\"");
+        assert_eq!(line("a\nb\u{e9}", 100), "a\\x0ab\\xc3\\xa9");
+        assert_eq!(line("a\nbcdefgh", 8), "a\\x0a...");
     }
 
     #[test]

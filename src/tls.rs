@@ -90,6 +90,10 @@ pub fn handshake(stream: TcpStream, attempt: &Attempt) -> Result<Tls, Error> {
                 }
                 Err(error) => return Err(broken(Stage::Handshake, &error)),
             }
+            // Nothing there after all; an empty slice would be the end of file to rustls.
+            if raw.is_empty() {
+                continue;
+            }
             // The first octets tell plain SMTP, HTTP and SSH apart when they turn out not to be TLS.
             head.extend(raw.filled().iter().take(64_usize.saturating_sub(head.len())));
         }
@@ -123,7 +127,7 @@ impl Tls {
                 Next::Failed(error) => return Err(attempt.explain(stage, &error, &[])),
                 Next::Starved => {
                     attempt.ready(&self.receiver.shared.stream, PollFlags::POLLIN, stage)?;
-                    self.receiver.fill().map_err(|error| broken(stage, &error))?;
+                    self.receiver.fill_now().map_err(|error| broken(stage, &error))?;
                 }
             }
         }

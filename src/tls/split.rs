@@ -11,7 +11,7 @@ use nix::poll::PollFlags;
 use rustls::ClientConnection;
 
 use super::failure;
-use super::raw::{send_now, Raw};
+use super::raw::{receive_now, send_now, Raw};
 use crate::deadline::Deadline;
 use crate::wait::ready;
 
@@ -224,22 +224,29 @@ impl Receiver {
         }
     }
 
-    /// One read from the socket, without the lock.
-    pub fn fill(&mut self) -> io::Result<()> {
+    /// One read from the socket if it has something; for the stages that have a deadline.
+    pub fn fill_now(&mut self) -> io::Result<()> {
+        if let Some(0) = receive_now(&self.shared.stream, &mut self.raw)? {
+            self.end_of_file();
+        }
+        Ok(())
+    }
+
+    /// One read from the socket, blocking, without the lock.
+    fn fill(&mut self) -> io::Result<()> {
         loop {
             match (&self.shared.stream).read(self.raw.space()) {
-                Ok(0) => {
-                    // An empty slice is the end of file to rustls: this is a real one.
-                    let _ = self.shared.conn().read_tls(&mut io::empty());
-                    return Ok(());
-                }
-                Ok(n) => {
-                    self.raw.end = n;
-                    return Ok(());
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Ok(0) => self.end_of_file(),
+                Ok(n) => self.raw.end = n,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             }
+            return Ok(());
         }
+    }
+
+    /// An empty read is the end of file to rustls: this is a real one.
+    fn end_of_file(&self) {
+        let _ = self.shared.conn().read_tls(&mut io::empty());
     }
 }
