@@ -261,7 +261,11 @@ impl Ended {
     /// The one line about the session or its failure.
     #[track_caller]
     pub fn line(&self) -> &str {
-        let about: Vec<&str> = self.log.lines().filter(|l| l.contains("closed ") || l.contains("failed ")).collect();
+        let begins = |line: &&str| {
+            let line = line.strip_prefix("smtps-bridge: ").unwrap_or(line);
+            line.starts_with("closed ") || line.starts_with("failed ")
+        };
+        let about: Vec<&str> = self.log.lines().filter(begins).collect();
         let [line] = about.as_slice() else { panic!("one line about the session, not {about:?} in: {}", self.log) };
         line
     }
