@@ -56,7 +56,9 @@ pub fn dial<'a>(
         };
         match search.run(options) {
             Ok(session) => return Ok(Dialled { session: Some(session), passed }),
-            Err(failure) if matches!(failure.error, Error::Terminated | Error::OutOf { .. }) => return Err(failure),
+            Err(failure) if matches!(failure.error, Error::Terminated { .. } | Error::OutOf { .. }) => {
+                return Err(failure)
+            }
             Err(failure) => passed.push(*failure),
         }
     }
@@ -110,7 +112,7 @@ impl<'a> Search<'a, '_> {
             // Others were given up and wait in `untried`: they keep their turn should this one fail.
             match self.open(stream, self.deadline.share(untried.len() + 1)) {
                 Ok((tls, greeting)) => return Ok(Session { tls, greeting, host: self.host, addr }),
-                Err(error @ (Error::Terminated | Error::OutOf { .. } | Error::Turned { .. })) => {
+                Err(error @ (Error::Terminated { .. } | Error::OutOf { .. } | Error::Turned { .. })) => {
                     return Err(self.failure(error, Some(addr), failed.len() + 1))
                 }
                 Err(error) => failed.push((addr, error)),

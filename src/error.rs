@@ -56,11 +56,13 @@ pub enum Error {
         client: String,
     },
     OutOf {
-        what: &'static str,
+        stage: Stage,
         source: io::Error,
     },
     Rights(String),
-    Terminated,
+    Terminated {
+        stage: Stage,
+    },
 
     NoSuchName {
         host: String,
@@ -185,9 +187,7 @@ impl Error {
             | Error::Descriptor(_)
             | Error::ClientGone
             | Error::Stranger { .. }
-            | Error::OutOf { .. }
-            | Error::Rights(_)
-            | Error::Terminated => Stage::Arguments,
+            | Error::Rights(_) => Stage::Arguments,
             Error::NoSuchName { .. }
             | Error::NoAddress { .. }
             | Error::ResolverFailed { .. }
@@ -195,6 +195,8 @@ impl Error {
             Error::Refused { .. } | Error::Unreachable { .. } | Error::ConnectTimeout { .. } => Stage::Connect,
             Error::Closed { stage, .. }
             | Error::Reset { stage, .. }
+            | Error::OutOf { stage, .. }
+            | Error::Terminated { stage }
             | Error::Silent { stage, .. }
             | Error::Alert { stage, .. }
             | Error::OurCertificate { stage, .. }
@@ -233,7 +235,7 @@ impl Error {
             Error::ClientGone => (Exit::IoError, "4.4.2"),
             Error::Stranger { .. } => (Exit::NoPermission, "4.7.0"),
             Error::OutOf { .. } | Error::Rights(_) => (Exit::OsError, "4.3.0"),
-            Error::Terminated => (Exit::TempFail, "4.3.2"),
+            Error::Terminated { .. } => (Exit::TempFail, "4.3.2"),
             Error::ResolverFailed { .. } | Error::ResolverSilent { .. } => (Exit::TempFail, "4.4.3"),
             Error::NoSuchName { .. } | Error::NoAddress { .. } => (Exit::TempFail, "4.4.4"),
             Error::Refused { .. } | Error::Unreachable { .. } | Error::ConnectTimeout { .. } => {

@@ -1,6 +1,7 @@
 //! The way to an address: name lookup, staggered connects (RFC 8305), socket options, all under a deadline.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
@@ -14,7 +15,7 @@ use nix::poll::{PollFd, PollFlags};
 use socket2::{Domain, Socket, Type};
 
 use crate::deadline::{millis, Deadline};
-use crate::error::Error;
+use crate::error::{Error, Stage};
 use crate::options::{Dial, Family, Host};
 use crate::socket::keep_alive;
 use crate::text::escape;
@@ -46,22 +47,23 @@ pub fn resolve(
         Dial::Name(name) => name.clone(),
     };
     // getaddrinfo(3) has no deadline: it gets a thread, which is given up with the process. The pair wakes us.
-    let out_of = |source| Error::OutOf { what: "threads or descriptors", source };
+    let out_of = |source| Error::OutOf { stage: Stage::Resolve, source };
     let (done, theirs) = UnixStream::pair().map_err(out_of)?;
     let (sender, answers) = mpsc::channel();
     let resolver = move || {
-        let _ = sender.send(look_up(&name, family));
+        let _ = sender.send(look_up(&name, family).map_err(|error| (error, no_descriptor_left())));
         drop(theirs);
     };
     thread::Builder::new().name("resolve".to_owned()).spawn(resolver).map_err(out_of)?;
     match waiter.wait_for(done.as_fd(), PollFlags::POLLIN, deadline).map_err(out_of)? {
-        Woken::Terminated => return Err(Error::Terminated),
+        Woken::Terminated => return Err(Error::Terminated { stage: Stage::Resolve }),
         Woken::Deadline => return Err(Error::ResolverSilent { host: shown }),
         Woken::Ready => {}
     }
     let found = match answers.recv() {
         Ok(Ok(found)) => found,
-        Ok(Err(error)) => return Err(lookup_error(shown, family, error)),
+        Ok(Err((_, Some(source)))) => return Err(out_of(source)),
+        Ok(Err((error, None))) => return Err(lookup_error(shown, family, error)),
         Err(_) => return Err(Error::ResolverFailed { host: shown, problem: "it ended without an answer".to_owned() }),
     };
     let addresses: Vec<_> = found.into_iter().map(|a| SocketAddr::new(a.ip(), host.port)).collect();
@@ -80,6 +82,12 @@ fn look_up(name: &str, family: Family) -> Result<Vec<SocketAddr>, LookupError> {
     // No AI_ADDRCONFIG: it ignores loopback addresses, and an address without a route fails at once anyway.
     let hints = AddrInfoHints { socktype: SockType::Stream.into(), address: family, ..AddrInfoHints::default() };
     Ok(getaddrinfo(Some(name), None, Some(hints))?.filter_map(Result::ok).map(|found| found.sockaddr).collect())
+}
+
+/// Without a descriptor for /etc/hosts glibc says "no such name".
+fn no_descriptor_left() -> Option<io::Error> {
+    let full = [Some(Errno::EMFILE as i32), Some(Errno::ENFILE as i32)];
+    File::open("/dev/null").err().filter(|error| full.contains(&error.raw_os_error()))
 }
 
 fn lookup_error(host: String, family: Family, error: LookupError) -> Error {
@@ -161,7 +169,7 @@ pub fn connect(
         if next_start.passed() || waiting.is_empty() {
             if let Some(address) = untried.pop_front() {
                 let share = deadline.share(untried.len() + 1);
-                match start(address).map_err(|source| Error::OutOf { what: "descriptors", source })? {
+                match start(address).map_err(|source| Error::OutOf { stage: Stage::Connect, source })? {
                     Ok(socket) => waiting.push(Attempt { address, socket, deadline: share }),
                     Err(error) => {
                         failed.push((address, connect_error(address, &error)));
@@ -194,9 +202,9 @@ pub fn connect(
         }
         let fds: Vec<_> =
             waiting.iter().map(|attempt| PollFd::new(attempt.socket.as_fd(), PollFlags::POLLOUT)).collect();
-        let woken = waiter.wait(&fds, wake).map_err(|source| Error::OutOf { what: "descriptors", source })?;
+        let woken = waiter.wait(&fds, wake).map_err(|source| Error::OutOf { stage: Stage::Connect, source })?;
         if woken == Woken::Terminated {
-            return Err(Error::Terminated);
+            return Err(Error::Terminated { stage: Stage::Connect });
         }
     }
 }

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use nix::poll::PollFlags;
 
 use crate::deadline::{millis, seconds, Deadline};
-use crate::error::Error;
+use crate::error::{Error, Stage};
 use crate::exit::Exit;
 use crate::hooks;
 use crate::options::{Newlines, Replies};
@@ -107,7 +107,7 @@ pub struct Settings {
 /// # Errors
 /// `Error::OutOf` when there is no thread or descriptor: the client has read nothing yet.
 pub fn run(local: &Local, tls: Tls, greeting: Vec<u8>, settings: &Settings, waiter: &Waiter) -> Result<Ended, Error> {
-    let out_of = |source| Error::OutOf { what: "threads or descriptors", source };
+    let out_of = |source| Error::OutOf { stage: Stage::Relay, source };
     let (ours, theirs) = UnixStream::pair().map_err(out_of)?;
     ours.set_nonblocking(true).map_err(out_of)?;
     theirs.set_nonblocking(true).map_err(out_of)?;

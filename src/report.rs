@@ -6,7 +6,7 @@ use log::{error, info, warn};
 
 use crate::deadline::{seconds, Deadline};
 use crate::dial::Session;
-use crate::error::{Error, Failure, Stage};
+use crate::error::{Error, Failure};
 use crate::exit::Exit;
 use crate::options::{Host, Replies};
 use crate::relay::{End, Ended};
@@ -152,14 +152,9 @@ fn say(reply: &str, local: &Local) -> bool {
 }
 
 fn place(failure: &Failure) -> String {
-    let stage = match (&failure.error, &failure.host) {
-        // Neither belongs to a stage of its own: the host says that the network had begun.
-        (Error::Terminated | Error::OutOf { .. }, Some(_)) => Stage::Connect,
-        (error, _) => error.stage(),
-    };
     let host = failure.host.as_ref().map(|host| format!(" host={}", value(host))).unwrap_or_default();
     let addr = failure.addr.map(|addr| format!(" addr={addr}")).unwrap_or_default();
-    format!("stage={stage}{host}{addr}")
+    format!("stage={}{host}{addr}", failure.error.stage())
 }
 
 fn reason(error: &Error) -> String {

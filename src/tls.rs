@@ -152,7 +152,7 @@ impl Attempt<'_> {
         match woken {
             Woken::Ready => Ok(()),
             Woken::Deadline => Err(Error::Silent { stage, seconds: self.seconds }),
-            Woken::Terminated => Err(Error::Terminated),
+            Woken::Terminated => Err(Error::Terminated { stage }),
         }
     }
 

@@ -29,8 +29,10 @@ impl fmt::Display for Error {
             Error::Stranger { client } => {
                 write!(f, "client {client} is not on this machine and no --allow-from names it")
             }
-            Error::OutOf { what, source } => write!(f, "out of {what}: {source}"),
-            Error::Terminated => f.write_str("told to end (SIGTERM) before the session began; try again later"),
+            Error::OutOf { source, .. } => {
+                write!(f, "out of descriptors or threads ({source}): raise the superserver's limits, or lower its number of sessions")
+            }
+            Error::Terminated { .. } => f.write_str("told to end (SIGTERM) before the session began; try again later"),
 
             Error::NoSuchName { host } => write!(f, "no such name: {host}; is it spelled right?"),
             Error::NoAddress { host, family } => write!(f, "{host} has no {family} address"),
