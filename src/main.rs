@@ -75,7 +75,8 @@ fn session(options: &Options, local: &mut Local, started: Instant) -> Result<Exi
     let about = About::new(&session, started);
     let settings =
         Settings { idle_timeout: options.idle_timeout, newlines: options.newlines, replies: options.replies };
-    let ended = relay::run(local, session.tls, session.greeting, &settings, &waiter).map_err(alone)?;
+    let ended = relay::run(local, session.tls, session.greeting, &settings, &waiter)
+        .map_err(|error| vec![about.failure(error)])?;
     report::expiring(&about, trusted.identity);
     Ok(report::closed(&about, local, &ended, started))
 }

@@ -40,6 +40,17 @@ impl<'a> About<'a> {
         let setup_ms = started.elapsed().as_millis();
         About { host: session.host, addr: session.addr, facts: session.tls.facts.clone(), setup_ms }
     }
+
+    /// A session that came to nothing on our side.
+    pub fn failure(&self, error: Error) -> Failure {
+        Failure {
+            error,
+            host: Some(self.host.name.clone()),
+            server_name: Some(self.host.server_name_text()),
+            addr: Some(self.addr),
+            tried: 1,
+        }
+    }
 }
 
 /// One line for a session, at a level that says whether somebody should look.
