@@ -7,5 +7,7 @@
     reason = "tests fail by panicking; libtest reports them"
 )]
 
+mod cli;
 mod relay;
+mod stdio;
 mod support;

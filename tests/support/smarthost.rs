@@ -235,12 +235,8 @@ impl Session<'_> {
             to: std::mem::take(&mut self.to),
             data,
         };
-        let number = {
-            let mut inbox = self.shared.inbox.lock().unwrap_or_else(PoisonError::into_inner);
-            inbox.push(message);
-            inbox.len()
-        };
-        self.reply(&format!("250 2.0.0 Ok: queued as {number}"))
+        self.shared.inbox.lock().unwrap_or_else(PoisonError::into_inner).push(message);
+        self.reply("250 2.0.0 Ok: queued")
     }
 
     /// The next line without its end; None at the end of the session.
