@@ -8,6 +8,10 @@
 )]
 
 mod cli;
+mod docs;
+mod floors;
+mod logging;
+mod real;
 mod relay;
 mod stdio;
 mod support;

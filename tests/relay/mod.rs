@@ -3,7 +3,7 @@
 mod blocked;
 mod bytes;
 mod client_ends;
-mod greeting;
+pub mod greeting;
 mod hosts;
 mod local_eof;
 mod quiet;

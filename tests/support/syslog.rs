@@ -13,12 +13,13 @@ use super::limit::until;
 pub struct Syslog {
     pub path: PathBuf,
     lines: Arc<Mutex<Vec<String>>>,
-    _kept: Kept,
+    kept: Kept,
 }
 
 /// What must stay open for the socket to be what it is.
 enum Kept {
     Nothing,
+    Reader(thread::JoinHandle<()>),
     /// Bound, and never read from.
     Datagram {
         _socket: UnixDatagram,
@@ -36,10 +37,10 @@ impl Syslog {
         let _ = std::fs::remove_file(&path);
         let socket = UnixDatagram::bind(&path).expect("a datagram socket");
         dir.mode("log", 0o666);
-        socket.set_read_timeout(Some(Duration::from_millis(200))).expect("a read timeout");
+        socket.set_read_timeout(Some(Duration::from_millis(50))).expect("a read timeout");
         let lines = Arc::new(Mutex::default());
         let weak = Arc::downgrade(&lines);
-        thread::spawn(move || {
+        let reader = thread::spawn(move || {
             let mut packet = vec![0; 64 * 1024];
             // Ends when nobody is left who could look at the lines.
             while let Some(lines) = weak.upgrade() {
@@ -48,7 +49,7 @@ impl Syslog {
                 }
             }
         });
-        Syslog { path, lines, _kept: Kept::Nothing }
+        Syslog { path, lines, kept: Kept::Reader(reader) }
     }
 
     /// A stream socket, as some old ones have.
@@ -70,7 +71,7 @@ impl Syslog {
                 }
             }
         });
-        Syslog { path, lines, _kept: Kept::Nothing }
+        Syslog { path, lines, kept: Kept::Nothing }
     }
 
     /// A datagram socket whose queue is full and that nobody reads.
@@ -87,7 +88,7 @@ impl Syslog {
             sent == 0
         };
         while !full() {}
-        Syslog { path, lines: Arc::default(), _kept: Kept::Datagram { _socket: socket } }
+        Syslog { path, lines: Arc::default(), kept: Kept::Datagram { _socket: socket } }
     }
 
     /// A stream socket whose backlog is full and that nobody accepts from: a connect would block.
@@ -109,7 +110,7 @@ impl Syslog {
             }
             backlog.push(filler.into());
         }
-        Syslog { path, lines: Arc::default(), _kept: Kept::Stream { _socket: listener.into(), _backlog: backlog } }
+        Syslog { path, lines: Arc::default(), kept: Kept::Stream { _socket: listener.into(), _backlog: backlog } }
     }
 
     /// A socket whose syslogd is gone.
@@ -118,6 +119,15 @@ impl Syslog {
         drop(UnixDatagram::bind(&path).expect("a datagram socket"));
         dir.mode("log", 0o666);
         path
+    }
+
+    /// syslogd ends: its socket is closed when this returns, and its path gone.
+    pub fn stop(self) {
+        drop(self.lines);
+        if let Kept::Reader(reader) = self.kept {
+            reader.join().expect("the fake syslogd");
+        }
+        std::fs::remove_file(self.path).expect("the socket's path");
     }
 
     pub fn lines(&self) -> Vec<String> {
