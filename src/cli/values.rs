@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use base64ct::{Base64, Encoding};
@@ -75,13 +76,15 @@ fn port(word: &OsStr, text: &str) -> Result<u16, Error> {
         return Ok(SUBMISSIONS);
     }
     if text.bytes().all(|b| b.is_ascii_digit()) {
-        return match text.parse() {
-            Ok(port) if port > 0 => Ok(port),
+        return match number(text) {
+            Some(port) if port > 0 => Ok(port),
             _ => usage(format!("{}: a port is a number from 1 to 65535", shown(word))),
         };
     }
     let hints = AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
-    let known = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.+".contains(&b));
+    // A letter somewhere (RFC 6335 section 5.1): getaddrinfo(3) reads "+465" as a number.
+    let known = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.+".contains(&b))
+        && text.bytes().any(|b| b.is_ascii_alphabetic());
     known
         .then(|| getaddrinfo(None, Some(text), Some(hints)).ok()?.find_map(Result::ok))
         .flatten()
@@ -159,7 +162,12 @@ pub fn idle_timeout(name: &str, word: &OsStr) -> Result<Option<Duration>, Error>
 }
 
 fn seconds(word: &OsStr) -> Option<u64> {
-    word.to_str().filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?.parse().ok()
+    number(word.to_str()?)
+}
+
+/// Digits only: Rust's own parser also takes a plus sign.
+fn number<T: FromStr>(text: &str) -> Option<T> {
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
 pub fn network(name: &str, word: &OsStr) -> Result<Network, Error> {
@@ -174,8 +182,8 @@ pub fn network(name: &str, word: &OsStr) -> Result<Network, Error> {
         return usage(format!("{name} {}: it is an address or a network, as in 192.168.1.0/24", shown(word)));
     };
     let bits: u8 = if address.is_ipv4() { 32 } else { 128 };
-    let length = match length.map_or(Ok(bits), str::parse) {
-        Ok(length) if length <= bits => length,
+    let length = match length.map_or(Some(bits), number) {
+        Some(length) if length <= bits => length,
         _ => return usage(format!("{name} {}: the length of a network is a number up to {bits}", shown(word))),
     };
     // ::ffff:192.168.1.0/120 is 192.168.1.0/24; shorter than 96 it would hold all of IPv4 and more.
@@ -205,9 +213,9 @@ pub fn user(name: &str, word: &OsStr) -> Result<UserSpec, Error> {
             usage(format!("{name} {text}: a user's number needs a group's, as in 65534:65534"))
         }
         None => Ok(UserSpec::Name(text.to_owned())),
-        Some((uid, gid)) => match (uid.parse(), gid.parse()) {
+        Some((uid, gid)) => match (number(uid), number(gid)) {
             // -1 means "no change" to setresuid(2).
-            (Ok(uid), Ok(gid)) if uid != u32::MAX && gid != u32::MAX => Ok(UserSpec::Ids { uid, gid }),
+            (Some(uid), Some(gid)) if uid != u32::MAX && gid != u32::MAX => Ok(UserSpec::Ids { uid, gid }),
             _ => usage(format!("{name} {}: it is NAME, or UID:GID in numbers", shown(word))),
         },
     }
