@@ -1,0 +1,117 @@
+//! Built-in roots, `--ca-file`, `--system-roots`: who may vouch for a smarthost.
+
+use smtps_bridge::trust::ROOTS;
+
+use crate::support::bridge::{House, Start};
+use crate::support::ca::Ca;
+use crate::support::dir::Dir;
+use crate::support::limit::{skip, within, USUAL};
+use crate::support::namespace::{inside, replace};
+use crate::support::outcome::{good, session};
+use crate::trust::{refuses_certificate, refuses_configuration, trusting};
+
+const SYSTEM_FILE: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// Goal: without options only Mozilla's roots count, and the sentence says of when they are.
+#[test]
+fn promise_3_the_built_in_roots_refuse_an_unknown_issuer() {
+    within(USUAL, || {
+        let tls = Ca::new().leaf().server(rustls::ALL_VERSIONS);
+        refuses_certificate(Start::new(), tls, &["unknown issuer", ROOTS.1, "--ca-file"]);
+    });
+}
+
+#[test]
+fn a_ca_file_is_the_whole_trust() {
+    within(USUAL, || {
+        let house = House::new();
+        let peer = good(&house.leaf);
+        session(house.bridge(peer.host()));
+        peer.done();
+    });
+}
+
+/// Goal: another CA of the same name is another CA.
+#[test]
+fn promise_3_another_ca_of_the_same_name_is_refused() {
+    within(USUAL, || {
+        let (dir, ca, other) = (Dir::new(), Ca::named("Our CA"), Ca::named("Our CA"));
+        let tls = other.leaf().server(rustls::ALL_VERSIONS);
+        refuses_certificate(trusting(&ca, &dir), tls, &["--ca-file"]);
+    });
+}
+
+/// Goal: each way in which a certificate can be wrong is refused, and the sentence has what the administrator needs.
+#[test]
+fn promise_3_a_wrong_certificate_is_refused_with_its_reason() {
+    within(USUAL, || {
+        let (dir, ca) = (Dir::new(), Ca::new());
+        let client_only = ca.leaf_with(&["127.0.0.1"], |params| {
+            params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+        });
+        let table: [(_, &[&str]); 7] = [
+            (ca.leaf_expired((2021, 11, 1)), &["expired", "2021-11-01"]),
+            (ca.leaf_not_yet_valid((3021, 12, 31)), &["not valid before 3021-12-31", "clock"]),
+            (ca.leaf_for(&["other.example"]), &["127.0.0.1", "other.example", "--server-name"]),
+            (ca.leaf_for(&["a.example", "b.example", "c.example", "d.example"]), &["c.example", "1 more"]),
+            (ca.leaf_with_many_names(2000), &["host-2.example.net", "1997 more"]),
+            (ca.leaf_for(&[]), &["no name"]),
+            (client_only, &["certificate refused"]),
+        ];
+        for (leaf, words) in table {
+            let refusal = refuses_certificate(trusting(&ca, &dir), leaf.server(rustls::ALL_VERSIONS), words);
+            assert!(refusal.log.len() < 1024 && !refusal.log.contains("host-3.example.net"), "{refusal:#?}");
+        }
+    });
+}
+
+/// Goal: what is verified and sent is NAME; what is dialled stays HOST.
+#[test]
+fn a_server_name_is_verified_instead_of_the_host() {
+    within(USUAL, || {
+        let (dir, ca) = (Dir::new(), Ca::new());
+        let peer = good(&ca.leaf_for(&["mail.example.com"]));
+        session(trusting(&ca, &dir).args(["--server-name", "mail.example.com"]).arg(peer.host()));
+        peer.done();
+        let named = || trusting(&ca, &dir).args(["--server-name", "mail.example.com"]);
+        let refusal =
+            refuses_certificate(named(), ca.leaf().server(rustls::ALL_VERSIONS), &["mail.example.com", "localhost"]);
+        assert!(refusal.reply.starts_with("421 4.7.5 mail.example.com: "), "{refusal:#?}");
+    });
+}
+
+/// Goal: with privileges the environment has no say: a set-user-ID start must not bring its own CA.
+#[test]
+fn promise_3_system_roots_come_from_the_system_and_for_root_not_from_the_environment() {
+    inside(|| {
+        if !std::path::Path::new(SYSTEM_FILE).exists() {
+            return skip("needs a system with ca-certificates in the place of Debian");
+        }
+        let (dir, ca, other) = (Dir::new(), Ca::new(), Ca::named("CA of a user"));
+        replace(SYSTEM_FILE, &dir.write("system.pem", ca.pem()));
+        let theirs = dir.write("theirs.pem", other.pem());
+        let start = || Start::new().arg("--system-roots").env("SSL_CERT_FILE", &theirs).env("SSL_CERT_DIR", "/absent");
+
+        let peer = good(&ca.leaf());
+        session(start().arg(peer.host()));
+        peer.done();
+        refuses_certificate(start(), other.leaf().server(rustls::ALL_VERSIONS), &["unknown issuer", "system"]);
+
+        // A user may say for himself whom he trusts, as with every other program.
+        let peer = good(&other.leaf());
+        session(start().user(65534).arg(peer.host()));
+        peer.done();
+        refuses_certificate(start().user(65534), ca.leaf().server(rustls::ALL_VERSIONS), &["unknown issuer"]);
+    });
+}
+
+#[test]
+fn a_system_without_roots_says_what_to_install() {
+    inside(|| {
+        let dir = Dir::new();
+        if std::path::Path::new(SYSTEM_FILE).exists() {
+            replace(SYSTEM_FILE, &dir.write("empty.pem", ""));
+        }
+        refuses_configuration(Start::new().arg("--system-roots"), &["--system-roots", "ca-certificates"]);
+    });
+}

@@ -1,0 +1,72 @@
+//! Whom the bridge talks to, and whom not: trust anchors, pins, client identity, versions, groups.
+
+mod anchors;
+mod ca_file;
+mod hello;
+mod identity;
+mod key_only;
+mod openssl;
+mod pins;
+mod signature;
+mod versions;
+
+use std::sync::Arc;
+
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{ServerConfig, SupportedProtocolVersion};
+
+use crate::support::bridge::Start;
+use crate::support::ca::{Ca, Leaf};
+use crate::support::outcome::{refusal, unsuccessful, Refusal};
+
+/// The bridge to `peer` with the file of `ca`, in the directory of the test.
+fn trusting(ca: &Ca, dir: &crate::support::dir::Dir) -> Start {
+    Start::new().arg("--ca-file").arg(dir.write("ca.pem", ca.pem()))
+}
+
+/// Goal of every refusal here: exit 69, 421 4.7.5, and the server got no octet behind the handshake.
+#[track_caller]
+fn refuses_certificate(start: Start, tls: ServerConfig, words: &[&str]) -> Refusal {
+    let peer = unsuccessful(tls);
+    let refusal = refusal(start.arg(peer.host()));
+    refusal.assert("4.7.5", 69, &[&["stage=handshake"], words].concat());
+    assert_eq!(peer.done(), b"", "promise 3: the server heard something");
+    refusal
+}
+
+/// A server that presents the certificate of one leaf and signs with the key of another; or with the same, where the
+/// certificate is such that rustls would not serve it.
+fn presenting(certificate: &Leaf, key: &Leaf, versions: &[&'static SupportedProtocolVersion]) -> ServerConfig {
+    #[derive(Debug)]
+    struct Always(Arc<CertifiedKey>);
+
+    impl ResolvesServerCert for Always {
+        fn resolve(&self, _: ClientHello) -> Option<Arc<CertifiedKey>> {
+            Some(Arc::clone(&self.0))
+        }
+    }
+
+    let provider = default_provider();
+    let key = provider.key_provider.load_private_key(key.key()).unwrap();
+    let resolver = Always(Arc::new(CertifiedKey::new(certificate.chain(), key)));
+    ServerConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(resolver))
+}
+
+/// A port where the bridge need not come: it fails before.
+fn unreached() -> String {
+    crate::support::peer::nobody_listens().to_string()
+}
+
+/// The bridge's arguments may fail before the network: nobody must have been called.
+#[track_caller]
+fn refuses_configuration(start: Start, words: &[&str]) -> Refusal {
+    let refusal = refusal(start.arg(unreached()));
+    refusal.assert("4.3.5", 78, &[&["stage=arguments"], words].concat());
+    refusal
+}
