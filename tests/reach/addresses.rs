@@ -1,0 +1,161 @@
+//! One name with several addresses: staggered connects, and a turn for each of them. In a network of the test's own.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread;
+
+use crate::support::bridge::{House, Start};
+use crate::support::dir::Dir;
+use crate::support::limit::without_hooks;
+use crate::support::namespace::{inside, replace, sh};
+use crate::support::outcome::{refusal, serve, session};
+use crate::support::peer::{accept, Link};
+
+const NAME: &str = "smarthost.example";
+
+/// A machine whose /etc/hosts has NAME with these addresses, and a certificate for it.
+struct Net {
+    house: House,
+    _dir: Dir,
+}
+
+impl Net {
+    fn new(addresses: &[&str]) -> Net {
+        let dir = Dir::new();
+        let hosts: String = addresses.iter().map(|address| format!("{address} {NAME}\n")).collect();
+        replace("/etc/hosts", &dir.write("hosts", hosts));
+        let mut house = House::new();
+        house.leaf = house.ca.leaf_for(&[NAME]);
+        Net { house, _dir: dir }
+    }
+
+    fn bridge(&self, port: u16) -> Start {
+        self.house.bridge(format!("{NAME}:{port}")).arg("-v")
+    }
+
+    /// A good smarthost for one session.
+    fn serve(&self, listener: TcpListener) -> thread::JoinHandle<()> {
+        let tls = Arc::new(self.house.leaf.server(rustls::ALL_VERSIONS));
+        thread::spawn(move || {
+            let mut link = Link::new(accept(&listener), &tls);
+            link.handshake();
+            serve(link);
+        })
+    }
+}
+
+/// `2001:db8::1` and 192.0.2.1 are ours; whatever else is in their networks is dropped without a word.
+fn black_hole() {
+    sh("ip link add hole type veth peer name far
+        ip link set hole up; ip link set far up
+        ip address add 2001:db8::1/64 dev hole nodad; ip address add 192.0.2.1/24 dev hole
+        for last in 8 9; do
+            ip neighbour replace 2001:db8::$last lladdr 02:00:00:00:00:09 dev hole nud permanent
+            ip neighbour replace 192.0.2.$last lladdr 02:00:00:00:00:09 dev hole nud permanent
+        done");
+}
+
+/// Goal: IPv6 accepts and stalls (a broken load balancer, a proxy), IPv4 works: one name, one session.
+#[test]
+fn promise_4_an_ipv6_that_accepts_and_stalls_leaves_ipv4_its_turn() {
+    inside(|| {
+        if without_hooks() {
+            return;
+        }
+        let net = Net::new(&["::1", "127.0.0.1"]);
+        let stalling = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).unwrap();
+        let port = stalling.local_addr().unwrap().port();
+        let good = net.serve(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap());
+        let stalled = thread::spawn(move || io::copy(&mut accept(&stalling), &mut io::sink()));
+        let ended = session(net.bridge(port).speed(20));
+        assert!(ended.log.contains(&format!("[::1]:{port},127.0.0.1:{port}")), "IPv6 comes first: {}", ended.log);
+        assert!(ended.line().contains(&format!("addr=127.0.0.1:{port}")), "{}", ended.log);
+        assert!(stalled.join().unwrap().is_ok_and(|octets| octets > 0), "the stalling one got its hello");
+        good.join().unwrap();
+    });
+}
+
+/// Goal: a refused address costs nothing, and one address that fails is no failed host.
+#[test]
+fn an_address_that_refuses_leaves_the_other_one_its_turn() {
+    inside(|| {
+        let net = Net::new(&["::1", "127.0.0.2", "127.0.0.1"]);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let good = net.serve(listener);
+        let ended = session(net.bridge(port));
+        assert!(!ended.log.contains("passed "), "{}", ended.log);
+        good.join().unwrap();
+    });
+}
+
+/// Goal: addresses into which packets vanish delay no longer than the stagger: with an hour for the setup, a bridge
+/// that waited for one of them would outlast this test by far.
+#[test]
+fn promise_4_black_holes_delay_no_longer_than_the_stagger() {
+    inside(|| {
+        black_hole();
+        let net = Net::new(&["2001:db8::8", "2001:db8::9", "192.0.2.9", "127.0.0.1"]);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let good = net.serve(listener);
+        let ended = session(net.bridge(port).args(["--setup-timeout", "3600"]));
+        let order = ended.log.lines().find(|line| line.contains("resolved ")).unwrap_or_default().to_owned();
+        assert!(order.contains("addresses=[2001:db8::"), "a black hole comes first: {order}");
+        assert!(ended.line().contains(&format!("addr=127.0.0.1:{port}")), "{}", ended.log);
+        good.join().unwrap();
+    });
+}
+
+/// Goal: all addresses silent is "no answer"; a refusal among them tells more and is what is told.
+#[test]
+fn silence_of_all_addresses_is_no_answer_and_a_refusal_tells_more() {
+    inside(|| {
+        if without_hooks() {
+            return;
+        }
+        black_hole();
+        for (addresses, word, tried) in [
+            (&["2001:db8::9", "192.0.2.9"][..], "no answer on port 465", "tried=2"),
+            (&["2001:db8::9", "127.0.0.1", "192.0.2.9"][..], "refused on port 465", "tried=3"),
+        ] {
+            let net = Net::new(addresses);
+            let refusal = refusal(net.bridge(465).speed(20).args(["--setup-timeout", "20"]));
+            refusal.assert("4.4.1", 75, &["stage=connect", word, "587", tried]);
+            assert!(refusal.reply.starts_with("421 4.4.1 smarthost.example: "), "{refusal:#?}");
+            sh("umount /etc/hosts");
+        }
+    });
+}
+
+/// Goal: a network that is not there is told at once, whatever the family.
+#[test]
+fn an_address_without_a_route_is_unreachable_at_once() {
+    inside(|| {
+        let house = House::new();
+        for host in ["198.51.100.1", "[2001:db8::1]"] {
+            let refusal = refusal(house.bridge(host).args(["--setup-timeout", "3600"]));
+            refusal.assert("4.4.1", 75, &["stage=connect", "unreachable", "tried=1"]);
+        }
+    });
+}
+
+/// Goal: -4 and -6 choose among the addresses of a name.
+#[test]
+fn a_family_is_asked_for_and_the_other_one_is_left_alone() {
+    inside(|| {
+        let net = Net::new(&["::1", "127.0.0.1"]);
+        let six = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).unwrap();
+        let port = six.local_addr().unwrap().port();
+        let four = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+        for (option, listener) in [("-6", six), ("-4", four)] {
+            let addr: SocketAddr = listener.local_addr().unwrap();
+            let good = net.serve(listener);
+            let ended = session(net.bridge(port).arg(option));
+            assert!(ended.log.contains(&format!("addresses={addr}")), "{}", ended.log);
+            assert!(ended.line().contains(&format!("addr={addr}")), "{}", ended.log);
+            good.join().unwrap();
+        }
+    });
+}

@@ -1,0 +1,8 @@
+//! The way to the smarthost: names, addresses, hosts, and one deadline for all of them.
+
+mod addresses;
+mod deadline;
+mod failover;
+mod greeting;
+mod lookup;
+mod sockets;
