@@ -15,7 +15,7 @@ use nix::poll::{PollFd, PollFlags};
 use socket2::{Domain, Socket, Type};
 
 use crate::deadline::{millis, Deadline};
-use crate::error::{Error, Stage};
+use crate::error::{Error, Heard, Stage};
 use crate::options::{Dial, Family, Host};
 use crate::socket::keep_alive;
 use crate::text::escape;
@@ -248,6 +248,10 @@ fn connect_error(address: SocketAddr, error: &io::Error) -> Error {
     match error.kind() {
         ErrorKind::ConnectionRefused => Error::Refused { port: address.port() },
         ErrorKind::TimedOut => Error::ConnectTimeout { port: address.port() },
+        // It was connected, and the server ended it before we could look.
+        ErrorKind::ConnectionReset | ErrorKind::NotConnected => {
+            Error::Reset { stage: Stage::Handshake, heard: Heard::Nothing }
+        }
         _ => Error::Unreachable { problem: escape(error.to_string().as_bytes(), 100) },
     }
 }

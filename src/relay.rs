@@ -221,7 +221,13 @@ impl Supervisor<'_> {
         match end {
             Received::CloseNotify | Received::Data(_) | Received::SendWaiting => (End::CloseNotify, None),
             Received::End if self.last.is_goodbye() => (End::Eof, None),
-            Received::End => (End::Truncated, None),
+            Received::End => {
+                self.say_goodbye();
+                match self.sender.broken() {
+                    Some(error) => (End::Reset, Some(escape(error.to_string().as_bytes(), 100))),
+                    None => (End::Truncated, None),
+                }
+            }
             Received::Reset(_) if self.last.is_goodbye() => (End::Eof, None),
             Received::Reset(error) => (End::Reset, Some(escape(error.to_string().as_bytes(), 100))),
             Received::Alert(name) => (End::Alert, Some(name)),

@@ -1,6 +1,7 @@
 //! Trust anchors, pins, client identity, versions and groups to a `ClientConfig`: all files are read here, before the
 //! network and before rights are dropped.
 
+mod asked;
 mod files;
 
 use std::fmt;
@@ -25,6 +26,8 @@ use crate::options::{Anchors, Groups, KeyHash, ServerTrust, Trust, Versions};
 use crate::text::escape;
 use crate::x509;
 
+use asked::Asked;
+
 /// When the built-in roots (webpki-roots, see Cargo.lock) were published. A test compares the pair with Cargo.lock.
 pub const ROOTS: (&str, &str) = ("1.0.10", "2026-10-19");
 
@@ -34,9 +37,11 @@ pub struct Trusted {
     /// The trust anchors in words, for "unknown issuer".
     pub anchors: String,
     pub sent: Sent,
+    pub versions: Versions,
     /// The dates of our own certificate, where there is one.
     pub identity: Option<x509::Validity>,
     presented: Arc<Mutex<Option<CertificateDer<'static>>>>,
+    asked: Arc<Asked>,
 }
 
 impl Trusted {
@@ -78,12 +83,20 @@ impl Trusted {
         // One process is one session: nothing to resume, and a ticket or early data would only add state to attack.
         config.resumption = Resumption::disabled();
         config.enable_early_data = false;
-        Ok(Trusted { config: Arc::new(config), anchors, sent, identity, presented })
+        let asked = Asked::around(config.client_auth_cert_resolver);
+        config.client_auth_cert_resolver = asked.clone();
+        let versions = trust.versions;
+        Ok(Trusted { config: Arc::new(config), anchors, sent, versions, identity, presented, asked })
     }
 
     /// The server's certificate of the latest handshake, accepted or refused.
     pub fn presented(&self) -> Option<CertificateDer<'static>> {
         self.presented.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the server of the latest handshake asked for our certificate.
+    pub fn was_asked(&self) -> bool {
+        self.asked.was()
     }
 
     /// The pin of that certificate's key.
@@ -177,7 +190,15 @@ impl ServerCertVerifier for Verifier {
         let pins = match &self.check {
             Check::Key(pins) => pins,
             Check::Chain(webpki, pins) => {
-                webpki.verify_server_cert(leaf, intermediates, server_name, ocsp, now)?;
+                // An issuer of the right name and another key is not ours either.
+                webpki.verify_server_cert(leaf, intermediates, server_name, ocsp, now).map_err(
+                    |error| match error {
+                        rustls::Error::InvalidCertificate(CertificateError::BadSignature) => {
+                            CertificateError::UnknownIssuer.into()
+                        }
+                        other => other,
+                    },
+                )?;
                 pins
             }
         };

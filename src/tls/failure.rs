@@ -4,6 +4,7 @@ use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatible};
 
 use crate::error::{Error, Pin, Sent, Stage};
+use crate::options::Versions;
 use crate::text::escape;
 use crate::trust::{PinMismatch, Trusted};
 use crate::x509;
@@ -15,19 +16,18 @@ const NAMES: usize = 3;
 pub fn explain(stage: Stage, error: &rustls::Error, head: &[u8], name: &ServerName, trusted: &Trusted) -> Error {
     match error {
         rustls::Error::InvalidCertificate(error) => certificate(error, name, trusted),
-        rustls::Error::AlertReceived(alert) => received(stage, *alert, trusted.sent),
+        rustls::Error::AlertReceived(alert) => received(stage, *alert, trusted),
         rustls::Error::PeerIncompatible(
-            PeerIncompatible::ServerDoesNotSupportTls12Or13 | PeerIncompatible::Tls12NotOffered,
-        ) => Error::OldTls,
-        rustls::Error::PeerIncompatible(PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig) => {
-            Error::NothingInCommon { problem: "the server has only TLS 1.2, and --min-tls asks for 1.3".to_owned() }
-        }
+            PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::Tls12NotOffered
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+        ) => too_old(trusted),
         rustls::Error::PeerIncompatible(what) => {
             Error::NothingInCommon { problem: escape(format!("{what:?}").as_bytes(), 100) }
         }
         rustls::Error::InvalidMessage(_) if !looks_like_tls(head) && stage == Stage::Handshake => not_tls(head),
         // SSL 3.0 to TLS 1.1 as rustls meets them: a version it does not know.
-        rustls::Error::InvalidMessage(InvalidMessage::UnknownProtocolVersion) => Error::OldTls,
+        rustls::Error::InvalidMessage(InvalidMessage::UnknownProtocolVersion) => too_old(trusted),
         other => Error::Protocol { stage, problem: shown(other) },
     }
 }
@@ -89,8 +89,8 @@ fn plain_name(presented: &str) -> String {
 }
 
 /// Alerts that are about a client's certificate (RFC 8446 section 6.2): the server has no other reason to send them.
-fn received(stage: Stage, alert: AlertDescription, sent: Sent) -> Error {
-    let name = alert_name(alert);
+fn received(stage: Stage, alert: AlertDescription, trusted: &Trusted) -> Error {
+    let (name, sent) = (alert_name(alert), trusted.sent);
     match alert {
         AlertDescription::CertificateRequired
         | AlertDescription::NoCertificate
@@ -101,8 +101,21 @@ fn received(stage: Stage, alert: AlertDescription, sent: Sent) -> Error {
         | AlertDescription::CertificateUnknown
         | AlertDescription::UnknownCA
         | AlertDescription::AccessDenied => Error::OurCertificate { stage, name, sent },
-        AlertDescription::ProtocolVersion => Error::OldTls,
+        // What OpenSSL says on TLS 1.2 when it asked for a certificate and got none.
+        AlertDescription::HandshakeFailure if sent == Sent::None && trusted.was_asked() => {
+            Error::OurCertificate { stage, name, sent }
+        }
+        AlertDescription::ProtocolVersion => too_old(trusted),
         _ => Error::Alert { stage, name },
+    }
+}
+
+fn too_old(trusted: &Trusted) -> Error {
+    match trusted.versions {
+        Versions::Tls12AndLater => Error::OldTls,
+        Versions::Tls13Only => Error::NothingInCommon {
+            problem: "the server has only TLS 1.2 or older, and --min-tls asks for 1.3".to_owned(),
+        },
     }
 }
 

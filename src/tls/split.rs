@@ -38,6 +38,9 @@ impl Shared {
 struct Outgoing {
     buffer: Vec<u8>,
     sent: usize,
+    /// The error of the socket that a send met. The system tells it once: a reset that the sender met looks like a plain
+    /// end of file to the receiver.
+    broken: Option<io::Error>,
 }
 
 impl Outgoing {
@@ -136,10 +139,22 @@ impl Sender {
             match sent {
                 Ok(n) => outgoing.advance(n),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) => {
+                    let kind = error.kind();
+                    // EPIPE is our own shutdown, or the end that the receiver sees as well.
+                    if kind != ErrorKind::BrokenPipe {
+                        outgoing.broken = Some(error);
+                    }
+                    return Err(kind.into());
+                }
             }
         }
         Ok(())
+    }
+
+    /// What a send has met. Ask after `close`, which waits for a send that is just returning.
+    pub fn broken(&self) -> Option<io::Error> {
+        self.try_outgoing()?.broken.take()
     }
 }
 

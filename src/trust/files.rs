@@ -122,7 +122,7 @@ pub fn identity(paths: &Identity) -> Result<(Vec<CertificateDer<'static>>, Priva
 
 pub fn mismatch(paths: &Identity, error: &rustls::Error) -> Error {
     let problem = match error {
-        rustls::Error::InconsistentKeys(_) => format!("is not the key of the certificate in {}", shown(&paths.cert)),
+        rustls::Error::InconsistentKeys(_) => "is not the key of the first certificate in --cert".to_owned(),
         other => format!("cannot be used: {other}"),
     };
     unusable("--key", &shown(&paths.key), &problem)
@@ -177,8 +177,15 @@ fn sections(content: &[u8]) -> impl Iterator<Item = Result<(Label, Zeroizing<Vec
     starts.into_iter().zip(ends).map(|(start, end)| section(content.get(start..end).unwrap_or_default()))
 }
 
+const ENCRYPTED: &[u8] = b"Proc-Type: 4,ENCRYPTED";
+
 fn section(mut block: &[u8]) -> Result<(Label, Zeroizing<Vec<u8>>), String> {
     let label = block.get(11..).unwrap_or_default().split(|b| *b == b'-').next().unwrap_or_default();
+    // The old form of `openssl rsa -aes256` has its marks in headers (RFC 1421 section 4.6.1.1).
+    let encrypted = block.windows(ENCRYPTED.len()).any(|window| window == ENCRYPTED);
+    if encrypted {
+        return Ok((Label::Other("ENCRYPTED PRIVATE KEY".to_owned()), Zeroizing::new(Vec::new())));
+    }
     let name = escape(label, 40);
     match pem::from_buf(&mut block) {
         Ok(Some((SectionKind::Certificate, der))) => Ok((Label::Certificate, Zeroizing::new(der))),
