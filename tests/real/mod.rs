@@ -1,0 +1,95 @@
+//! Real superservers and mail programs, with the files under packaging/ as they are shipped: only the host's name is
+//! replaced. Each test has a network and a machine of its own.
+
+use std::fs;
+use std::path::Path;
+
+use rcgen::date_time_ymd;
+
+use crate::support::bridge::House;
+use crate::support::ca::Leaf;
+use crate::support::mail;
+use crate::support::namespace::without_tool;
+use crate::support::smarthost::Smarthost;
+use crate::support::talk::{Hear, Talk};
+
+use machine::Machine;
+
+mod inetd;
+mod machine;
+mod pipe;
+mod sendmail;
+mod systemd;
+mod xinetd;
+
+const NAME: &str = "smtp.example.com";
+
+/// Where the mail goes: a smarthost with a good certificate, and one whose certificate has expired.
+struct Provider {
+    house: House,
+    good: Smarthost,
+    expired: Smarthost,
+}
+
+impl Provider {
+    fn new() -> Provider {
+        let house = House::new();
+        let good = mail::smarthost(&house.ca.leaf_for(&[NAME]));
+        let expired = mail::smarthost(&expired(&house));
+        Provider { house, good, expired }
+    }
+
+    /// A file under packaging/ with a host of ours in place of the provider's.
+    fn shipped(&self, file: &str, host: &Smarthost) -> String {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging").join(file);
+        let text = fs::read_to_string(path).expect("a shipped file");
+        assert!(text.contains(NAME), "{file} has no {NAME}");
+        text.replace(
+            NAME,
+            &format!("--ca-file {} {NAME}:{}", self.house.dir.path("ca.pem").display(), host.addr.port()),
+        )
+    }
+}
+
+fn expired(house: &House) -> Leaf {
+    house.ca.leaf_with(&[NAME], |params| params.not_after = date_time_ymd(2026, 1, 15))
+}
+
+/// Sends a message with AUTH by swaks to 127.0.0.1:2525.
+fn swaks(machine: &Machine) -> String {
+    machine
+        .sh("swaks --server 127.0.0.1:2525 --ehlo laptop.test --auth PLAIN --auth-user alice --auth-password secret \
+         --from alice@example.org --to bob@example.net --body 'through a superserver'")
+}
+
+/// A message of swaks arrives with AUTH, and the log has one line about it, of the client that it was.
+#[track_caller]
+fn relays(machine: &Machine, provider: &Provider) {
+    if without_tool("swaks") {
+        return;
+    }
+    swaks(machine);
+    let inbox = provider.good.inbox();
+    let [message] = inbox.as_slice() else { panic!("one message, not {inbox:?}") };
+    assert_eq!((message.user.as_str(), message.to.as_slice()), ("alice", ["bob@example.net".to_owned()].as_slice()));
+    assert!(String::from_utf8_lossy(&message.data).contains("through a superserver"));
+    let line = machine.syslog.line("closed ");
+    // <22>: facility mail, severity info.
+    assert!(line.starts_with("<22>") && line.contains(" client=127.0.0.1:"), "{line}");
+    assert!(line.contains("end=close_notify"), "{line}");
+}
+
+/// The client reads the 421, whole and nothing else, says QUIT all the same, and the log has the same sentence.
+#[track_caller]
+fn refuses(machine: &Machine) {
+    let mut client = machine.client();
+    let reply = client.line();
+    client.say("QUIT\r\n");
+    assert_eq!(String::from_utf8_lossy(&client.rest()), "", "behind {reply:?}");
+    assert!(reply.starts_with(&format!("421 4.7.5 {NAME}: ")) && reply.ends_with("\r\n"), "{reply:?}");
+    assert!(reply.contains("expired on 2026-01-15"), "{reply:?}");
+    let line = machine.syslog.line("failed ");
+    // <19>: facility mail, severity err.
+    assert!(line.starts_with("<19>") && line.contains("expired on 2026-01-15"), "{line}");
+    assert!(line.contains("reply=\"421 4.7.5\""), "{line}");
+}

@@ -1,0 +1,34 @@
+//! xinetd with packaging/xinetd/smtps-bridge.
+
+use crate::support::namespace::inside;
+use crate::support::smarthost::Smarthost;
+
+use super::machine::Machine;
+use super::{refuses, relays, Provider};
+
+/// Goal: the shipped file carries mail with AUTH.
+#[test]
+fn xinetd_relays_a_message() {
+    inside(|| {
+        let Some((machine, provider)) = start(|provider| &provider.good) else { return };
+        relays(&machine, &provider);
+    });
+}
+
+/// Goal: the reason reaches the client through the socket that xinetd put on 0, 1 and 2.
+#[test]
+fn xinetd_hands_on_the_reason() {
+    inside(|| {
+        let Some((machine, _provider)) = start(|provider| &provider.expired) else { return };
+        refuses(&machine);
+    });
+}
+
+fn start(smarthost: fn(&Provider) -> &Smarthost) -> Option<(Machine, Provider)> {
+    let machine = Machine::boot(&["xinetd"])?;
+    let provider = Provider::new();
+    machine.write("/etc/xinetd.d/smtps-bridge", &provider.shipped("xinetd/smtps-bridge", smarthost(&provider)));
+    machine.sh("xinetd");
+    machine.until_listening();
+    Some((machine, provider))
+}
