@@ -6,11 +6,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rcgen::CertificateParams;
 use time::OffsetDateTime;
 
-use crate::relay::greeting::refused;
 use crate::support::bridge::House;
 use crate::support::ca::LOCAL_NAMES;
 use crate::support::limit::{within, USUAL};
 use crate::support::mail;
+use crate::support::outcome::refusal;
 use crate::support::peer::Peer;
 use crate::support::talk::Hear;
 
@@ -63,8 +63,8 @@ fn the_line_of_a_failure_has_every_field() {
                 let _ = link.try_handshake();
                 link.until_closed();
             });
-        let (_, ended) = refused(house.bridge(peer.host()));
-        let line = ended.line();
+        let refusal = refusal(house.bridge(peer.host()));
+        let line = &refusal.line;
         assert!(
             line.starts_with(&format!(
                 "smtps-bridge: failed stage=handshake host=127.0.0.1 addr={} client=127.0.0.1:",
@@ -74,7 +74,7 @@ fn the_line_of_a_failure_has_every_field() {
         );
         assert!(line.contains(" tried=1 reason=\"certificate expired on 2024-03-31"), "{line}");
         assert!(line.contains(" reply=\"421 4.7.5\" setup_ms="), "{line}");
-        assert_eq!(ended.log.lines().count(), 1, "{}", ended.log);
+        assert_eq!(refusal.log.lines().count(), 1, "{}", refusal.log);
         peer.done();
     });
 }
@@ -113,11 +113,10 @@ fn what_a_server_says_is_escaped_and_capped_in_line_and_reply() {
             let _ = tcp.write_all(&[b'x'; 100_000]);
             let _ = std::io::copy(&mut tcp, &mut std::io::sink());
         });
-        let (reply, ended) = refused(house.bridge(peer.host()));
-        assert!(reply.starts_with("421 4.7.5 "), "{reply}");
-        assert_eq!(ended.code, 76);
-        assert_eq!(ended.log.lines().count(), 1, "{}", ended.log);
-        let line = ended.line();
+        let refusal = refusal(house.bridge(peer.host()));
+        refusal.assert("4.7.5", 76, &["plain SMTP"]);
+        assert_eq!(refusal.log.lines().count(), 1, "{}", refusal.log);
+        let line = &refusal.line;
         assert!(line.len() <= 960 + "smtps-bridge: ".len(), "{} octets", line.len());
         assert!(line.bytes().all(|b| (0x20..=0x7e).contains(&b)), "{line:?}");
         assert!(line.contains(" reply=\"421 4.7.5\" ") && !line.contains("\"250 ok\""), "{line}");
@@ -135,10 +134,9 @@ fn a_certificate_of_many_names_makes_a_short_line() {
                 let _ = link.try_handshake();
                 link.until_closed();
             });
-        let (reply, ended) = refused(house.bridge(peer.host()));
-        assert!(reply.contains("host-0.example.net") && reply.contains("497 more"), "{reply}");
-        assert_eq!(ended.code, 69);
-        assert!(ended.line().len() < 960, "{}", ended.log);
+        let refusal = refusal(house.bridge(peer.host()));
+        refusal.assert("4.7.5", 69, &["host-0.example.net", "497 more"]);
+        assert!(refusal.reply.contains("497 more") && refusal.line.len() < 960, "{refusal:?}");
         peer.done();
     });
 }
@@ -150,10 +148,9 @@ fn a_path_is_in_the_log_and_not_in_the_reply() {
         let house = House::new();
         let missing = house.dir.path("missing.pem");
         let start = crate::support::bridge::Start::new().arg("--ca-file").arg(&missing).arg("127.0.0.1:1");
-        let (reply, ended) = refused(start);
-        assert!(reply.starts_with("421 4.3.5 ") && !reply.contains("missing.pem"), "{reply}");
-        assert_eq!(ended.code, 78);
-        assert!(ended.line().contains(&missing.display().to_string()), "{}", ended.log);
+        let refusal = refusal(start);
+        refusal.assert("4.3.5", 78, &[&missing.display().to_string()]);
+        assert!(!refusal.reply.contains("missing.pem"), "{}", refusal.reply);
     });
 }
 

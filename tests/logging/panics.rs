@@ -2,10 +2,10 @@
 
 use nix::sys::signal::Signal;
 
-use crate::relay::GREETING;
 use crate::support::bridge::House;
 use crate::support::limit::{within, without_hooks, USUAL};
 use crate::support::mail;
+use crate::support::outcome::GREETING;
 use crate::support::peer::Peer;
 use crate::support::syslog::Syslog;
 use crate::support::talk::Hear;

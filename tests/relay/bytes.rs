@@ -6,10 +6,11 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
-use crate::relay::{greeted, noise, unchanged, GREETING};
+use crate::relay::{greeted, noise, unchanged};
 use crate::support::bridge::House;
 use crate::support::ca::sha256;
 use crate::support::limit::{within, USUAL};
+use crate::support::outcome::GREETING;
 use crate::support::peer::{Link, Peer, TLS_1_2};
 use crate::support::talk::{Hear, Talk};
 

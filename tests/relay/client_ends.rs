@@ -4,9 +4,10 @@ use std::io::Write;
 use std::net::Shutdown;
 use std::time::Duration;
 
-use crate::relay::{greeted, noise, unchanged, GREETING};
+use crate::relay::{greeted, noise, unchanged};
 use crate::support::bridge::House;
 use crate::support::limit::{until, within, without_hooks, USUAL};
+use crate::support::outcome::GREETING;
 use crate::support::peer::{reset, Peer, Received};
 use crate::support::talk::{Hear, Talk};
 

@@ -3,8 +3,7 @@
 mod blocked;
 mod bytes;
 mod client_ends;
-pub mod greeting;
-mod hosts;
+mod greeting;
 mod local_eof;
 mod quiet;
 mod renegotiation;
@@ -15,11 +14,9 @@ mod signals;
 use std::net::TcpStream;
 
 use crate::support::bridge::{Bridge, House, Start};
+use crate::support::outcome::GREETING;
 use crate::support::peer::{Link, Peer};
 use crate::support::talk::Hear;
-
-/// What every server here says first.
-pub const GREETING: &str = "220 smarthost.test ESMTP\r\n";
 
 /// A session whose greeting the client has read: one TCP socket as 0 and 1, the log on a pipe, and `script` at the
 /// other end, which sent the greeting already.

@@ -5,10 +5,10 @@ use std::io::Read;
 use std::thread;
 use std::time::Duration;
 
-use crate::relay::greeting::refused;
-use crate::relay::{greeted, noise, unchanged, GREETING};
+use crate::relay::{greeted, noise, unchanged};
 use crate::support::bridge::House;
 use crate::support::limit::{within, USUAL};
+use crate::support::outcome::{refusal, GREETING};
 use crate::support::peer::{self, Link, Peer};
 use crate::support::talk::{Hear, Talk};
 
@@ -16,11 +16,9 @@ use crate::support::talk::{Hear, Talk};
 fn before_the_greeting(stage: &str, script: impl FnOnce(Link) + Send + 'static) {
     let house = House::new();
     let peer = Peer::before_handshake(house.leaf.server(rustls::ALL_VERSIONS), script);
-    let (reply, ended) = refused(house.bridge(peer.host()));
-    assert!(reply.starts_with("421 4.4.2 127.0.0.1: the server "), "{reply}");
-    assert_eq!(ended.code, 75, "{}", ended.log);
-    assert!(ended.line().contains(&format!("failed stage={stage} ")), "{}", ended.log);
-    assert!(ended.line().contains("reply=\"421 4.4.2\""), "{}", ended.log);
+    let refusal = refusal(house.bridge(peer.host()));
+    refusal.assert("4.4.2", 75, &[&format!("failed stage={stage} "), "reply=\"421 4.4.2\""]);
+    assert!(refusal.reply.contains(" 127.0.0.1: the server "), "{}", refusal.reply);
     peer.done();
 }
 
@@ -90,9 +88,7 @@ fn an_end_of_file_after_our_hello_is_a_421_that_names_no_pq() {
             link.fin();
             link.until_closed();
         });
-        let (reply, ended) = refused(house.bridge(peer.host()));
-        assert!(reply.starts_with("421 4.4.2 127.0.0.1: ") && reply.contains("--no-pq"), "{reply}");
-        assert_eq!(ended.code, 75);
+        refusal(house.bridge(peer.host())).assert("4.4.2", 75, &["--no-pq"]);
         peer.done();
     });
 }

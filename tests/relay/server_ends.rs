@@ -5,9 +5,10 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::relay::{greeted, noise, unchanged, GREETING};
+use crate::relay::{greeted, noise, unchanged};
 use crate::support::bridge::{Ended, House};
 use crate::support::limit::{within, without_hooks, USUAL};
+use crate::support::outcome::GREETING;
 use crate::support::peer::{Link, Peer, Received};
 use crate::support::talk::{Hear, Talk};
 

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::relay::{greeted, noise, unchanged, GREETING};
+use crate::relay::{greeted, noise, unchanged};
 use crate::support::bridge::House;
 use crate::support::limit::{within, USUAL};
+use crate::support::outcome::GREETING;
 use crate::support::peer::{Peer, Received};
 use crate::support::talk::Hear;
 

@@ -2,10 +2,10 @@
 
 use std::process::Stdio;
 
-use crate::relay::GREETING;
 use crate::support::bridge::House;
 use crate::support::limit::{within, USUAL};
 use crate::support::mail;
+use crate::support::outcome::GREETING;
 use crate::support::peer::Peer;
 use crate::support::talk::Hear;
 

@@ -3,9 +3,10 @@
 use std::fs::{self, File};
 use std::process::Stdio;
 
-use crate::relay::{noise, GREETING};
+use crate::relay::noise;
 use crate::support::bridge::{House, Start};
 use crate::support::limit::{within, USUAL};
+use crate::support::outcome::GREETING;
 use crate::support::peer::{nobody_listens, Peer};
 use crate::support::talk::Hear;
 

@@ -9,10 +9,11 @@ use std::thread;
 
 use nix::fcntl::{fcntl, FcntlArg, OFlag};
 
-use crate::relay::{noise, GREETING};
+use crate::relay::noise;
 use crate::support::bridge::{tcp_pair, House, Start};
 use crate::support::limit::{within, USUAL};
 use crate::support::mail;
+use crate::support::outcome::GREETING;
 use crate::support::peer::Peer;
 use crate::support::talk::Hear;
 

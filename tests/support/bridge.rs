@@ -196,10 +196,6 @@ impl Bridge {
         until(PATIENCE, &format!("the log has {text:?}"), || self.log().contains(text));
     }
 
-    pub fn running(&mut self) -> bool {
-        self.child.try_wait().expect("waiting for the bridge").is_none()
-    }
-
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.pid().cast_signed()), signal).expect("signalling the bridge");
     }
