@@ -8,7 +8,9 @@
 )]
 
 mod cli;
+mod confine;
 mod docs;
+mod exit_status;
 mod floors;
 mod logging;
 mod reach;

@@ -212,7 +212,7 @@ fn words_that_are_no_utf_8_are_refused_where_a_name_is_meant() {
             (vec!["--pin".into(), bytes(b"sha256//\xfe"), "a".into()], "\\xfe"),
             (vec!["--allow-from".into(), bytes(b"\xfe"), "a".into()], "\\xfe"),
         ] {
-            refusal(Start::new().args(argv)).assert("4.3.5", 64, &[&word]);
+            refusal(Start::new().args(argv)).assert("4.3.5", 64, &[word]);
         }
         let path = refusal(Start::new().arg("--ca-file").arg(bytes(b"/absent/\xfe")).arg("a"));
         path.assert("4.3.5", 78, &["/absent/\\xfe", "no such file"]);
