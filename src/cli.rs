@@ -46,7 +46,7 @@ const fn flag(names: &'static [&'static str], value: &'static str, times: Times,
     Flag { names, value, times, help }
 }
 
-pub const FLAGS: [Flag; 21] = [
+pub const FLAGS: [Flag; 22] = [
     flag(&["--server-name"], "NAME", Times::Once, "verify and send NAME instead of HOST"),
     flag(&["--ca-file"], "FILE", Times::Once, "trust the CA certificates in FILE (PEM) only"),
     flag(&["--system-roots"], "", Times::Once, "trust the system's CA certificates only"),
@@ -67,11 +67,9 @@ pub const FLAGS: [Flag; 21] = [
     flag(&["-q"], "", Times::Once, "log warnings and failures only"),
     flag(&["--crlf"], "", Times::Once, "LF typed locally goes out as CRLF"),
     flag(&["--no-reply"], "", Times::Once, "no 421 to the client; for other protocols"),
-    flag(&["-h", "--help"], "", Times::Once, "this help; -V, --version: the version"),
+    flag(&["-h", "--help"], "", Times::Once, "this help"),
+    flag(&["-V", "--version"], "", Times::Once, "the version, and the date of the built-in roots"),
 ];
-
-/// `-V` stands on the line of `-h`, to fit the help into a terminal.
-const VERSION_FLAG: Flag = flag(&["-V", "--version"], "", Times::Once, "");
 
 /// # Errors
 /// `Error::Usage` and `Error::HostIsAFile`, with the word and the cure.
@@ -89,15 +87,16 @@ pub fn parse(argv: Vec<OsString>) -> Result<Action, Error> {
     if hosts.is_empty() {
         return usage("no HOST: name the smarthost, as in `smtps-bridge smtp.example.com`");
     }
+    let family = match (args.contains("-4"), args.contains("-6")) {
+        (true, true) => return usage("-4 and -6 exclude each other: give one of them, or neither for both"),
+        (true, false) => Family::V4,
+        (false, true) => Family::V6,
+        (false, false) => Family::Both,
+    };
     let options = Options {
         hosts,
         trust: trust(&mut args)?,
-        family: match (args.contains("-4"), args.contains("-6")) {
-            (true, true) => return usage("-4 and -6 exclude each other: give one of them, or neither for both"),
-            (true, false) => Family::V4,
-            (false, true) => Family::V6,
-            (false, false) => Family::Both,
-        },
+        family,
         setup_timeout: value(&mut args, "--setup-timeout", values::setup_timeout)?.unwrap_or(Duration::from_secs(60)),
         idle_timeout: value(&mut args, "--idle-timeout", values::idle_timeout)?
             .unwrap_or(Some(Duration::from_secs(7200))),
@@ -172,8 +171,7 @@ fn scan(argv: Vec<OsString>) -> Result<(Vec<OsString>, Vec<OsString>), Error> {
             operands.push(word);
         } else {
             let (name, inline) = split_at_equals(&word);
-            let Some(flag) = FLAGS.iter().chain([&VERSION_FLAG]).find(|flag| flag.names.iter().any(|n| *n == name))
-            else {
+            let Some(flag) = FLAGS.iter().find(|flag| flag.names.iter().any(|n| *n == name)) else {
                 return Err(unknown(&name, argv.next().as_deref()));
             };
             let canonical = flag.names.first().copied().unwrap_or_default();

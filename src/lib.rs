@@ -1,6 +1,6 @@
 //! The list of modules and nothing else: tests, benches and fuzz targets reach inside through it. No public API.
 //!
-//! A file uses `crate::` files of lower floors only (tests/floors.rs checks it).
+//! A file uses `crate::` files of lower floors only (tests/floors checks it).
 
 // floor 5
 pub mod report;

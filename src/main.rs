@@ -37,7 +37,7 @@ fn run(stderr: Stderr, started: Instant) -> Exit {
     }
     let mut local = stdio::look();
     let log_to = cli::log_to(&argv);
-    let failed = |failure: &Failure, more: &[Failure], local: &Local| {
+    let failed = |failure: &Failure, more: &[Failure], local: &Local, replies: Replies| {
         logging::open(Logging { to: log_to, ..Logging::default() }, stderr);
         report::failed(failure, more, local, replies, started)
     };
@@ -46,13 +46,17 @@ fn run(stderr: Stderr, started: Instant) -> Exit {
         Ok(Action::Version) => {
             say(&format!("smtps-bridge {} (Mozilla's roots of {})\n", env!("CARGO_PKG_VERSION"), ROOTS.1))
         }
-        Err(error) => failed(&error.into(), &[], &local),
+        Err(error) => {
+            // What is wrong with our command line is no stranger's business.
+            let replies = stdio::admit(&mut local, &[]).map_or(Replies::None, |()| replies);
+            failed(&error.into(), &[], &local, replies)
+        }
         Ok(Action::Session(options)) => {
             logging::open(options.logging, stderr);
             match session(&options, &mut local, started) {
                 Ok(exit) => exit,
                 Err(failures) => match failures.split_first() {
-                    Some((first, more)) => failed(first, more, &local),
+                    Some((first, more)) => failed(first, more, &local, replies),
                     None => Exit::Software,
                 },
             }

@@ -40,9 +40,7 @@ pub fn resolve(
 ) -> Result<VecDeque<SocketAddr>, Error> {
     let shown = escape(host.name.as_bytes(), 255);
     let name = match &host.dial {
-        Dial::Address(ip) if !fits(family, &SocketAddr::new(*ip, host.port)) => {
-            return Err(Error::NoAddress { host: shown, family: words(family) })
-        }
+        dial if !family.fits(dial) => return Err(Error::NoAddress { host: shown, family: words(family) }),
         Dial::Address(ip) => return Ok([SocketAddr::new(*ip, host.port)].into()),
         Dial::Name(name) => name.clone(),
     };
@@ -92,20 +90,13 @@ fn no_descriptor_left() -> Option<io::Error> {
 
 fn lookup_error(host: String, family: Family, error: LookupError) -> Error {
     let kind = error.kind();
-    let problem = escape(io::Error::from(error).to_string().as_bytes(), 100);
+    let problem = io::Error::from(error).to_string();
+    let problem = escape(problem.trim_start_matches("failed to lookup address information: ").as_bytes(), 100);
     match kind {
         LookupErrorKind::NoName => Error::NoSuchName { host },
         LookupErrorKind::NoData => Error::NoAddress { host, family: words(family) },
         _ if problem.contains("Address family for hostname") => Error::NoAddress { host, family: words(family) },
         _ => Error::ResolverFailed { host, problem },
-    }
-}
-
-fn fits(family: Family, address: &SocketAddr) -> bool {
-    match family {
-        Family::Both => true,
-        Family::V4 => address.is_ipv4(),
-        Family::V6 => address.is_ipv6(),
     }
 }
 

@@ -95,6 +95,16 @@ pub enum Family {
     V6,
 }
 
+impl Family {
+    pub fn fits(self, dial: &Dial) -> bool {
+        match (self, dial) {
+            (Family::V4, Dial::Address(address)) => address.is_ipv4(),
+            (Family::V6, Dial::Address(address)) => address.is_ipv6(),
+            (Family::Both, _) | (_, Dial::Name(_)) => true,
+        }
+    }
+}
+
 /// Invariant: the length is at least 1 and at most the address's, no bit is set behind it, and the address is not
 /// IPv4-mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -124,7 +124,7 @@ pub fn expiring(about: &About, identity: Option<Validity>) {
     for (whose, validity) in [("smarthost", about.facts.validity), ("client", identity)] {
         let Some(validity) = validity else { continue };
         let what = match (validity.valid_at(now), validity.ends_soon(now)) {
-            // Only --pin-only comes this far with dates that do not hold.
+            // Dates that do not hold come this far under --pin-only, or in our own certificate.
             (false, _) => "invalid",
             (true, true) => "expiring",
             (true, false) => continue,

@@ -10,6 +10,11 @@ impl Error {
         match self {
             Error::HostIsAFile(_) => HOST_IS_A_FILE.to_owned(),
             Error::Unusable { role, problem, .. } => format!("{role}: {problem}"),
+            // A value that is a path although none belongs there.
+            Error::Usage(sentence) => {
+                let words = sentence.split(' ').map(|word| if word.starts_with(['/', '.']) { "(path)" } else { word });
+                words.collect::<Vec<_>>().join(" ")
+            }
             other => other.to_string(),
         }
     }
@@ -87,7 +92,7 @@ impl fmt::Display for Error {
                 write!(f, "certificate from an unknown issuer ({anchors}): use --ca-file with its CA")
             }
             Error::CaAsServer { key: Some(pin) } => {
-                write!(f, "a CA certificate used as a server certificate: use --pin-only {pin}")
+                write!(f, "a CA certificate used as a server certificate: if its administrator confirms the key, --pin-only {pin}")
             }
             Error::CaAsServer { key: None } => {
                 f.write_str("a CA certificate used as a server certificate: use --pin-only")

@@ -75,9 +75,9 @@ fn certificate(error: &CertificateError, name: &ServerName, trusted: &Trusted) -
 fn version_one(trusted: &Trusted, key: Pin) -> Error {
     match (trusted.anchors.as_str(), key) {
         ("--pin-only", _) | (_, None) => Error::VersionOne,
-        (_, Some(pin)) => {
-            Error::BadCertificate { problem: format!("X.509 version 1, too old to check: use --pin-only {pin}") }
-        }
+        (_, Some(pin)) => Error::BadCertificate {
+            problem: format!("X.509 version 1: if its administrator confirms the key, --pin-only {pin}"),
+        },
     }
 }
 

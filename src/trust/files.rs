@@ -122,7 +122,7 @@ pub fn identity(paths: &Identity) -> Result<(Vec<CertificateDer<'static>>, Priva
 
 pub fn mismatch(paths: &Identity, error: &rustls::Error) -> Error {
     let problem = match error {
-        rustls::Error::InconsistentKeys(_) => "is not the key of the first certificate in --cert".to_owned(),
+        rustls::Error::InconsistentKeys(_) => "is not the key of the certificate in --cert".to_owned(),
         other => format!("cannot be used: {other}"),
     };
     unusable("--key", &shown(&paths.key), &problem)

@@ -22,20 +22,19 @@ const FOREIGN: [&str; 8] = ["--auth", "--auth-user", "--example", "--from", "--n
 
 #[test]
 fn the_manual_describes_the_options_of_the_program_in_the_order_of_the_help() {
-    let ours = FLAGS.iter().map(|flag| (flag.names.join(", "), flag.value.to_owned()));
-    let ours: BTreeSet<_> = ours.chain([("-V, --version".to_owned(), String::new())]).collect();
+    let ours: BTreeSet<_> = FLAGS.iter().map(|flag| (flag.names.join(", "), flag.value.to_owned())).collect();
     let theirs: BTreeSet<_> = options_of_the_manual().into_iter().collect();
     assert_eq!(theirs, ours);
     let names = |pairs: Vec<(String, String)>| -> Vec<String> { pairs.into_iter().map(|(name, _)| name).collect() };
     let order = names(FLAGS.iter().map(|flag| (flag.names.join(", "), String::new())).collect());
     let manual = names(options_of_the_manual());
-    assert_eq!(manual[..order.len()], order[..], "the order");
+    assert_eq!(manual, order);
 }
 
 #[test]
 fn the_synopsis_has_every_option() {
     let synopsis = section("SYNOPSIS").join(" ").replace("Fl ", "-").replace(" .", " ");
-    for name in FLAGS.iter().flat_map(|flag| flag.names).filter(|name| **name != "--help") {
+    for name in FLAGS.iter().flat_map(|flag| flag.names).filter(|name| !["--help", "-V", "--version"].contains(name)) {
         assert!(synopsis.split(' ').any(|word| word == *name), "{name}");
     }
 }
@@ -127,7 +126,7 @@ fn the_manual_has_every_field_of_the_log() {
 
 #[test]
 fn our_pages_and_sentences_name_no_option_that_does_not_exist() {
-    let known: BTreeSet<&str> = FLAGS.iter().flat_map(|flag| flag.names).copied().chain(["--version"]).collect();
+    let known: BTreeSet<&str> = FLAGS.iter().flat_map(|flag| flag.names).copied().collect();
     let mut wrong = Vec::new();
     for path in pages().into_iter().chain(files("src")) {
         let text = read(&path);
