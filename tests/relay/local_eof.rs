@@ -1,10 +1,11 @@
 //! The client has no more to say and still listens: design section 5, the rows of local EOF and idle.
 
+use std::io::Write;
 use std::net::Shutdown;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::relay::{greeted, unchanged};
+use crate::relay::{greeted, noise, unchanged};
 use crate::support::limit::{within, without_hooks, USUAL};
 use crate::support::peer::Received;
 use crate::support::talk::{Hear, Talk};
@@ -148,32 +149,57 @@ fn key_updates_are_no_activity_and_bytes_are() {
     }
     within(USUAL, || {
         let (bridge, mut client, peer) = greeted(
-            |start| start.speed(600).args(["--idle-timeout", "900"]),
+            |start| start.speed(400).args(["--idle-timeout", "900"]),
             |mut link| {
-                for _ in 0..4 {
-                    thread::sleep(Duration::from_millis(700));
+                for _ in 0..5 {
+                    thread::sleep(Duration::from_millis(600));
                     link.send(b"250-alive\r\n");
                 }
                 let start = Instant::now();
-                // Every 100 ms one, of the 1.5 s that are left.
+                // Every 100 ms one, of the 2.25 s that are left.
                 link.tcp.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
                 while !matches!(link.feed(), Ok(false)) && start.elapsed() < Duration::from_secs(10) {
                     if link.tls.refresh_traffic_keys().is_err() {
                         break;
                     }
                     let update = link.pending();
-                    if std::io::Write::write_all(&mut link.tcp, &update).is_err() {
+                    if link.tcp.write_all(&update).is_err() {
                         break;
                     }
                 }
                 start.elapsed()
             },
         );
-        assert_eq!(client.rest().len(), 4 * 11);
+        assert_eq!(client.rest().len(), 5 * 11);
         drop(client);
         let quiet = peer.done();
-        assert!(quiet > Duration::from_secs(1) && quiet < Duration::from_secs(5), "{quiet:?} for 900 s / 600");
+        assert!(quiet > Duration::from_secs(1) && quiet < Duration::from_secs(5), "{quiet:?} for 900 s / 400");
         bridge.finish().assert("idle", 74);
+    });
+}
+
+/// Goal: promise 4. Both copying threads are stuck, one in each direction, and the clock still ends the session.
+#[test]
+fn promise_4_a_session_that_is_stalled_both_ways_ends_after_the_idle_timeout() {
+    if without_hooks() {
+        return;
+    }
+    within(USUAL, || {
+        let (bridge, mut client, peer) = greeted(
+            |start| start.speed(600).args(["--idle-timeout", "900"]),
+            |mut link| {
+                link.tcp.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
+                while link.try_send(&noise(1 << 20, 1)).is_ok() {}
+                link
+            },
+        );
+        client.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
+        while client.write_all(&noise(1 << 20, 1)).is_ok() {}
+        let link = peer.done();
+        let ended = bridge.finish();
+        ended.assert("idle", 74);
+        assert!(ended.took < Duration::from_secs(5), "{:?} for 900 s / 600", ended.took);
+        drop((link, client));
     });
 }
 
@@ -185,15 +211,15 @@ fn an_idle_timeout_of_0_never_ends_a_session() {
     }
     within(USUAL, || {
         let (bridge, mut client, peer) = greeted(
-            |start| start.speed(7200).args(["--idle-timeout", "0"]),
+            |start| start.speed(2400).args(["--idle-timeout", "0"]),
             |mut link| {
                 assert_eq!(link.line(), "QUIT\r\n");
                 link.send(b"221 bye\r\n");
                 link.close_notify();
             },
         );
-        // An hour and a half.
-        thread::sleep(Duration::from_millis(1500));
+        // Two hours (the default) and some.
+        thread::sleep(Duration::from_millis(3200));
         client.say("QUIT\r\n");
         assert_eq!(client.rest(), b"221 bye\r\n");
         drop(client);

@@ -3,6 +3,7 @@
 mod blocked;
 mod bytes;
 mod client_ends;
+mod close;
 mod greeting;
 mod local_eof;
 mod quiet;
@@ -29,7 +30,9 @@ pub fn greeted<T: Send + 'static>(
         link.send(GREETING.as_bytes());
         script(link)
     });
-    let (bridge, mut client) = change(house.bridge(peer.host())).socket();
+    // The longest there is: scaled clocks scale this one too, and a busy machine is slow to shake hands.
+    let start = house.bridge(peer.host()).args(["--setup-timeout", "3600"]);
+    let (bridge, mut client) = change(start).socket();
     assert_eq!(client.line(), GREETING, "log: {}", bridge.log());
     (bridge, client, peer)
 }

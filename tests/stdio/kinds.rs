@@ -125,6 +125,29 @@ fn o_nonblock_is_never_touched_and_costs_no_byte() {
     });
 }
 
+/// Goal: promise 6. `2>&1`, into a pipe and into a file: what shares its descriptor with the client is the client's.
+#[test]
+fn promise_6_a_2_that_is_also_1_gets_no_line() {
+    within(USUAL, || {
+        let house = House::new();
+        let smarthost = mail::smarthost(&house.leaf);
+        let start = || house.bridge(smarthost.host()).args(["-v", "--log", "stderr"]).under_shell("", "2>&1");
+        let mut bridge = start().on(Stdio::piped(), Stdio::piped(), Stdio::null());
+        let (mut input, mut output) = (bridge.child.stdin.take().unwrap(), bridge.child.stdout.take().unwrap());
+        mail::submit(&mut output, &mut input);
+        assert!(output.rest().is_empty());
+        drop(input);
+        assert_eq!(bridge.finish().code, 0);
+
+        let output = std::fs::File::create(house.dir.path("out")).unwrap();
+        let input = std::fs::File::open(house.dir.write("in", "QUIT\r\n")).unwrap();
+        assert_eq!(start().on(input, output, Stdio::null()).finish().code, 0);
+        let heard = std::fs::read_to_string(house.dir.path("out")).unwrap();
+        assert_eq!(heard, "220 smarthost.test ESMTP smarthost, AUTH required\r\n221 2.0.0 Bye\r\n");
+        mail::assert_arrived(&smarthost, 1);
+    });
+}
+
 /// Goal: the superserver hands over the listening socket when a word is missing in its configuration; the sentence
 /// names the word.
 #[test]

@@ -1,0 +1,116 @@
+//! After the server's end: its last words reach the client, and no client holds the process.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::relay::{greeted, noise, unchanged};
+use crate::support::limit::{within, without_hooks, USUAL};
+use crate::support::talk::{Hear, Talk};
+
+/// Goal: promise 4. A client that never closes does not hold the process.
+#[test]
+fn promise_4_a_client_that_never_closes_is_waited_for_5_seconds() {
+    if without_hooks() {
+        return;
+    }
+    within(USUAL, || {
+        let (bridge, mut client, peer) = greeted(|start| start.speed(10), |mut link| link.close_notify());
+        assert!(client.rest().is_empty());
+        peer.done();
+        let ended = bridge.finish();
+        ended.assert("close_notify", 0);
+        let least = Duration::from_millis(300);
+        assert!(ended.took > least && ended.took < Duration::from_secs(3), "{:?} for 5 s / 10", ended.took);
+        drop(client);
+    });
+}
+
+/// Goal: promise 4. Neither does a client that goes on talking for ever.
+#[test]
+fn promise_4_a_client_that_never_stops_talking_is_heard_out_for_5_seconds() {
+    if without_hooks() {
+        return;
+    }
+    within(USUAL, || {
+        let (bridge, mut client, peer) = greeted(|start| start.speed(10), |mut link| link.close_notify());
+        let mut writer = client.try_clone().unwrap();
+        let writing = thread::spawn(move || while writer.write_all(b"NOOP\r\n").is_ok() {});
+        assert!(client.rest().is_empty());
+        peer.done();
+        let ended = bridge.finish();
+        ended.assert("close_notify", 0);
+        assert!(ended.took < Duration::from_secs(3), "{:?} for 5 s / 10", ended.took);
+        writing.join().unwrap();
+    });
+}
+
+/// Goal: and one that closes is not waited for.
+#[test]
+fn a_client_that_closes_ends_the_process_at_once() {
+    within(USUAL, || {
+        let (bridge, mut client, peer) = greeted(unchanged, |mut link| link.close_notify());
+        assert!(client.rest().is_empty());
+        drop(client);
+        peer.done();
+        let ended = bridge.finish();
+        assert!(ended.took < Duration::from_secs(2), "{:?}", ended.took);
+    });
+}
+
+/// Goal: a server that refuses a client in the middle of its message (421 or 552) and closes is heard, though 4 MB of
+/// the client's are on their way that nobody will read: a RST to the client would destroy the reply.
+#[test]
+fn the_last_reply_survives_4_mb_of_unread_client_input() {
+    within(USUAL, || {
+        let (bridge, mut client, peer) = greeted(unchanged, |mut link| {
+            assert_eq!(link.take(10), noise(10, 5));
+            link.send(b"421 4.3.0 no more\r\n");
+            link.close_notify();
+            link.fin();
+            // Unread input: the kernel answers what comes now with RST, as for every server that closes early.
+        });
+        let mut writer = client.try_clone().unwrap();
+        let writing = thread::spawn(move || writer.write_all(&noise(4 << 20, 5)));
+        peer.done();
+        writing.join().unwrap().unwrap();
+        assert_eq!(String::from_utf8_lossy(&client.rest()), "421 4.3.0 no more\r\n");
+        drop(client);
+        let ended = bridge.finish();
+        assert!(ended.code == 0 && ended.line().contains("end=close_notify"), "{}", ended.log);
+    });
+}
+
+/// Goal: the server's end wakes a send that was blocked because the server did not read.
+#[test]
+fn the_server_ends_while_our_send_is_blocked() {
+    within(USUAL, || {
+        let (bridge, client, peer) = greeted(unchanged, |mut link| {
+            // Once the client's side is full, nothing moves.
+            assert_eq!(link.line(), "MAIL\r\n");
+            thread::sleep(Duration::from_millis(500));
+            link.send(b"421 4.3.0 no more\r\n");
+            link.close_notify();
+            // And still it does not read: the socket stays open until the bridge is gone.
+            link
+        });
+        let mut writer = client.try_clone().unwrap();
+        let writing = thread::spawn(move || {
+            writer.say("MAIL\r\n");
+            writer.write_all(&noise(16 << 20, 6)).is_ok()
+        });
+        let start = Instant::now();
+        let heard = read_to_fin(&client);
+        assert_eq!(String::from_utf8_lossy(&heard), "421 4.3.0 no more\r\n");
+        assert!(start.elapsed() < Duration::from_secs(10));
+        writing.join().unwrap();
+        drop(client);
+        bridge.finish().assert("close_notify", 0);
+        drop(peer.done());
+    });
+}
+
+fn read_to_fin(mut client: &TcpStream) -> Vec<u8> {
+    client.rest()
+}
