@@ -62,8 +62,6 @@ fn a_user_of_ones_own_is_taken_by_name_or_by_numbers() {
         let (uid, gid) = ids("daemon");
         becomes(|start| start.args(["--user", "daemon"]), uid, gid);
         becomes(|start| start.args(["--user", "4242:4243"]), 4242, 4243);
-        // Root's number and another group, said aloud: what was said.
-        becomes(|start| start.args(["--user", "0:4243"]), 0, 4243);
     });
 }
 
@@ -103,13 +101,25 @@ fn a_start_without_root_cannot_become_another_user() {
             ("daemon", ["daemon", "only root", "leave --user out"]),
             ("root", ["root", "only root", "leave --user out"]),
             ("4243:4243", ["4243:4243", "only root", "leave --user out"]),
-            // A group that we are not in is as far away as another user.
-            ("4242:0", ["4242:0", "only root", "leave --user out"]),
             ("no-such-user", ["no-such-user", "no such user", "--user"]),
         ] {
             let start = house.bridge(nobody_listens().to_string()).user(4242).args(["--user", user]);
             refusal(start).assert("4.3.5", 78, &words);
         }
+    });
+}
+
+/// Goal: GID is never dropped in silence: with root's own number it is taken, and without root a group that is not ours
+/// is as far away as another user.
+#[test]
+fn the_group_of_uid_and_gid_is_taken_or_refused_but_not_forgotten() {
+    if without_root() {
+        return;
+    }
+    within(USUAL, || {
+        becomes(|start| start.args(["--user", "0:4243"]), 0, 4243);
+        let start = House::new().bridge(nobody_listens().to_string()).user(4242).args(["--user", "4242:0"]);
+        refusal(start).assert("4.3.5", 78, &["4242:0", "only root"]);
     });
 }
 

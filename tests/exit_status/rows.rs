@@ -1,6 +1,7 @@
 //! Causes that every machine can show.
 
 use std::io::{self, Read, Write};
+use std::net::Shutdown;
 use std::sync::mpsc::channel;
 
 use rustls::ServerConfig;
@@ -43,8 +44,12 @@ pub const ROWS: &[Row] = &[
     }),
     row("no address", "4.4.4", 75, "no IPv4 address", |house| house.bridge("[::1]").arg("-4").into()),
     row("refused", "4.4.1", 75, "refused", |house| house.bridge(nobody_listens().to_string()).into()),
-    row("closed in the handshake", "4.4.2", 75, "--no-pq", |house| {
-        house.bridge(Peer::tcp(|mut tcp| tcp.read_exact(&mut [0; 100]).unwrap()).host()).into()
+    row("closed in the handshake", "4.4.2", 75, "closed on our hello", |house| {
+        let peer = Peer::tcp(|mut tcp| {
+            tcp.shutdown(Shutdown::Write).unwrap();
+            let _ = io::copy(&mut tcp, &mut io::sink());
+        });
+        house.bridge(peer.host()).into()
     }),
     row("reset in the handshake", "4.4.2", 75, "reset", |house| {
         let peer = Peer::tcp(|mut tcp| {
