@@ -4,9 +4,9 @@ use nix::sys::signal::Signal;
 use nix::unistd::User;
 
 use crate::confine::{assert_is, assert_no_core, silent};
-use crate::support::bridge::{House, Start};
+use crate::support::bridge::{House, Start, PROGRAM};
 use crate::support::limit::{within, without_root, USUAL};
-use crate::support::namespace::{inside, replace};
+use crate::support::namespace::{inside, replace, sh};
 use crate::support::outcome::{good, refusal, session};
 use crate::support::peer::nobody_listens;
 
@@ -16,7 +16,7 @@ fn becomes(change: impl FnOnce(Start) -> Start, uid: u32, gid: u32) {
     let house = House::new();
     let (peer, connected) = silent();
     let (bridge, client) = change(house.bridge(peer.host())).socket();
-    connected.recv().unwrap_or_else(|_| panic!("not connected: {}", bridge.log()));
+    connected.recv_timeout(USUAL / 2).unwrap_or_else(|_| panic!("not connected: {}", bridge.log()));
     assert_is(bridge.pid(), uid, gid);
     assert_no_core(bridge.pid());
     bridge.signal(Signal::SIGTERM);
@@ -161,7 +161,8 @@ fn a_set_user_id_start_is_nobody_in_every_way_too() {
     within(USUAL, || {
         let house = House::new();
         let copy = house.dir.path("bridge");
-        std::fs::copy(crate::support::bridge::PROGRAM, &copy).unwrap();
+        // By another process: a descriptor of ours, open for writing in a child of another test, is ETXTBSY.
+        sh(&format!("cp {PROGRAM} {}", copy.display()));
         house.dir.mode("bridge", 0o4755);
         let (uid, gid) = ids("nobody");
         let exec = format!("exec {} \"$@\";", copy.display());

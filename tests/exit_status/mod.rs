@@ -112,7 +112,7 @@ impl Row {
             writer.end();
         });
         if let Some(now) = sigterm {
-            now.recv().unwrap();
+            now.recv_timeout(USUAL / 2).unwrap_or_else(|_| panic!("not connected: {}", bridge.log()));
             bridge.signal(Signal::SIGTERM);
         }
         let mut reply = Vec::new();
