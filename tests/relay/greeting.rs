@@ -177,3 +177,35 @@ fn a_server_that_wants_a_certificate_that_we_have_not_is_told_apart() {
         }
     });
 }
+
+/// Goal: with another host in hand the greeting is judged before it is passed on; one that never ends its line costs no
+/// memory and no session.
+#[test]
+fn an_endless_greeting_of_a_host_that_is_not_the_last_is_bounded() {
+    within(USUAL, || {
+        let house = House::new();
+        let first = Peer::start(&house.leaf, |mut link| {
+            let mut sent = 0_usize;
+            while sent < 256 << 20 && link.try_send(&[b'x'; 1 << 16]).is_ok() {
+                sent += 1 << 16;
+            }
+            sent
+        });
+        let second = Peer::start(&house.leaf, |mut link| {
+            link.send(GREETING.as_bytes());
+            assert_eq!(link.line(), "QUIT\r\n");
+            link.close_notify();
+        });
+        let (bridge, mut client) = house.bridge(first.host()).arg(second.host()).socket();
+        assert_eq!(client.line(), GREETING);
+        let resident = bridge.memory("VmHWM");
+        assert!(resident < 24 * 1024, "{resident} KiB resident");
+        client.say("QUIT\r\n");
+        assert!(client.rest().is_empty());
+        drop(client);
+        let sent = first.done();
+        assert!(sent < 64 << 20, "the bridge took {sent} octets");
+        second.done();
+        bridge.finish().assert("close_notify", 0);
+    });
+}

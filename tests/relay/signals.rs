@@ -1,10 +1,12 @@
 //! SIGTERM, SIGPIPE, and signals that interrupt system calls.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::relay::{greeted, noise, unchanged};
 use crate::support::bridge::House;
@@ -55,6 +57,77 @@ fn sigterm_before_the_greeting_is_a_421() {
     });
 }
 
+/// Goal: promise 2. SIGTERM and the greeting at the same moment: the client reads the one or the other, never both,
+/// because one of them claimed the first byte.
+#[test]
+fn promise_2_sigterm_and_the_greeting_never_mix() {
+    within(2 * USUAL, || {
+        let house = House::new();
+        let mut replies = 0;
+        for round in 0..60 {
+            let (go, gone) = std::sync::mpsc::channel::<()>();
+            let (tell, ready) = std::sync::mpsc::channel();
+            let peer = Peer::start(&house.leaf, move |mut link| {
+                tell.send(()).unwrap();
+                gone.recv().unwrap();
+                let _ = link.try_send(GREETING.as_bytes());
+                link.until_closed();
+            });
+            let (bridge, mut client) = house.bridge(peer.host()).socket();
+            ready.recv().unwrap();
+            go.send(()).unwrap();
+            // From before the greeting is written to after it has been read.
+            thread::sleep(Duration::from_micros(round * 10));
+            bridge.signal(Signal::SIGTERM);
+            let heard = String::from_utf8(client.rest()).unwrap();
+            let reply = heard.starts_with("421 4.3.2 ") && heard.matches('\n').count() == 1;
+            assert!(reply || heard.is_empty() || heard == GREETING, "{heard:?}");
+            replies += usize::from(reply);
+            drop(client);
+            peer.done();
+            let ended = bridge.finish();
+            assert_eq!(ended.code, 75, "{}", ended.log);
+            assert!(
+                ended.line().contains(if reply { "reply=\"421 4.3.2\"" } else { "end=terminated" }),
+                "{}",
+                ended.log
+            );
+        }
+        // Otherwise the moment was missed, and the test showed nothing.
+        assert!(replies > 0 && replies < 60, "{replies} of 60 were replies");
+    });
+}
+
+/// Goal: SIGTERM in the middle of a connect that gets no answer.
+#[test]
+fn sigterm_while_connecting_is_a_421() {
+    within(USUAL, || {
+        // A listener whose queue is full: the kernel drops what comes.
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        listener.bind(&SockAddr::from(SocketAddr::from(([127, 0, 0, 1], 0)))).unwrap();
+        listener.listen(0).unwrap();
+        let addr = listener.local_addr().unwrap().as_socket().unwrap();
+        let fillers: Vec<Socket> = (0..8)
+            .map(|_| {
+                let filler = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+                filler.set_nonblocking(true).unwrap();
+                let _ = filler.connect(&addr.into());
+                filler
+            })
+            .collect();
+        let house = House::new();
+        let (bridge, mut client) = house.bridge(addr.to_string()).arg("-v").socket();
+        bridge.until_log("resolved host=");
+        bridge.signal(Signal::SIGTERM);
+        let reply = String::from_utf8(client.rest()).unwrap();
+        assert!(reply.starts_with("421 4.3.2 127.0.0.1: "), "{reply}");
+        drop(client);
+        let ended = bridge.finish();
+        assert_eq!(ended.code, 75, "{}", ended.log);
+        drop(fillers);
+    });
+}
+
 /// Goal: SIGTERM while the client does not read ends the process all the same, within seconds.
 #[test]
 fn sigterm_while_the_client_does_not_read_ends_the_process_within_seconds() {
@@ -78,13 +151,16 @@ fn the_state_of_sigpipe_that_we_inherit_does_not_matter() {
             let house = House::new();
             let peer = Peer::start(&house.leaf, |mut link| {
                 link.send(GREETING.as_bytes());
-                while link.try_send(&noise(100_000, 1)).is_ok() {}
+                assert_eq!(link.line(), "NOOP\r\n");
+                link.send(&noise(100_000, 1));
+                link.rest().1
             });
-            let (bridge, input, mut output) = house.bridge(peer.host()).under_shell(before, "").pipes();
+            let (bridge, mut input, mut output) = house.bridge(peer.host()).under_shell(before, "").pipes();
             assert_eq!(output.line(), GREETING);
             drop(output);
+            input.write_all(b"NOOP\r\n").unwrap();
             bridge.finish().assert("client_gone", 74);
-            peer.done();
+            assert_eq!(peer.done(), Received::CloseNotify);
             drop(input);
         }
     });
