@@ -32,15 +32,17 @@ fn drop_user(user: Option<&UserSpec>) -> Result<(), Error> {
     };
     let (uid, gid) = wanted;
     if !ours.iter().any(|uid| uid.is_root()) {
-        if uid != geteuid() {
-            let problem = format!("only root can become another user, and this is uid {}: leave --user out", geteuid());
+        let other_group = matches!(user, Some(UserSpec::Ids { .. })) && gid != getegid();
+        if uid != geteuid() || other_group {
+            let problem =
+                format!("only root can become another user, and this is {}:{}: leave --user out", geteuid(), getegid());
             return Err(Error::Unusable { role: "--user", object: name(user), problem });
         }
         // Set-user-ID, or a mailer of sendmail with U=: whoever started us must not reach us, nor we them.
         return if ours == [uid; 3] { Ok(()) } else { set_uid(uid, user) };
     }
-    // `--user root`, said aloud.
-    if uid.is_root() {
+    // `--user root`, said aloud: also where setgroups(2) is refused.
+    if uid.is_root() && gid == getegid() {
         return set_uid(uid, user);
     }
     setgroups(&[gid]).map_err(|errno| refused("setgroups", errno, user))?;

@@ -113,7 +113,10 @@ pub fn failed(failure: &Failure, more: &[Failure], local: &Local, replies: Repli
 pub fn panicked(what: &str) {
     let reply = format!("421 4.3.0 smtps-bridge: internal error, its log has the details{CRLF}");
     if stdio::claim_first_byte() {
+        let local = stdio::look();
         stdio::write_last_words(reply.as_bytes(), Deadline::after(seconds(0)));
+        stdio::half_close(&local);
+        stdio::drain(&local, Deadline::after(seconds(1)));
     }
     error!("panic reason={}", value(&escape(what.as_bytes(), REASON)));
 }

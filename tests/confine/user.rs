@@ -118,7 +118,8 @@ fn the_group_of_uid_and_gid_is_taken_or_refused_but_not_forgotten() {
     }
     within(USUAL, || {
         becomes(|start| start.args(["--user", "0:4243"]), 0, 4243);
-        let start = House::new().bridge(nobody_listens().to_string()).user(4242).args(["--user", "4242:0"]);
+        let house = House::new();
+        let start = house.bridge(nobody_listens().to_string()).user(4242).args(["--user", "4242:0"]);
         refusal(start).assert("4.3.5", 78, &["4242:0", "only root"]);
     });
 }
