@@ -5,7 +5,7 @@ use crate::support::smarthost::Smarthost;
 use crate::support::talk::Hear;
 
 use super::machine::Machine;
-use super::{refuses, relays, Provider};
+use super::{refuses, refuses_a_queue, relays, Provider};
 
 const FILE: &str = "inetd/debian.conf";
 
@@ -38,10 +38,7 @@ fn openbsd_inetd_takes_a_queue_of_300() {
         let Some(machine) = Machine::boot(&["openbsd-inetd"]) else { return };
         let provider = Provider::new();
         start(&machine, &provider.shipped(FILE, &provider.expired));
-        for n in 0..300 {
-            let reply = machine.client().line();
-            assert!(reply.starts_with("421 4.7.5 "), "session {n}: {reply:?}");
-        }
+        refuses_a_queue(&machine, 300);
     });
 }
 

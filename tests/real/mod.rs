@@ -93,3 +93,12 @@ fn refuses(machine: &Machine) {
     assert!(line.starts_with("<19>") && line.contains("expired on 2026-01-15"), "{line}");
     assert!(line.contains("reply=\"421 4.7.5\""), "{line}");
 }
+
+/// As many sessions, one after the other, each with its 421.
+#[track_caller]
+fn refuses_a_queue(machine: &Machine, sessions: usize) {
+    for n in 0..sessions {
+        let reply = machine.client().line();
+        assert!(reply.starts_with("421 4.7.5 "), "session {n}: {reply:?}");
+    }
+}

@@ -43,9 +43,8 @@ fn sendmail_keeps_a_message_while_the_certificate_is_expired() {
         send(&machine);
         let queue = mailq(&machine);
         // mailq cuts the reason after 60 characters.
-        assert!(queue.contains("(Deferred: 421 4.7.5 smtp.example.com: certificate "), "{queue}");
-        let whole = machine.syslog.line("stat=Deferred: 421 4.7.5 smtp.example.com: certificate ");
-        assert!(whole.contains("expired on 2026-01-15"), "{whole}");
+        assert!(queue.contains("(Deferred: 421 4.7.5 smtp.example.com: certificate expired on)"), "{queue}");
+        machine.syslog.line("stat=Deferred: 421 4.7.5 smtp.example.com: certificate expired on 2026-01-15");
         assert_eq!(provider.expired.inbox(), []);
 
         // The provider has renewed it.

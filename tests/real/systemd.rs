@@ -10,7 +10,7 @@ use crate::support::smarthost::Smarthost;
 use crate::support::talk::{Hear, Talk};
 
 use super::machine::Machine;
-use super::{refuses, relays, Provider};
+use super::{refuses, refuses_a_queue, relays, Provider};
 
 const SOCKET: &str = include_str!("../../packaging/systemd/smtps-bridge.socket");
 const USER: &str = include_str!("../../packaging/systemd/smtps-bridge.sysusers.conf");
@@ -76,10 +76,7 @@ fn systemd_takes_500_failures_and_then_a_message() {
     inside(|| {
         let provider = Provider::new();
         let Some(machine) = boot(&provider, &provider.expired) else { return };
-        for n in 0..500 {
-            let reply = machine.client().line();
-            assert!(reply.starts_with("421 4.7.5 "), "session {n}: {reply:?}");
-        }
+        refuses_a_queue(&machine, 500);
         until(Duration::from_secs(10), "no instance is left", || {
             !machine.sh("systemctl list-units --all --no-legend 'smtps-bridge@*'").contains("smtps-bridge@")
         });

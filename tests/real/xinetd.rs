@@ -4,7 +4,7 @@ use crate::support::namespace::inside;
 use crate::support::smarthost::Smarthost;
 
 use super::machine::Machine;
-use super::{refuses, relays, Provider};
+use super::{refuses, refuses_a_queue, relays, Provider};
 
 /// Goal: the shipped file carries mail with AUTH.
 #[test]
@@ -21,6 +21,15 @@ fn xinetd_hands_on_the_reason() {
     inside(|| {
         let Some((machine, _provider)) = start(|provider| &provider.expired) else { return };
         refuses(&machine);
+    });
+}
+
+/// Goal: the limits in the shipped file let a queue of 300 messages through.
+#[test]
+fn xinetd_takes_a_queue_of_300() {
+    inside(|| {
+        let Some((machine, _provider)) = start(|provider| &provider.expired) else { return };
+        refuses_a_queue(&machine, 300);
     });
 }
 
