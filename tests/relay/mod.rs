@@ -12,7 +12,10 @@ mod resets;
 mod server_ends;
 mod signals;
 
+use std::io::{self, Write};
 use std::net::TcpStream;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use crate::support::bridge::{Bridge, House, Start};
 use crate::support::outcome::GREETING;
@@ -53,4 +56,15 @@ pub fn noise(n: usize, seed: u64) -> Vec<u8> {
     }
     data.truncate(n);
     data
+}
+
+/// Sends `data` slowly: most of it after whatever happens at the other end, so that it meets the drain and no buffer.
+pub fn trickle(mut client: TcpStream, data: Vec<u8>) -> JoinHandle<io::Result<()>> {
+    thread::spawn(move || {
+        for piece in data.chunks(64 * 1024) {
+            client.write_all(piece)?;
+            thread::sleep(Duration::from_millis(3));
+        }
+        Ok(())
+    })
 }

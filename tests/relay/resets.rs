@@ -5,7 +5,7 @@ use std::io::Read;
 use std::thread;
 use std::time::Duration;
 
-use crate::relay::{greeted, noise, unchanged};
+use crate::relay::{greeted, noise, trickle, unchanged};
 use crate::support::bridge::House;
 use crate::support::limit::{within, USUAL};
 use crate::support::outcome::{refusal, GREETING};
@@ -173,8 +173,7 @@ fn a_reset_in_the_middle_of_an_upload_ends_in_fin_for_the_client() {
             link.take(100_000);
             link.reset();
         });
-        let mut writer = client.try_clone().unwrap();
-        let writing = thread::spawn(move || std::io::Write::write_all(&mut writer, &noise(8 << 20, 1)));
+        let writing = trickle(client.try_clone().unwrap(), noise(4 << 20, 1));
         assert!(client.rest().is_empty());
         // What nobody can take any more is drained: the client's writes do not fail either.
         writing.join().unwrap().unwrap();
