@@ -73,6 +73,11 @@ cat > /dev/null
 kill -KILL "$machine" || :
 wait "$machine" || :
 if [ -n "$group" ]; then
-    find "$group" -depth -type d -exec rmdir {} +
+    # Process 1 dies with its parent, but not before it.
+    tries=100
+    until find "$group" -depth -type d -exec rmdir {} + 2> /dev/null || [ "$tries" = 0 ]; do
+        sleep 0.05
+        tries=$((tries - 1))
+    done
     umount "$dir/cgroup"
 fi
