@@ -1,18 +1,18 @@
 //! openbsd-inetd with packaging/inetd/debian.conf, plain and behind tcpd.
 
-use crate::support::namespace::inside;
+use crate::support::namespace::inside_for;
 use crate::support::smarthost::Smarthost;
 use crate::support::talk::Hear;
 
 use super::machine::Machine;
-use super::{refuses, refuses_a_queue, relays, Provider};
+use super::{refuses, refuses_a_queue, relays, Provider, LIMIT};
 
 const FILE: &str = "inetd/debian.conf";
 
 /// Goal: the shipped line carries mail with AUTH.
 #[test]
 fn openbsd_inetd_relays_a_message() {
-    inside(|| {
+    inside_for(LIMIT, || {
         let Some(machine) = Machine::boot(&["openbsd-inetd"]) else { return };
         let provider = Provider::new();
         start(&machine, &provider.shipped(FILE, &provider.good));
@@ -23,7 +23,7 @@ fn openbsd_inetd_relays_a_message() {
 /// Goal: the reason reaches the client through the socket that inetd accepted.
 #[test]
 fn openbsd_inetd_hands_on_the_reason() {
-    inside(|| {
+    inside_for(LIMIT, || {
         let Some(machine) = Machine::boot(&["openbsd-inetd"]) else { return };
         let provider = Provider::new();
         start(&machine, &provider.shipped(FILE, &provider.expired));
@@ -34,7 +34,7 @@ fn openbsd_inetd_hands_on_the_reason() {
 /// Goal: the limit of starts in the shipped line lets a queue of 300 messages through, above inetd's own 256.
 #[test]
 fn openbsd_inetd_takes_a_queue_of_300() {
-    inside(|| {
+    inside_for(LIMIT, || {
         let Some(machine) = Machine::boot(&["openbsd-inetd"]) else { return };
         let provider = Provider::new();
         start(&machine, &provider.shipped(FILE, &provider.expired));
@@ -45,7 +45,7 @@ fn openbsd_inetd_takes_a_queue_of_300() {
 /// Goal: the two commented lines for users of tcpd let this machine through under "ALL: ALL" denied.
 #[test]
 fn tcpd_relays_a_message() {
-    inside(|| {
+    inside_for(LIMIT, || {
         let Some((machine, provider)) = behind_tcpd(|provider| &provider.good) else { return };
         relays(&machine, &provider);
     });
@@ -53,7 +53,7 @@ fn tcpd_relays_a_message() {
 
 #[test]
 fn tcpd_hands_on_the_reason() {
-    inside(|| {
+    inside_for(LIMIT, || {
         let Some((machine, _provider)) = behind_tcpd(|provider| &provider.expired) else { return };
         refuses(&machine);
     });
@@ -62,7 +62,7 @@ fn tcpd_hands_on_the_reason() {
 /// Goal: what the comment says of those who leave the line for hosts.allow out is so: no greeting at all.
 #[test]
 fn tcpd_without_its_line_gives_no_greeting() {
-    inside(|| {
+    inside_for(LIMIT, || {
         let Some(machine) = Machine::boot(&["openbsd-inetd", "tcpd"]) else { return };
         let provider = Provider::new();
         machine.write("/etc/hosts.deny", "ALL: ALL\n");

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::support::limit::{skip, until};
-use crate::support::namespace::{inside, without_tool};
+use crate::support::namespace::{inside_for, without_tool};
 
 use super::inetd::start;
 use super::machine::Machine;
-use super::Provider;
+use super::{Provider, LIMIT};
 
 const INETD: &str = "inetd/debian.conf";
 const LINES: &str = include_str!("../../packaging/mta/sendmail.mc");
@@ -19,7 +19,7 @@ const SENDMAIL: &str = "/usr/libexec/sendmail/sendmail";
 /// Goal: one message arrives, authenticated.
 #[test]
 fn sendmail_relays_a_message_with_auth() {
-    inside(|| {
+    inside_for(LIMIT, || {
         let provider = Provider::new();
         let Some(machine) = sendmail() else { return };
         start(&machine, &provider.shipped(INETD, &provider.good));
@@ -36,7 +36,7 @@ fn sendmail_relays_a_message_with_auth() {
 /// next run of the queue delivers it.
 #[test]
 fn sendmail_keeps_a_message_while_the_certificate_is_expired() {
-    inside(|| {
+    inside_for(LIMIT, || {
         let provider = Provider::new();
         let Some(machine) = sendmail() else { return };
         start(&machine, &provider.shipped(INETD, &provider.expired));
@@ -63,7 +63,7 @@ fn sendmail_keeps_a_message_while_the_certificate_is_expired() {
 /// there, and the log says so.
 #[test]
 fn sendmail_skips_auth_when_others_may_write_beside_the_map() {
-    inside(|| {
+    inside_for(LIMIT, || {
         let provider = Provider::new();
         let Some(machine) = sendmail() else { return };
         start(&machine, &provider.shipped(INETD, &provider.good));

@@ -5,12 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::support::limit::until;
-use crate::support::namespace::{inside, without_tool};
+use crate::support::namespace::{inside_for, without_tool};
 use crate::support::smarthost::Smarthost;
 use crate::support::talk::{Hear, Talk};
 
 use super::machine::Machine;
-use super::{refuses, refuses_a_queue, relays, Provider};
+use super::{refuses, refuses_a_queue, relays, Provider, LIMIT};
 
 const SOCKET: &str = include_str!("../../packaging/systemd/smtps-bridge.socket");
 const USER: &str = include_str!("../../packaging/systemd/smtps-bridge.sysusers.conf");
@@ -19,7 +19,7 @@ const SERVICE: &str = "systemd/smtps-bridge@.service";
 /// Goal: systemd-analyze finds nothing to say about the units.
 #[test]
 fn systemd_analyze_verifies_the_units() {
-    inside(|| {
+    inside_for(LIMIT, || {
         if without_tool("systemd-analyze") {
             return;
         }
@@ -39,7 +39,7 @@ fn systemd_analyze_verifies_the_units() {
 /// Goal: systemd-socket-activate, which does Accept=yes without a systemd, starts a session a connection.
 #[test]
 fn systemd_socket_activate_relays_a_message() {
-    inside(|| {
+    inside_for(LIMIT, || {
         let provider = Provider::new();
         let Some(machine) = activate(&provider, &provider.good) else { return };
         relays(&machine, &provider);
@@ -48,7 +48,7 @@ fn systemd_socket_activate_relays_a_message() {
 
 #[test]
 fn systemd_socket_activate_hands_on_the_reason() {
-    inside(|| {
+    inside_for(LIMIT, || {
         let provider = Provider::new();
         let Some(machine) = activate(&provider, &provider.expired) else { return };
         refuses(&machine);
@@ -58,7 +58,7 @@ fn systemd_socket_activate_hands_on_the_reason() {
 /// Goal: the shipped units carry mail with AUTH, as their own user.
 #[test]
 fn systemd_relays_a_message() {
-    inside(|| {
+    inside_for(LIMIT, || {
         let provider = Provider::new();
         let Some(machine) = boot(&provider, &provider.good) else { return };
         let mut client = machine.client();
@@ -73,7 +73,7 @@ fn systemd_relays_a_message() {
 /// Goal: 500 failing sessions neither pile up as failed units nor stop the socket; then a good one goes through.
 #[test]
 fn systemd_takes_500_failures_and_then_a_message() {
-    inside(|| {
+    inside_for(LIMIT, || {
         let provider = Provider::new();
         let Some(machine) = boot(&provider, &provider.expired) else { return };
         refuses_a_queue(&machine, 500);

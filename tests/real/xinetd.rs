@@ -1,15 +1,15 @@
 //! xinetd with packaging/xinetd/smtps-bridge.
 
-use crate::support::namespace::inside;
+use crate::support::namespace::inside_for;
 use crate::support::smarthost::Smarthost;
 
 use super::machine::Machine;
-use super::{refuses, refuses_a_queue, relays, Provider};
+use super::{refuses, refuses_a_queue, relays, Provider, LIMIT};
 
 /// Goal: the shipped file carries mail with AUTH.
 #[test]
 fn xinetd_relays_a_message() {
-    inside(|| {
+    inside_for(LIMIT, || {
         let Some((machine, provider)) = start(|provider| &provider.good) else { return };
         relays(&machine, &provider);
     });
@@ -18,7 +18,7 @@ fn xinetd_relays_a_message() {
 /// Goal: the reason reaches the client through the socket that xinetd put on 0, 1 and 2.
 #[test]
 fn xinetd_hands_on_the_reason() {
-    inside(|| {
+    inside_for(LIMIT, || {
         let Some((machine, _provider)) = start(|provider| &provider.expired) else { return };
         refuses(&machine);
     });
@@ -27,7 +27,7 @@ fn xinetd_hands_on_the_reason() {
 /// Goal: the limits in the shipped file let a queue of 300 messages through.
 #[test]
 fn xinetd_takes_a_queue_of_300() {
-    inside(|| {
+    inside_for(LIMIT, || {
         let Some((machine, _provider)) = start(|provider| &provider.expired) else { return };
         refuses_a_queue(&machine, 300);
     });

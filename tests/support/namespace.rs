@@ -15,18 +15,23 @@ const INSIDE: &str = "SMTPS_BRIDGE_TEST_INSIDE";
 
 /// Runs `body` inside, where `lo` is up and nothing else is. Needs root. Call it as the first thing of a test.
 pub fn inside<F: FnOnce() + Send + 'static>(body: F) {
+    inside_for(USUAL, body);
+}
+
+/// As `inside`, for a test that takes longer.
+pub fn inside_for<F: FnOnce() + Send + 'static>(limit: Duration, body: F) {
     // `main::reach::lookup::name_of_the_test::{{closure}}`
     let path = type_name::<F>();
     let name = path.split_once("::").map_or(path, |(_, rest)| rest).split("::{{closure}}").next().unwrap_or_default();
     if env::var(INSIDE).as_deref() == Ok(name) {
         sh("ip link set lo up");
-        return within(USUAL, body);
+        return within(limit, body);
     }
     if without_root() || without_tool("unshare") || without_tool("ip") {
         return;
     }
     let name = name.to_owned();
-    within(USUAL + Duration::from_secs(10), move || {
+    within(limit + Duration::from_secs(10), move || {
         let result = Command::new("unshare")
             .args(["--net", "--mount", "--"])
             .arg(env::current_exe().expect("the test binary"))
