@@ -138,21 +138,14 @@ impl<'a> Search<'a, '_> {
         if self.greeting == Wanted::Ready && !greeting.starts_with(b"220") {
             tls.abandon();
             let line = greeting.split(|octet| *octet == b'\r' || *octet == b'\n').next().unwrap_or_default();
-            return Err(Error::Turned { line: escape(line, 100) });
+            return Err(Error::Turned { stage: Stage::Greeting, line: escape(line, 100) });
         }
         Ok((tls, greeting))
     }
 
-    /// Of several addresses the one that came furthest tells most; of connects, a refusal more than silence.
     fn worst(&self, failed: Vec<(SocketAddr, Error)>) -> Box<Failure> {
         let tried = failed.len();
-        let rank = |error: &Error| match error {
-            Error::Unreachable { .. } => (Stage::Connect, 0),
-            Error::ConnectTimeout { .. } => (Stage::Connect, 1),
-            Error::Refused { .. } => (Stage::Connect, 2),
-            other => (other.stage(), 0),
-        };
-        let furthest = failed.into_iter().rev().max_by_key(|(_, error)| rank(error));
+        let furthest = failed.into_iter().rev().max_by_key(|(_, error)| error.distance());
         match furthest {
             Some((addr, error)) => self.failure(error, Some(addr), tried),
             None => self.failure(Error::ConnectTimeout { port: self.host.port }, None, 0),

@@ -85,6 +85,10 @@ pub enum Error {
     Unreachable {
         problem: String,
     },
+    /// This machine has no way to any address of this family.
+    NoRoute {
+        family: &'static str,
+    },
     ConnectTimeout {
         port: u16,
     },
@@ -102,8 +106,9 @@ pub enum Error {
         stage: Stage,
         seconds: u64,
     },
-    /// A greeting other than 220 of a host that is not the last one.
+    /// A greeting other than 220, of a host that is not the last one or under `--check`; there also a refused EHLO.
     Turned {
+        stage: Stage,
         line: String,
     },
 
@@ -119,6 +124,7 @@ pub enum Error {
         more: usize,
     },
     UnknownIssuer {
+        issuer: Option<Issuer>,
         anchors: String,
     },
     CaAsServer {
@@ -166,6 +172,17 @@ pub enum Error {
 /// A pin as `--pin` takes it: `sha256//BASE64`, or nothing where the certificate cannot be read.
 pub type Pin = Option<String>;
 
+/// Where the chain that a server sent comes to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Issuer {
+    /// The leaf is signed by itself.
+    Itself,
+    /// The top is a root: it was sent, and is none of our trust anchors.
+    Sent(String),
+    /// Somebody who was not sent.
+    Missing(String),
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heard {
     Nothing,
@@ -179,6 +196,17 @@ pub enum Sent {
 }
 
 impl Error {
+    /// Of several failures the one that came furthest tells most; of connects, a refusal more than silence.
+    pub fn distance(&self) -> (Stage, u8) {
+        match self {
+            Error::NoRoute { .. } => (Stage::Connect, 0),
+            Error::Unreachable { .. } => (Stage::Connect, 1),
+            Error::ConnectTimeout { .. } => (Stage::Connect, 2),
+            Error::Refused { .. } => (Stage::Connect, 3),
+            other => (other.stage(), 0),
+        }
+    }
+
     pub fn stage(&self) -> Stage {
         match self {
             Error::Usage(_)
@@ -192,7 +220,10 @@ impl Error {
             | Error::NoAddress { .. }
             | Error::ResolverFailed { .. }
             | Error::ResolverSilent { .. } => Stage::Resolve,
-            Error::Refused { .. } | Error::Unreachable { .. } | Error::ConnectTimeout { .. } => Stage::Connect,
+            Error::Refused { .. }
+            | Error::Unreachable { .. }
+            | Error::NoRoute { .. }
+            | Error::ConnectTimeout { .. } => Stage::Connect,
             Error::Closed { stage, .. }
             | Error::Reset { stage, .. }
             | Error::OutOf { stage, .. }
@@ -200,8 +231,8 @@ impl Error {
             | Error::Silent { stage, .. }
             | Error::Alert { stage, .. }
             | Error::OurCertificate { stage, .. }
+            | Error::Turned { stage, .. }
             | Error::Protocol { stage, .. } => *stage,
-            Error::Turned { .. } => Stage::Greeting,
             Error::Expired { .. }
             | Error::NotYetValid { .. }
             | Error::WrongName { .. }
@@ -238,9 +269,10 @@ impl Error {
             Error::Terminated { .. } => (Exit::TempFail, "4.3.2"),
             Error::ResolverFailed { .. } | Error::ResolverSilent { .. } => (Exit::TempFail, "4.4.3"),
             Error::NoSuchName { .. } | Error::NoAddress { .. } => (Exit::TempFail, "4.4.4"),
-            Error::Refused { .. } | Error::Unreachable { .. } | Error::ConnectTimeout { .. } => {
-                (Exit::TempFail, "4.4.1")
-            }
+            Error::Refused { .. }
+            | Error::Unreachable { .. }
+            | Error::NoRoute { .. }
+            | Error::ConnectTimeout { .. } => (Exit::TempFail, "4.4.1"),
             Error::Closed { .. } | Error::Reset { .. } | Error::Silent { .. } => (Exit::TempFail, "4.4.2"),
             Error::Turned { .. } => (Exit::TempFail, "4.3.2"),
             Error::Expired { .. }

@@ -243,6 +243,11 @@ fn connect_error(address: SocketAddr, error: &io::Error) -> Error {
         ErrorKind::ConnectionReset | ErrorKind::NotConnected => {
             Error::Reset { stage: Stage::Handshake, heard: Heard::Nothing }
         }
+        ErrorKind::NetworkUnreachable => {
+            Error::NoRoute { family: words(if address.is_ipv4() { Family::V4 } else { Family::V6 }) }
+        }
+        // No address of our own to come from: IPv6 switched off, in most containers.
+        ErrorKind::AddrNotAvailable if address.is_ipv6() => Error::NoRoute { family: words(Family::V6) },
         _ => Error::Unreachable { problem: escape(error.to_string().as_bytes(), 100) },
     }
 }

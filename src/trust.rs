@@ -3,10 +3,11 @@
 
 mod asked;
 mod files;
+mod presented;
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
@@ -20,6 +21,7 @@ use rustls::{
 };
 
 use base64ct::{Base64, Encoding};
+use webpki::{EndEntityCert, KeyUsage};
 
 use crate::error::{Error, Pin, Sent};
 use crate::options::{Anchors, Groups, KeyHash, ServerTrust, Trust, Versions};
@@ -27,6 +29,8 @@ use crate::text::escape;
 use crate::x509;
 
 use asked::Asked;
+
+pub use presented::{Chain, Presented};
 
 /// When the built-in roots (webpki-roots, see Cargo.lock) were published. A test compares the pair with Cargo.lock.
 pub const ROOTS: (&str, &str) = ("1.0.10", "2026-10-19");
@@ -40,8 +44,10 @@ pub struct Trusted {
     pub versions: Versions,
     /// The dates of our own certificate, where there is one.
     pub identity: Option<x509::Validity>,
-    presented: Arc<Mutex<Option<CertificateDer<'static>>>>,
+    presented: Presented,
     asked: Arc<Asked>,
+    /// None: no chain is checked, the key is the whole trust.
+    roots: Option<Arc<RootCertStore>>,
 }
 
 impl Trusted {
@@ -49,15 +55,16 @@ impl Trusted {
     /// `Error::Unusable`, naming the file, the problem and the cure.
     pub fn new(trust: &Trust) -> Result<Trusted, Error> {
         let provider = Arc::new(provider(trust.groups));
-        let presented = Arc::new(Mutex::new(None));
-        let (check, anchors) = match &trust.server {
-            ServerTrust::KeyOnly { pins } => (Check::Key(pins.clone()), "--pin-only".to_owned()),
+        let presented = Presented::default();
+        let (check, anchors, roots) = match &trust.server {
+            ServerTrust::KeyOnly { pins } => (Check::Key(pins.clone()), "--pin-only".to_owned(), None),
             ServerTrust::Chain { anchors, pins } => {
                 let (roots, described) = anchor_store(anchors)?;
-                let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+                let roots = Arc::new(roots);
+                let webpki = WebPkiServerVerifier::builder_with_provider(roots.clone(), provider.clone())
                     .build()
                     .map_err(|error| unusable("trust anchors", "", &error))?;
-                (Check::Chain(webpki, pins.clone()), described)
+                (Check::Chain(webpki, pins.clone()), described, Some(roots))
             }
         };
         let verifier = Verifier { check, provider: provider.clone(), presented: presented.clone() };
@@ -86,12 +93,18 @@ impl Trusted {
         let asked = Asked::around(config.client_auth_cert_resolver);
         config.client_auth_cert_resolver = asked.clone();
         let versions = trust.versions;
-        Ok(Trusted { config: Arc::new(config), anchors, sent, versions, identity, presented, asked })
+        Ok(Trusted { config: Arc::new(config), anchors, sent, versions, identity, presented, asked, roots })
     }
 
-    /// The server's certificate of the latest handshake, accepted or refused.
-    pub fn presented(&self) -> Option<CertificateDer<'static>> {
-        self.presented.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// What the server of the latest handshake presented, accepted or refused.
+    pub fn presented(&self) -> Chain {
+        self.presented.chain()
+    }
+
+    /// The same, taken out: the next server may fail before it presents anything or asks.
+    pub fn take_presented(&self) -> Chain {
+        self.asked.forget();
+        self.presented.take()
     }
 
     /// Whether the server of the latest handshake asked for our certificate.
@@ -99,10 +112,28 @@ impl Trusted {
         self.asked.was()
     }
 
-    /// The pin of that certificate's key.
+    /// The pin of the key that the latest server presented.
     pub fn presented_pin(&self) -> Pin {
-        self.presented().and_then(|cert| key_hash(&cert)).map(pin_text)
+        self.presented().certs.first().and_then(pin)
     }
+
+    /// The trust anchor that a chain leads to, in words; None where it leads to none. Verified once more, because rustls
+    /// does not tell.
+    pub fn anchor(&self, chain: &[CertificateDer<'static>]) -> Option<String> {
+        let (leaf, others) = chain.split_first()?;
+        let roots = self.roots.as_ref()?;
+        let leaf = EndEntityCert::try_from(leaf).ok()?;
+        let algorithms = self.config.crypto_provider().signature_verification_algorithms.all;
+        let now = UnixTime::since_unix_epoch(x509::now());
+        let path =
+            leaf.verify_for_usage(algorithms, &roots.roots, others, now, KeyUsage::server_auth(), None, None).ok()?;
+        x509::anchor_name(&path.anchor().subject)
+    }
+}
+
+/// `sha256//BASE64` of a certificate's key; None where the certificate cannot be read.
+pub fn pin(cert: &CertificateDer) -> Pin {
+    key_hash(cert).map(pin_text)
 }
 
 /// The key presented is none of the pinned ones.
@@ -167,7 +198,7 @@ fn pin_text(hash: KeyHash) -> String {
 struct Verifier {
     check: Check,
     provider: Arc<CryptoProvider>,
-    presented: Arc<Mutex<Option<CertificateDer<'static>>>>,
+    presented: Presented,
 }
 
 #[derive(Debug)]
@@ -186,7 +217,7 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        *self.presented.lock().unwrap_or_else(PoisonError::into_inner) = Some(leaf.clone().into_owned());
+        self.presented.record(leaf, intermediates);
         let pins = match &self.check {
             Check::Key(pins) => pins,
             Check::Chain(webpki, pins) => {

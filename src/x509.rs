@@ -1,4 +1,6 @@
-//! What we read from a certificate ourselves, accepted or refused: its dates and its key. Nothing here decides trust.
+//! What we read from a certificate ourselves, accepted or refused: its dates, key, names. Nothing here decides trust.
+
+mod describe;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -6,6 +8,8 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use x509_cert::certificate::{CertificateInner, Raw};
 use x509_cert::der::asn1::{ObjectIdentifier, UintRef};
 use x509_cert::der::{DateTime, Decode, Encode, NestedReader, Reader, SliceReader};
+
+pub use describe::{anchor_name, describe, distinguished, matches, names, Described};
 
 /// notBefore and notAfter (RFC 5280 section 4.1.2.5), as time since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

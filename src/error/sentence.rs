@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Error, Heard, Sent, Stage};
+use super::{Error, Heard, Issuer, Sent, Stage};
 
 impl Error {
     /// The sentence for the client: as for the log, without a local path.
@@ -40,7 +40,12 @@ impl fmt::Display for Error {
             Error::Terminated { .. } => f.write_str("told to end (SIGTERM) before the session began; try again later"),
 
             Error::NoSuchName { host } => write!(f, "no such name: {host}; is it spelled right?"),
-            Error::NoAddress { host, family } => write!(f, "{host} has no {family} address"),
+            Error::NoAddress { host, family: family @ ("IPv4" | "IPv6") } => {
+                write!(f, "{host} has no {family} address: leave out what asks for {family} only")
+            }
+            Error::NoAddress { host, family } => {
+                write!(f, "{host} has no {family} address: is it a mail domain? name its smarthost instead")
+            }
             Error::ResolverFailed { host, problem } => {
                 write!(f, "the name lookup for {host} failed: {problem}; does this machine's resolver work?")
             }
@@ -50,6 +55,12 @@ impl fmt::Display for Error {
 
             Error::Refused { port } => write!(f, "connection refused{}", only_587(*port)),
             Error::Unreachable { problem } => write!(f, "unreachable: {problem}"),
+            Error::NoRoute { family: "IPv6" } => {
+                f.write_str("unreachable: this machine has no IPv6 route; no harm where IPv4 works, and -4 leaves it out")
+            }
+            Error::NoRoute { family } => {
+                write!(f, "unreachable: this machine has no {family} route: is its network up?")
+            }
             Error::ConnectTimeout { port } => {
                 write!(f, "no answer{}; a firewall may drop it", only_587(*port))
             }
@@ -65,9 +76,13 @@ impl fmt::Display for Error {
             }
             Error::Reset { stage, .. } => write!(f, "the server reset the connection {}", before(*stage)),
             Error::Silent { stage, seconds } => {
-                write!(f, "the server connected but was silent or slow: not done after {seconds} s, {}", before(*stage))
+                write!(f, "the server connected but was silent or slow: not done after {seconds} s, {}", before(*stage))?;
+                match stage {
+                    Stage::Handshake => f.write_str("; is the port right? behind a middlebox try --no-pq"),
+                    _ => Ok(()),
+                }
             }
-            Error::Turned { line } => write!(f, "the server turned us away: {line}"),
+            Error::Turned { line, .. } => write!(f, "the server turned us away: {line}"),
 
             Error::Expired { not_after } => {
                 write!(f, "certificate expired on {not_after}: its administrator must renew it (or this machine's clock is wrong)")
@@ -88,7 +103,20 @@ impl fmt::Display for Error {
                 f.write_str(": is HOST right? if this is the server you mean, give that name as --server-name")
             }
             // No pin here: whoever sits between us and the smarthost would be trusted by a paste. `--check` shows it.
-            Error::UnknownIssuer { anchors } => {
+            Error::UnknownIssuer { issuer: Some(Issuer::Missing(name)), anchors } => write!(
+                f,
+                "certificate from an unknown issuer, {name}, which the server did not send: it must send its whole \
+                 chain, or use --ca-file with that CA ({anchors})"
+            ),
+            Error::UnknownIssuer { issuer: Some(Issuer::Sent(name)), anchors } => {
+                write!(f, "certificate from an unknown issuer, {name} ({anchors}): use --ca-file with that CA")
+            }
+            Error::UnknownIssuer { issuer: Some(Issuer::Itself), anchors } => write!(
+                f,
+                "certificate from an unknown issuer, itself ({anchors}): use --ca-file with this certificate, \
+                 or --pin-only"
+            ),
+            Error::UnknownIssuer { issuer: None, anchors } => {
                 write!(f, "certificate from an unknown issuer ({anchors}): use --ca-file with its CA")
             }
             Error::CaAsServer { key: Some(pin) } => {

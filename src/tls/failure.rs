@@ -12,6 +12,9 @@ use crate::x509;
 /// How many of a certificate's names are told; it may hold 10 000.
 const NAMES: usize = 3;
 
+/// An issuer's name inside the sentence, which must fit a 421.
+const ISSUER: usize = 50;
+
 /// `head`: the first octets that the server sent.
 pub fn explain(stage: Stage, error: &rustls::Error, head: &[u8], name: &ServerName, trusted: &Trusted) -> Error {
     match error {
@@ -39,6 +42,7 @@ pub fn shown(error: &rustls::Error) -> String {
 
 fn certificate(error: &CertificateError, name: &ServerName, trusted: &Trusted) -> Error {
     let key = trusted.presented_pin();
+    let leaf = trusted.presented().certs.into_iter().next();
     match error {
         CertificateError::ExpiredContext { not_after, .. } => Error::Expired { not_after: x509::date_of(*not_after) },
         CertificateError::NotValidYetContext { not_before, .. } => {
@@ -48,7 +52,10 @@ fn certificate(error: &CertificateError, name: &ServerName, trusted: &Trusted) -
             let names = presented.iter().take(NAMES).map(|name| plain_name(name)).collect();
             Error::WrongName { wanted: name.to_str().into_owned(), names, more: presented.len().saturating_sub(NAMES) }
         }
-        CertificateError::UnknownIssuer => Error::UnknownIssuer { anchors: trusted.anchors.clone() },
+        CertificateError::UnknownIssuer => Error::UnknownIssuer {
+            issuer: trusted.presented().issuer(ISSUER),
+            anchors: trusted.anchors.clone(),
+        },
         CertificateError::Other(other) if other.0.is::<PinMismatch>() => Error::PinMismatch { presented: key },
         CertificateError::Other(other) => match other.0.downcast_ref::<webpki::Error>() {
             Some(webpki::Error::CaUsedAsEndEntity) => Error::CaAsServer { key },
@@ -56,7 +63,7 @@ fn certificate(error: &CertificateError, name: &ServerName, trusted: &Trusted) -
             Some(error) => Error::BadCertificate { problem: escape(format!("{error:?}").as_bytes(), 150) },
             None => Error::BadCertificate { problem: escape(other.to_string().as_bytes(), 150) },
         },
-        CertificateError::BadEncoding if trusted.presented().is_some_and(|cert| x509::is_version_one(&cert)) => {
+        CertificateError::BadEncoding if leaf.as_ref().is_some_and(x509::is_version_one) => {
             version_one(trusted, key)
         }
         CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. }
@@ -64,7 +71,7 @@ fn certificate(error: &CertificateError, name: &ServerName, trusted: &Trusted) -
             Error::WeakKey { problem: "its signature algorithm is not supported".to_owned() }
         }
         // webpki refuses keys of RSA under 2048 bits as a signature that does not verify.
-        CertificateError::BadSignature => match trusted.presented().as_ref().and_then(x509::rsa_bits) {
+        CertificateError::BadSignature => match leaf.as_ref().and_then(x509::rsa_bits) {
             Some(bits) if bits < 2048 => Error::WeakKey { problem: format!("RSA of {bits} bits") },
             _ => Error::BadCertificate { problem: "a signature does not verify".to_owned() },
         },

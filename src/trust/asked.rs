@@ -19,6 +19,10 @@ impl Asked {
         Arc::new(Asked { certificate, asked: AtomicBool::new(false) })
     }
 
+    pub fn forget(&self) {
+        self.asked.store(false, Ordering::Relaxed);
+    }
+
     pub fn was(&self) -> bool {
         self.asked.load(Ordering::Relaxed)
     }
