@@ -26,6 +26,8 @@ pub enum Action {
     Help,
     Version,
     Session(Box<Options>),
+    /// A report on every host, for a person.
+    Check(Box<Options>),
 }
 
 pub struct Flag {
@@ -46,7 +48,8 @@ const fn flag(names: &'static [&'static str], value: &'static str, times: Times,
     Flag { names, value, times, help }
 }
 
-pub const FLAGS: [Flag; 22] = [
+pub const FLAGS: [Flag; 23] = [
+    flag(&[CHECK], "", Times::Once, "report on every host and exit; no session"),
     flag(&["--server-name"], "NAME", Times::Once, "verify and send NAME instead of HOST"),
     flag(&["--ca-file"], "FILE", Times::Once, "trust the CA certificates in FILE (PEM) only"),
     flag(&["--system-roots"], "", Times::Once, "trust the system's CA certificates only"),
@@ -71,6 +74,8 @@ pub const FLAGS: [Flag; 22] = [
     flag(&["-V", "--version"], "", Times::Once, "the version, and the date of the built-in roots"),
 ];
 
+const CHECK: &str = "--check";
+
 /// # Errors
 /// `Error::Usage` and `Error::HostIsAFile`, with the word and the cure.
 pub fn parse(argv: Vec<OsString>) -> Result<Action, Error> {
@@ -93,6 +98,7 @@ pub fn parse(argv: Vec<OsString>) -> Result<Action, Error> {
         (false, true) => Family::V6,
         (false, false) => Family::Both,
     };
+    let check = args.contains(CHECK);
     let options = Options {
         hosts,
         trust: trust(&mut args)?,
@@ -115,6 +121,7 @@ pub fn parse(argv: Vec<OsString>) -> Result<Action, Error> {
         replies: if args.contains("--no-reply") { Replies::None } else { Replies::Smtp },
     };
     match args.finish().first() {
+        None if check => Ok(Action::Check(Box::new(options))),
         None => Ok(Action::Session(Box::new(options))),
         Some(word) => usage(format!("{}: left over", shown(word))),
     }
@@ -126,6 +133,11 @@ pub fn replies(argv: &[OsString]) -> Replies {
         true => Replies::None,
         false => Replies::Smtp,
     }
+}
+
+/// Whether `--check` stands among the options, for a failure of the parser itself: a person reads it, no client.
+pub fn is_check(argv: &[OsString]) -> bool {
+    argv.iter().take_while(|word| *word != "--").any(|word| word == CHECK)
 }
 
 /// Where to log when the parser itself failed: the last `--log` whose value can be read.

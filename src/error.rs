@@ -295,6 +295,15 @@ impl Error {
     }
 }
 
+/// The exit code of several hosts: the first one's, or 75 if any cause was temporary, because then trying again may help.
+pub fn exit<'a>(errors: impl Iterator<Item = &'a Error>) -> Exit {
+    let exits: Vec<Exit> = errors.map(Error::exit).collect();
+    match exits.contains(&Exit::TempFail) {
+        true => Exit::TempFail,
+        false => exits.first().copied().unwrap_or(Exit::Ok),
+    }
+}
+
 /// One host (and address) that gave no session.
 #[derive(Debug)]
 pub struct Failure {

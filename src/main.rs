@@ -16,7 +16,7 @@ use smtps_bridge::report::{self, About};
 use smtps_bridge::stdio::{self, Local};
 use smtps_bridge::trust::{Trusted, ROOTS};
 use smtps_bridge::wait::Waiter;
-use smtps_bridge::{confine, hooks, logging};
+use smtps_bridge::{check, confine, hooks, logging};
 
 fn main() {
     let started = Instant::now();
@@ -31,6 +31,7 @@ fn main() {
 fn run(stderr: Stderr, started: Instant) -> Exit {
     let argv: Vec<OsString> = std::env::args_os().skip(1).collect();
     let replies = cli::replies(&argv);
+    let checks = cli::is_check(&argv);
     if replies == Replies::None {
         // Nobody will ever claim it again: no reply, not even the panic hook's.
         stdio::claim_first_byte();
@@ -46,6 +47,8 @@ fn run(stderr: Stderr, started: Instant) -> Exit {
         Ok(Action::Version) => {
             say(&format!("smtps-bridge {} (Mozilla's roots of {})\n", env!("CARGO_PKG_VERSION"), ROOTS.1))
         }
+        Ok(Action::Check(options)) => check::run(&options, stderr, started),
+        Err(error) if checks => check::refused(&error),
         Err(error) => {
             // What is wrong with our command line is no stranger's business.
             let replies = stdio::admit(&mut local, &[]).map_or(Replies::None, |()| replies);

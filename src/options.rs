@@ -159,6 +159,23 @@ pub enum LogTo {
     None,
 }
 
+/// How much `--check` tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verbosity {
+    All,
+    WrongOnly,
+}
+
+impl Verbosity {
+    /// `-q` means the same to a session's log and to the report.
+    pub fn of(logging: Logging) -> Verbosity {
+        match logging.level {
+            log::LevelFilter::Warn => Verbosity::WrongOnly,
+            _ => Verbosity::All,
+        }
+    }
+}
+
 /// What descriptor 2 is for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stderr {

@@ -6,7 +6,7 @@ use log::{error, info, warn};
 
 use crate::deadline::{seconds, Deadline};
 use crate::dial::Session;
-use crate::error::{Error, Failure};
+use crate::error::{self, Error, Failure};
 use crate::exit::Exit;
 use crate::options::{Host, Replies};
 use crate::relay::{End, Ended};
@@ -88,8 +88,7 @@ pub fn passed(failure: &Failure, local: &Local) {
 /// is the first host's, `more` are the others'.
 pub fn failed(failure: &Failure, more: &[Failure], local: &Local, replies: Replies, started: Instant) -> Exit {
     more.iter().for_each(|other| passed(other, local));
-    let causes = [failure].into_iter().chain(more).map(|it| it.error.exit());
-    let exit = if causes.clone().any(|exit| exit == Exit::TempFail) { Exit::TempFail } else { failure.error.exit() };
+    let exit = error::exit([failure].into_iter().chain(more).map(|it| &it.error));
     let setup_ms = started.elapsed().as_millis();
     let said = match replies {
         Replies::Smtp => say(&reply(failure, more.len()), local),

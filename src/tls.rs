@@ -20,6 +20,7 @@ use rustls::{ClientConnection, ProtocolVersion};
 use crate::deadline::{millis, Deadline};
 use crate::error::{Error, Heard, Stage};
 use crate::hooks;
+use crate::text::escape;
 use crate::trust::Trusted;
 use crate::wait::{Waiter, Woken};
 use crate::x509;
@@ -35,6 +36,8 @@ pub struct Facts {
     pub version: String,
     pub suite: String,
     pub group: String,
+    /// None where none was agreed on; we offer none.
+    pub alpn: Option<String>,
     pub validity: Option<x509::Validity>,
 }
 
@@ -60,25 +63,43 @@ pub struct Attempt<'a> {
 /// # Errors
 /// Those of the handshake stage, `Error::Terminated`.
 pub fn handshake(stream: TcpStream, attempt: &Attempt) -> Result<Tls, Error> {
+    observed(stream, attempt, &mut None)
+}
+
+/// The same; what was agreed on before a failure stays in `learned`.
+///
+/// # Errors
+/// As `handshake`.
+pub fn observed(stream: TcpStream, attempt: &Attempt, learned: &mut Option<Facts>) -> Result<Tls, Error> {
     hooks::enter("handshake");
     let mut conn = ClientConnection::new(attempt.trusted.config.clone(), attempt.server_name.clone())
         .map_err(|error| attempt.explain(Stage::Handshake, &error, &[]))?;
+    let shaken = shake(&mut conn, &stream, attempt);
+    *learned = conn.protocol_version().map(|_| facts(&conn));
+    let raw = shaken?;
+    let facts = facts(&conn);
+    let (sender, receiver) = split::split(conn, raw, stream);
+    Ok(Tls { sender, receiver, facts })
+}
+
+/// Returns what came behind the handshake.
+fn shake(conn: &mut ClientConnection, stream: &TcpStream, attempt: &Attempt) -> Result<Raw, Error> {
     let mut raw = Raw::new();
     let mut head = Vec::new();
     let mut waiting_to_go = Vec::new();
     loop {
         conn.write_tls(&mut waiting_to_go).map_err(|error| protocol(Stage::Handshake, &error))?;
         while !waiting_to_go.is_empty() {
-            attempt.ready(&stream, PollFlags::POLLOUT, Stage::Handshake)?;
-            let sent = send_now(&stream, &waiting_to_go).map_err(|error| broken(Stage::Handshake, &error))?;
+            attempt.ready(stream, PollFlags::POLLOUT, Stage::Handshake)?;
+            let sent = send_now(stream, &waiting_to_go).map_err(|error| broken(Stage::Handshake, &error))?;
             waiting_to_go.drain(..sent);
         }
         if !conn.is_handshaking() {
-            break;
+            return Ok(raw);
         }
         if raw.is_empty() {
-            attempt.ready(&stream, PollFlags::POLLIN, Stage::Handshake)?;
-            match receive_now(&stream, &mut raw) {
+            attempt.ready(stream, PollFlags::POLLIN, Stage::Handshake)?;
+            match receive_now(stream, &mut raw) {
                 Ok(Some(0)) if head.is_empty() => {
                     return Err(Error::Closed { stage: Stage::Handshake, heard: Heard::Nothing })
                 }
@@ -97,16 +118,13 @@ pub fn handshake(stream: TcpStream, attempt: &Attempt) -> Result<Tls, Error> {
             // The first octets tell plain SMTP, HTTP and SSH apart when they turn out not to be TLS.
             head.extend(raw.filled().iter().take(64_usize.saturating_sub(head.len())));
         }
-        if let Err(error) = raw.feed(&mut conn) {
+        if let Err(error) = raw.feed(conn) {
             // The alert that says why is for the server's log; it must not hold us.
             let _ = conn.write_tls(&mut waiting_to_go);
-            let _ = send_now(&stream, &waiting_to_go);
+            let _ = send_now(stream, &waiting_to_go);
             return Err(attempt.explain(Stage::Handshake, &error, &head));
         }
     }
-    let facts = facts(&conn);
-    let (sender, receiver) = split::split(conn, raw, stream);
-    Ok(Tls { sender, receiver, facts })
 }
 
 impl Tls {
@@ -117,12 +135,23 @@ impl Tls {
     /// Those of the greeting stage, `Error::Terminated`.
     pub fn greeting(&mut self, wanted: usize, attempt: &Attempt) -> Result<Vec<u8>, Error> {
         hooks::enter("greeting");
-        let stage = Stage::Greeting;
         let mut greeting = Vec::new();
         let mut buffer = [0; 1024];
         while greeting.len() < wanted {
-            match self.receiver.next(&mut buffer) {
-                Next::Data(n) => greeting.extend_from_slice(buffer.get(..n).unwrap_or_default()),
+            let n = self.read(&mut buffer, Stage::Greeting, attempt)?;
+            greeting.extend_from_slice(buffer.get(..n).unwrap_or_default());
+        }
+        Ok(greeting)
+    }
+
+    /// Some octets of the server, at least one, before the deadline.
+    ///
+    /// # Errors
+    /// The end, a failure or silence of the server at `stage`; `Error::Terminated`.
+    pub fn read(&mut self, buffer: &mut [u8], stage: Stage, attempt: &Attempt) -> Result<usize, Error> {
+        loop {
+            match self.receiver.next(buffer) {
+                Next::Data(n) => return Ok(n),
                 Next::CloseNotify | Next::End => return Err(Error::Closed { stage, heard: Heard::Something }),
                 Next::Failed(error) => return Err(attempt.explain(stage, &error, &[])),
                 Next::Starved => {
@@ -131,7 +160,14 @@ impl Tls {
                 }
             }
         }
-        Ok(greeting)
+    }
+
+    /// Sends a line that the socket's buffer takes at once.
+    ///
+    /// # Errors
+    /// The end of the connection at `stage`.
+    pub fn write(&mut self, data: &[u8], stage: Stage) -> Result<(), Error> {
+        self.sender.send(data).map_err(|error| broken(stage, &error))
     }
 
     /// Ends a connection whose session will not be: its certificate or greeting is not what we want.
@@ -169,7 +205,7 @@ fn broken(stage: Stage, error: &io::Error) -> Error {
 }
 
 fn protocol(stage: Stage, error: &dyn std::fmt::Display) -> Error {
-    Error::Protocol { stage, problem: crate::text::escape(error.to_string().as_bytes(), 200) }
+    Error::Protocol { stage, problem: escape(error.to_string().as_bytes(), 200) }
 }
 
 fn facts(conn: &ClientConnection) -> Facts {
@@ -184,6 +220,7 @@ fn facts(conn: &ClientConnection) -> Facts {
         version: version.to_owned(),
         suite: suite.trim_start_matches("TLS13_").trim_start_matches("TLS_").to_owned(),
         group,
+        alpn: conn.alpn_protocol().map(|name| escape(name, 20)),
         validity: conn.peer_certificates().and_then(|chain| chain.first()).and_then(x509::validity),
     }
 }

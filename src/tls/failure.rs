@@ -63,9 +63,7 @@ fn certificate(error: &CertificateError, name: &ServerName, trusted: &Trusted) -
             Some(error) => Error::BadCertificate { problem: escape(format!("{error:?}").as_bytes(), 150) },
             None => Error::BadCertificate { problem: escape(other.to_string().as_bytes(), 150) },
         },
-        CertificateError::BadEncoding if leaf.as_ref().is_some_and(x509::is_version_one) => {
-            version_one(trusted, key)
-        }
+        CertificateError::BadEncoding if leaf.as_ref().is_some_and(x509::is_version_one) => version_one(trusted, key),
         CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. }
         | CertificateError::UnsupportedSignatureAlgorithmContext { .. } => {
             Error::WeakKey { problem: "its signature algorithm is not supported".to_owned() }

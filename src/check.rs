@@ -1,0 +1,294 @@
+//! `--check`: what a session would do, step by step, on every host and every address; what is wrong, and the cure. Never
+//! a credential, never a MAIL command, no line in the log.
+
+mod details;
+mod dialogue;
+mod screen;
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::time::Instant;
+
+use crate::confine;
+use crate::deadline::{seconds, Deadline};
+use crate::error::{self, Error, Stage};
+use crate::exit::Exit;
+use crate::hooks;
+use crate::logging;
+use crate::net::{self, Race};
+use crate::options::{Dial, Host, LogTo, Logging, Options, Replies, Stderr, Verbosity, SUBMISSIONS};
+use crate::stdio;
+use crate::tls::{self, Attempt};
+use crate::trust::Trusted;
+use crate::wait::Waiter;
+
+use details::{show, show_days, Learned, Offers};
+use dialogue::{Dialogue, Plain, Secure};
+use screen::Screen;
+
+/// Port of STARTTLS, `submission` (RFC 6409 section 3.1).
+const SUBMISSION: u16 = 587;
+
+/// The look at it is an extra.
+const LOOK_S: u64 = 10;
+
+/// The report; 0 when every host would give a session, else the code of a session that has none.
+pub fn run(options: &Options, stderr: Stderr, started: Instant) -> Exit {
+    // Nobody may write a 421 into the report, the panic hook included; what that says goes to a terminal or nowhere.
+    stdio::claim_first_byte();
+    let to = if stderr == Stderr::Ours { LogTo::Stderr } else { LogTo::None };
+    logging::open(Logging { to: Some(to), ..options.logging }, stderr);
+    hooks::enter("arguments");
+    let trusted =
+        Trusted::new(&options.trust).and_then(|trusted| confine::confine(options.user.as_ref()).map(|()| trusted));
+    let waiter = Waiter::new();
+    let mut screen = Screen::new(Verbosity::of(options.logging), &waiter);
+    let trusted = match trusted {
+        Ok(trusted) => trusted,
+        Err(error) => return failed(&error, &mut screen),
+    };
+    if let Some(validity) = trusted.identity {
+        screen.heading("our certificate (--cert)");
+        show_days(validity, false, &mut screen);
+    }
+    let deadline = Deadline::since(started, seconds(options.setup_timeout.as_secs()));
+    let mut errors = Vec::new();
+    let mut hosts = options.hosts.iter();
+    while let Some(host) = hosts.next() {
+        let deadline = deadline.share(hosts.len() + 1);
+        let mut check = Check { host, deadline, options, trusted: &trusted, waiter: &waiter, screen: &mut screen };
+        let Err(error) = check.run() else { continue };
+        let ends_all = matches!(error, Error::Terminated { .. } | Error::OutOf { .. });
+        failed(&error, &mut screen);
+        errors.push(error);
+        if ends_all {
+            break;
+        }
+    }
+    screen.exit(error::exit(errors.iter()))
+}
+
+/// A command line that the parser refuses.
+pub fn refused(error: &Error) -> Exit {
+    let waiter = Waiter::new();
+    failed(error, &mut Screen::new(Verbosity::All, &waiter))
+}
+
+/// The sentence stands last, where the eye is.
+fn failed(error: &Error, screen: &mut Screen) -> Exit {
+    screen.wrong("failed", &format!("{}: {error}", error.stage()));
+    screen.exit(error.exit())
+}
+
+struct Check<'a, 'b> {
+    host: &'a Host,
+    deadline: Deadline,
+    options: &'a Options,
+    trusted: &'a Trusted,
+    waiter: &'a Waiter,
+    screen: &'b mut Screen<'a>,
+}
+
+/// One address.
+struct Tried {
+    addr: SocketAddr,
+    learned: Learned,
+    error: Option<Error>,
+}
+
+impl Check<'_, '_> {
+    /// One host, all its addresses.
+    ///
+    /// # Errors
+    /// Why a session would come to nothing: the address that came furthest.
+    fn run(&mut self) -> Result<(), Error> {
+        self.screen.heading(&heading(self.host));
+        let addresses = self.resolve()?;
+        let look = usize::from(self.host.port == SUBMISSIONS);
+        let mut tried = Vec::new();
+        for (number, addr) in addresses.iter().enumerate() {
+            let share = self.deadline.share(addresses.len().saturating_sub(number) + look);
+            let mut it = self.address(*addr, share);
+            match it.error.take() {
+                Some(error @ (Error::Terminated { .. } | Error::OutOf { .. })) => return Err(error),
+                other => it.error = other,
+            }
+            tried.push(it);
+        }
+        let first_good = tried.iter().position(|it| it.error.is_none());
+        let furthest = || (0..tried.len()).rev().max_by_key(|n| tried.get(*n)?.error.as_ref().map(Error::distance));
+        let Some(best) = first_good.or_else(furthest) else { return Ok(()) };
+        let best = tried.remove(best);
+        self.others(&tried, best.error.as_ref());
+        let (trust, name) = (&self.options.trust.server, &self.host.server_name);
+        show(&best.learned, best.error.as_ref(), name, trust, self.trusted, self.screen);
+        match best.error {
+            None => {
+                self.screen.line("result", "fine");
+                Ok(())
+            }
+            Some(error) => {
+                let silent = matches!(error, Error::Refused { .. } | Error::ConnectTimeout { .. })
+                    || matches!(error, Error::Silent { stage: Stage::Handshake, .. });
+                if silent && self.host.port == SUBMISSIONS {
+                    self.look_at_starttls(best.addr.ip())?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn resolve(&mut self) -> Result<VecDeque<SocketAddr>, Error> {
+        if let Dial::Address(_) = self.host.dial {
+            // Nothing is looked up; an address that -4 or -6 excludes is refused all the same.
+            return net::resolve(self.host, self.options.family, self.deadline, self.waiter);
+        }
+        self.screen.begin("resolve");
+        let start = Instant::now();
+        let found = net::resolve(self.host, self.options.family, self.deadline, self.waiter);
+        match &found {
+            Ok(addresses) if addresses.len() == 1 => self.screen.more(&format!("1 address in {}", took(start))),
+            Ok(addresses) => self.screen.more(&format!("{} addresses in {}", addresses.len(), took(start))),
+            Err(_) => self.screen.more(&format!("failed after {}", took(start))),
+        }
+        self.screen.end();
+        found
+    }
+
+    /// All steps of a session on one line, each with its own time.
+    fn address(&mut self, addr: SocketAddr, deadline: Deadline) -> Tried {
+        self.screen.begin("address");
+        self.screen.more(&format!("{}:", addr.ip()));
+        let mut learned = Learned::default();
+        let error = self.steps(addr, deadline, &mut learned).err();
+        self.screen.end();
+        Tried { addr, learned, error }
+    }
+
+    fn steps(&mut self, addr: SocketAddr, deadline: Deadline, learned: &mut Learned) -> Result<(), Error> {
+        let (waiter, trusted) = (self.waiter, self.trusted);
+        let stream = step(self.screen, "connect", || connect(addr, deadline, waiter))?;
+        let local = stream.local_addr();
+        let attempt = Attempt {
+            trusted,
+            server_name: &self.host.server_name,
+            deadline,
+            seconds: deadline.left().as_secs_f64().round() as u64,
+            waiter,
+        };
+        let shaken = step(self.screen, ", handshake", || tls::observed(stream, &attempt, &mut learned.facts));
+        learned.chain = trusted.take_presented();
+        let tls = shaken?;
+        if self.options.replies == Replies::None {
+            // As in a session: the protocol may be one where the client speaks first.
+            tls.abandon();
+            return Ok(());
+        }
+        let mut dialogue = Dialogue::new(Secure { tls, attempt });
+        let mut said = step(self.screen, ", greeting", || dialogue.greeting(&mut learned.greeting));
+        if said.is_ok() {
+            let local = local.unwrap_or(addr);
+            said = step(self.screen, ", EHLO", || dialogue.ehlo(local))
+                .map(|reply| learned.offers = Some(Offers::read(reply.keywords())));
+        }
+        // Whoever turned us away gets a goodbye too; whoever is gone or stands still does not.
+        if matches!(said, Ok(()) | Err(Error::Turned { .. })) {
+            match step(self.screen, ", QUIT", || dialogue.quit()) {
+                Err(error @ Error::Terminated { .. }) => return Err(error),
+                answer => learned.quit = Some(answer.unwrap_or_else(|_| "no answer".to_owned())),
+            }
+        }
+        dialogue.into_wire().tls.abandon();
+        said
+    }
+
+    /// Why the other addresses failed, each reason once, as far as the host's own sentence does not say it.
+    fn others(&mut self, tried: &[Tried], verdict: Option<&Error>) {
+        let mut said: Vec<String> = verdict.iter().map(ToString::to_string).collect();
+        for it in tried {
+            let Some(error) = &it.error else { continue };
+            let sentence = error.to_string();
+            if !said.contains(&sentence) {
+                let text = format!("{}: {sentence}", it.addr.ip());
+                match (verdict, error) {
+                    // Most machines without IPv6 are meant to be so.
+                    (None, Error::NoRoute { .. }) => self.screen.line("note", &text),
+                    _ => self.screen.wrong("failed", &text),
+                }
+                said.push(sentence);
+            }
+        }
+    }
+
+    /// Port 465 is refused or silent: what does the same host say on 587?
+    fn look_at_starttls(&mut self, address: IpAddr) -> Result<(), Error> {
+        self.screen.begin_wrong("port 587");
+        let mut greeting = None;
+        let addr = SocketAddr::new(address, SUBMISSION);
+        let found = look(addr, self.deadline.min(Deadline::after(seconds(LOOK_S))), self.waiter, &mut greeting);
+        if let Some(greeting) = &greeting {
+            self.screen.more(&format!("{};", crate::text::cut(greeting, 100)));
+        }
+        let ended = match found {
+            Ok(true) => {
+                self.screen.more("it offers STARTTLS: your MTA can use it, without this program");
+                Ok(())
+            }
+            Ok(false) => {
+                self.screen.more("it does not offer STARTTLS");
+                Ok(())
+            }
+            Err(error @ Error::Terminated { .. }) => Err(error),
+            Err(error) => {
+                self.screen.more(&error.to_string());
+                Ok(())
+            }
+        };
+        self.screen.end();
+        ended
+    }
+}
+
+/// Whether it offers STARTTLS (RFC 3207).
+fn look(addr: SocketAddr, deadline: Deadline, waiter: &Waiter, greeting: &mut Option<String>) -> Result<bool, Error> {
+    let stream = connect(addr, deadline, waiter)?;
+    let local = stream.local_addr().unwrap_or(addr);
+    let seconds = deadline.left().as_secs_f64().round() as u64;
+    let mut dialogue = Dialogue::new(Plain { stream, deadline, seconds, waiter });
+    let said = dialogue.greeting(greeting).and_then(|()| dialogue.ehlo(local));
+    if matches!(said, Ok(_) | Err(Error::Turned { .. })) {
+        let _ = dialogue.quit();
+    }
+    Ok(said?.keywords().any(|keyword| keyword.eq_ignore_ascii_case("STARTTLS")))
+}
+
+fn connect(addr: SocketAddr, deadline: Deadline, waiter: &Waiter) -> Result<TcpStream, Error> {
+    let mut failed = Vec::new();
+    match net::connect(&mut [addr].into(), &mut failed, deadline, waiter)? {
+        Race::Won(stream, _) => Ok(stream),
+        Race::Lost => Err(failed.pop().map_or(Error::ConnectTimeout { port: addr.port() }, |(_, error)| error)),
+    }
+}
+
+/// The name first, so that a hang shows its place; then the time.
+fn step<T>(screen: &mut Screen, name: &str, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    screen.more(name);
+    let start = Instant::now();
+    let done = work();
+    let time = took(start);
+    screen.more(&if done.is_ok() { time } else { format!("failed after {time}") });
+    done
+}
+
+fn took(start: Instant) -> String {
+    match start.elapsed().as_millis() {
+        ms @ 0..=999 => format!("{ms} ms"),
+        ms => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
+    }
+}
+
+fn heading(host: &Host) -> String {
+    let name = host.server_name_text();
+    let other = if name == host.name { String::new() } else { format!(", verified as {name}") };
+    format!("{}, port {}{other}", host.name, host.port)
+}

@@ -1,0 +1,178 @@
+//! What was learned about one address, accepted or refused: TLS, chain, names, dates, pin, greeting and EHLO.
+
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+
+use super::screen::Screen;
+use crate::error::Error;
+use crate::options::ServerTrust;
+use crate::text::cut;
+use crate::tls::Facts;
+use crate::trust::{pin, Chain, Trusted};
+use crate::x509::{self, date, Described, Validity};
+
+/// Everything that one attempt told, up to where it failed.
+#[derive(Default)]
+pub struct Learned {
+    pub facts: Option<Facts>,
+    pub chain: Chain,
+    pub greeting: Option<String>,
+    pub offers: Option<Offers>,
+    pub quit: Option<String>,
+}
+
+/// What EHLO offers.
+pub struct Offers {
+    offered: Vec<String>,
+    lacking: Vec<&'static str>,
+}
+
+/// What a client may want to use; anything else a server offers does not decide whether mail goes out.
+const EXTENSIONS: [&str; 6] = ["AUTH", "SIZE", "PIPELINING", "8BITMIME", "SMTPUTF8", "CHUNKING"];
+
+/// A line of EHLO on the screen; RFC 4954 names no more than a handful of mechanisms.
+const OFFER: usize = 200;
+
+/// A name of the certificate, and a server's own words, on the screen.
+const NAME: usize = 100;
+const WORDS: usize = 200;
+
+/// How many names are shown; a certificate may hold 10 000.
+const NAMES: usize = 3;
+
+impl Offers {
+    pub fn read<'a>(keywords: impl Iterator<Item = &'a str>) -> Offers {
+        let keywords: Vec<&str> = keywords.collect();
+        let find = |extension: &str| {
+            keywords.iter().find(|line| {
+                line.split([' ', '=']).next().is_some_and(|keyword| keyword.eq_ignore_ascii_case(extension))
+            })
+        };
+        Offers {
+            offered: EXTENSIONS.iter().filter_map(|it| find(it)).map(|line| cut(line, OFFER)).collect(),
+            lacking: EXTENSIONS.into_iter().filter(|it| find(it).is_none()).collect(),
+        }
+    }
+}
+
+/// `error` is why the address gave no session, so that nothing is told twice.
+pub fn show(
+    learned: &Learned,
+    error: Option<&Error>,
+    server_name: &ServerName<'static>,
+    trust: &ServerTrust,
+    trusted: &Trusted,
+    screen: &mut Screen,
+) {
+    if let Some(facts) = &learned.facts {
+        screen.line("TLS", &agreed(facts));
+    }
+    let described: Vec<Option<Described>> = learned.chain.certs.iter().map(x509::describe).collect();
+    show_chain(&learned.chain, &described, screen);
+    match (trust, trusted.anchor(&learned.chain.certs)) {
+        (ServerTrust::KeyOnly { .. }, _) => screen.line("anchor", "none: the key is the whole trust (--pin-only)"),
+        (ServerTrust::Chain { .. }, Some(anchor)) => screen.line("anchor", &anchor),
+        (ServerTrust::Chain { .. }, None) => {}
+    }
+    if let Some(Some(leaf)) = described.first() {
+        screen.line("names", &names(leaf, server_name));
+        let told = matches!(error, Some(Error::Expired { .. } | Error::NotYetValid { .. }));
+        show_days(leaf.validity, told, screen);
+    }
+    if let Some(pin) = learned.chain.certs.first().and_then(pin) {
+        screen.line("pin", &pin);
+    }
+    if let Some(greeting) = &learned.greeting {
+        screen.line("greeting", &cut(greeting, WORDS));
+    }
+    if let Some(offers) = &learned.offers {
+        let offered = if offers.offered.is_empty() { "nothing of use".to_owned() } else { offers.offered.join(", ") };
+        screen.line("EHLO", &offered);
+        if !offers.lacking.is_empty() {
+            screen.line("lacks", &offers.lacking.join(", "));
+        }
+    }
+    if let Some(quit) = &learned.quit {
+        screen.line("QUIT", &cut(quit, WORDS));
+    }
+}
+
+/// How long a certificate is still good; a warning when that is not long. `told`: somebody else says it.
+pub fn show_days(validity: Validity, told: bool, screen: &mut Screen) {
+    let now = x509::now();
+    let (begins, ends) = (date(validity.not_before), date(validity.not_after));
+    let days = validity.days_left(now);
+    let state = match (validity.not_before <= now, now <= validity.not_after) {
+        (_, false) => format!("none: expired on {ends}, {} ago", days_of(now.saturating_sub(validity.not_after))),
+        (false, true) => format!("not valid before {begins}"),
+        (true, true) => format!("{days}, until {ends}"),
+    };
+    screen.line("days left", &state);
+    if told {
+        return;
+    }
+    match (validity.valid_at(now), validity.ends_soon(now)) {
+        (false, _) => screen.wrong("warning", &format!("the certificate is valid from {begins} to {ends} only")),
+        (true, true) => screen.wrong("warning", &format!("the certificate ends on {ends}, in {days} days: renew it")),
+        (true, false) => {}
+    }
+}
+
+fn agreed(facts: &Facts) -> String {
+    let kind = if facts.group.contains("MLKEM") { "post-quantum" } else { "not post-quantum" };
+    let group = if facts.group.is_empty() { String::new() } else { format!(", {} ({kind})", facts.group) };
+    let alpn = facts.alpn.as_ref().map_or("no ALPN".to_owned(), |name| format!("ALPN {name}"));
+    format!("{}, {}{group}, {alpn}", facts.version, facts.suite)
+}
+
+/// As the server sent it.
+fn show_chain(chain: &Chain, described: &[Option<Described>], screen: &mut Screen) {
+    for (number, (cert, described)) in (1..).zip(chain.certs.iter().zip(described)) {
+        let label = format!("chain {number}");
+        let Some(it) = described else {
+            screen.line(&label, &format!("cannot be read ({} octets)", cert.len()));
+            continue;
+        };
+        screen.line(&label, &it.subject);
+        let issuer = if it.issuer == it.subject { "itself" } else { &it.issuer };
+        screen.line("", &format!("issued by {issuer}"));
+        screen.line("", &format!("{} to {}, {}", date(it.validity.not_before), date(it.validity.not_after), it.key));
+    }
+    if chain.more > 0 {
+        screen.line("chain ...", &format!("and {} more", chain.more));
+    }
+}
+
+fn names(leaf: &Described, server_name: &ServerName<'static>) -> String {
+    let shown: Vec<String> = leaf.names.iter().take(NAMES).map(|name| cut(name, NAME)).collect();
+    let more = match leaf.names.len().saturating_sub(NAMES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let all = if shown.is_empty() { "none".to_owned() } else { shown.join(", ") };
+    match x509::matches(leaf, server_name) {
+        Some(name) => format!("{all}{more}; {} matches", cut(&name, NAME)),
+        None => format!("{all}{more}; no match for {}", cut(&server_name.to_str(), NAME)),
+    }
+}
+
+fn days_of(time: Duration) -> String {
+    match time.as_secs() / 86_400 {
+        0 => "less than a day".to_owned(),
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offers_are_read_in_any_case_and_what_lacks_is_told() {
+        let offers = Offers::read(["size 1000", "AUTH=PLAIN", "PIPELININGS", "8bitmime"].into_iter());
+        assert_eq!(offers.offered, ["AUTH=PLAIN", "size 1000", "8bitmime"]);
+        assert_eq!(offers.lacking, ["PIPELINING", "SMTPUTF8", "CHUNKING"]);
+    }
+}

@@ -1,0 +1,151 @@
+//! The report on standard output: aligned, at most 80 columns, printable, written piece by piece as things happen, so
+//! that a hang shows where it hangs.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use nix::poll::PollFlags;
+
+use crate::deadline::{millis, Deadline};
+use crate::exit::Exit;
+use crate::options::Verbosity;
+use crate::stdio;
+use crate::text;
+use crate::wait::{ready, Waiter, Woken};
+
+/// One column is left for a comma behind the last word.
+const WIDTH: usize = 79;
+
+/// Where the text behind a label begins.
+const INDENT: usize = 14;
+
+/// No single piece of a report is longer; foreign text in it has caps of its own.
+const PIECE: usize = 4096;
+
+pub struct Screen<'a> {
+    waiter: &'a Waiter,
+    verbosity: Verbosity,
+    /// Written before the first line under it.
+    heading: Option<String>,
+    /// Whether the line that was begun last is written.
+    open: bool,
+    column: usize,
+    /// Set when nobody reads the report, or SIGTERM came while nobody did.
+    lost: Option<Exit>,
+}
+
+impl<'a> Screen<'a> {
+    pub fn new(verbosity: Verbosity, waiter: &'a Waiter) -> Screen<'a> {
+        Screen { waiter, verbosity, heading: None, open: false, column: 0, lost: None }
+    }
+
+    /// What follows is about this.
+    pub fn heading(&mut self, text: &str) {
+        self.heading = Some(text.to_owned());
+        if self.verbosity == Verbosity::All {
+            self.write_heading();
+        }
+    }
+
+    pub fn line(&mut self, label: &str, text: &str) {
+        self.begin(label);
+        self.more(text);
+        self.end();
+    }
+
+    /// A line that `-q` shows too.
+    pub fn wrong(&mut self, label: &str, text: &str) {
+        self.begin_wrong(label);
+        self.more(text);
+        self.end();
+    }
+
+    pub fn begin(&mut self, label: &str) {
+        match self.verbosity {
+            Verbosity::All => self.begin_wrong(label),
+            Verbosity::WrongOnly => self.open = false,
+        }
+    }
+
+    pub fn begin_wrong(&mut self, label: &str) {
+        self.write_heading();
+        self.open = true;
+        self.column = INDENT;
+        self.put(&format!("  {label:<width$}", width = INDENT - 2));
+    }
+
+    /// Words, wrapped; a comma at the beginning stands behind the word before it.
+    pub fn more(&mut self, text: &str) {
+        if self.open {
+            let mut out = String::new();
+            text::line(text, PIECE)
+                .split(' ')
+                .filter(|word| !word.is_empty())
+                .for_each(|word| self.place(word, &mut out));
+            self.put(&out);
+        }
+    }
+
+    pub fn end(&mut self) {
+        if self.open {
+            self.put("\n");
+            self.open = false;
+        }
+    }
+
+    /// `exit`, unless the report itself came to nothing.
+    pub fn exit(&self, exit: Exit) -> Exit {
+        self.lost.unwrap_or(exit)
+    }
+
+    fn write_heading(&mut self) {
+        if let Some(heading) = self.heading.take() {
+            // Not INDENT: no gap before the first word.
+            self.column = 0;
+            self.open = true;
+            self.more(&heading);
+            self.end();
+        }
+    }
+
+    fn place(&mut self, word: &str, out: &mut String) {
+        let fresh = self.column == 0 || self.column == INDENT;
+        if !fresh && !word.starts_with(',') {
+            if self.column + 1 + word.len() > WIDTH {
+                self.wrap(out);
+            } else {
+                out.push(' ');
+                self.column += 1;
+            }
+        }
+        for letter in word.chars() {
+            if self.column > WIDTH {
+                self.wrap(out);
+            }
+            out.push(letter);
+            self.column += 1;
+        }
+    }
+
+    fn wrap(&mut self, out: &mut String) {
+        out.push('\n');
+        out.push_str(&" ".repeat(INDENT));
+        self.column = INDENT;
+    }
+
+    /// SIGTERM is blocked: it must end us all the same when the report's reader stands still.
+    fn put(&mut self, text: &str) {
+        if self.lost.is_some() {
+            return;
+        }
+        let stdout = io::stdout();
+        let woken = self.waiter.wait_for(stdout.as_fd(), PollFlags::POLLOUT, Deadline::after(Duration::MAX));
+        let writable = woken.ok() != Some(Woken::Terminated)
+            || ready(stdout.as_fd(), PollFlags::POLLOUT, Deadline::after(millis(0)));
+        self.lost = match writable {
+            false => Some(Exit::TempFail),
+            true => stdio::write_all(text.as_bytes()).err().map(|_| Exit::IoError),
+        };
+    }
+}
