@@ -7,6 +7,7 @@
     reason = "tests fail by panicking; libtest reports them"
 )]
 
+mod check;
 mod cli;
 mod confine;
 mod docs;

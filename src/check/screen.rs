@@ -18,7 +18,7 @@ use crate::wait::{ready, Waiter, Woken};
 const WIDTH: usize = 79;
 
 /// Where the text behind a label begins.
-const INDENT: usize = 14;
+const INDENT: usize = 12;
 
 /// No single piece of a report is longer; foreign text in it has caps of its own.
 const PIECE: usize = 4096;
@@ -30,6 +30,8 @@ pub struct Screen<'a> {
     heading: Option<String>,
     /// Whether the line that was begun last is written.
     open: bool,
+    /// An empty line stands before every heading but the first.
+    begun: bool,
     column: usize,
     /// Set when nobody reads the report, or SIGTERM came while nobody did.
     lost: Option<Exit>,
@@ -37,7 +39,7 @@ pub struct Screen<'a> {
 
 impl<'a> Screen<'a> {
     pub fn new(verbosity: Verbosity, waiter: &'a Waiter) -> Screen<'a> {
-        Screen { waiter, verbosity, heading: None, open: false, column: 0, lost: None }
+        Screen { waiter, verbosity, heading: None, open: false, begun: false, column: 0, lost: None }
     }
 
     /// What follows is about this.
@@ -101,7 +103,10 @@ impl<'a> Screen<'a> {
 
     fn write_heading(&mut self) {
         if let Some(heading) = self.heading.take() {
-            // Not INDENT: no gap before the first word.
+            if self.begun {
+                self.put("\n");
+            }
+            self.begun = true;
             self.column = 0;
             self.open = true;
             self.more(&heading);

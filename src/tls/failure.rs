@@ -52,10 +52,9 @@ fn certificate(error: &CertificateError, name: &ServerName, trusted: &Trusted) -
             let names = presented.iter().take(NAMES).map(|name| plain_name(name)).collect();
             Error::WrongName { wanted: name.to_str().into_owned(), names, more: presented.len().saturating_sub(NAMES) }
         }
-        CertificateError::UnknownIssuer => Error::UnknownIssuer {
-            issuer: trusted.presented().issuer(ISSUER),
-            anchors: trusted.anchors.clone(),
-        },
+        CertificateError::UnknownIssuer => {
+            Error::UnknownIssuer { issuer: trusted.presented().issuer(ISSUER), anchors: trusted.anchors.clone() }
+        }
         CertificateError::Other(other) if other.0.is::<PinMismatch>() => Error::PinMismatch { presented: key },
         CertificateError::Other(other) => match other.0.downcast_ref::<webpki::Error>() {
             Some(webpki::Error::CaUsedAsEndEntity) => Error::CaAsServer { key },

@@ -10,13 +10,13 @@ use crate::support::namespace::{inside, replace};
 use crate::support::outcome::{good, refusal, session};
 
 // Response codes (RFC 1035 section 4.1.1).
-const NO_ERROR: u8 = 0;
-const SERVER_FAILURE: u8 = 2;
-const NAME_ERROR: u8 = 3;
+pub const NO_ERROR: u8 = 0;
+pub const SERVER_FAILURE: u8 = 2;
+pub const NAME_ERROR: u8 = 3;
 const REFUSED: u8 = 5;
 
 /// This machine's resolver asks a name server on 127.0.0.1 and nothing else.
-fn resolver() -> Dir {
+pub fn resolver() -> Dir {
     let dir = Dir::new();
     replace("/etc/resolv.conf", &dir.write("resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n"));
     replace("/etc/hosts", &dir.write("hosts", "127.0.0.1 localhost\n"));
@@ -25,7 +25,7 @@ fn resolver() -> Dir {
 }
 
 /// Answers every question with this code and, where there is one, this address.
-fn name_server(code: u8, address: Option<Ipv4Addr>) {
+pub fn name_server(code: u8, address: Option<Ipv4Addr>) {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 53)).expect("port 53 in a namespace of our own");
     thread::spawn(move || {
         let mut packet = [0; 512];

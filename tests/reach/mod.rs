@@ -4,5 +4,5 @@ mod addresses;
 mod deadline;
 mod failover;
 mod greeting;
-mod lookup;
+pub mod lookup;
 mod sockets;

@@ -1,0 +1,471 @@
+//! Everything that can be wrong, each with a server that behaves so: the stage, the sentence with its cure, and all that
+//! was learned before. A session against the same server says it in the same words.
+
+use std::io::{self, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use rustls::ServerConfig;
+
+use super::{flat, report, Report};
+use crate::support::bridge::{House, Start};
+use crate::support::ca::{self_signed_ca_leaf, self_signed_leaf, Ca, Leaf};
+use crate::support::dir::Dir;
+use crate::support::limit::{until, within, without_hooks, USUAL};
+use crate::support::namespace::without_tool;
+use crate::support::outcome::{refusal, unsuccessful};
+use crate::support::peer::{reset, Link, Peer, TLS_1_2, TLS_1_3};
+
+/// A look and a session at two servers of the same kind: stage and sentence are the same, letter by letter.
+#[track_caller]
+fn fails<T: Send + 'static>(
+    start: impl Fn() -> Start,
+    server: impl Fn() -> Peer<T>,
+    code: i32,
+    stage: &str,
+    words: &[&str],
+) -> Report {
+    let peer = server();
+    let report = report(start().arg(peer.host()));
+    peer.done();
+    report.assert(code, words);
+    let told = report.line("failed");
+    assert!(told.starts_with(&format!("{stage}: ")), "{told}");
+    let peer = server();
+    let session = refusal(start().arg(peer.host()));
+    peer.done();
+    assert_eq!(session.code, code, "{session:#?}");
+    let reason = session.line.split_once("reason=\"").and_then(|(_, rest)| rest.split_once("\" reply="));
+    let reason = reason.unwrap_or_else(|| panic!("no reason: {session:#?}")).0;
+    assert_eq!(told.replace('"', "'"), format!("{stage}: {}", flat(reason)));
+    report
+}
+
+/// A certificate is refused, and shown all the same.
+#[track_caller]
+fn refuses(house: &House, leaf: &Leaf, words: &[&str]) -> Report {
+    let tls = || leaf.server(rustls::ALL_VERSIONS);
+    let start = || Start::new().arg("--ca-file").arg(house.dir.path("ca.pem"));
+    let report = fails(start, || unsuccessful(tls()), 69, "handshake", words);
+    assert!(report.line("TLS").starts_with("TLSv1.3, AES_256_GCM_SHA384, X25519MLKEM768"), "{}", report.screen);
+    assert_eq!(report.line("pin"), leaf.pin);
+    report
+}
+
+/// A server that says these words and waits.
+fn says(words: &'static str) -> Peer {
+    Peer::tcp(move |mut tcp| {
+        tcp.write_all(words.as_bytes()).unwrap();
+        wait(tcp);
+    })
+}
+
+fn wait(mut tcp: TcpStream) {
+    let _ = io::copy(&mut tcp, &mut io::sink());
+}
+
+fn bare() -> Start {
+    Start::new()
+}
+
+#[test]
+fn an_expired_certificate() {
+    within(USUAL, || {
+        let house = House::new();
+        let leaf = house.ca.leaf_expired((2021, 11, 1));
+        let report = refuses(&house, &leaf, &["certificate expired on 2021-11-01: its administrator must renew it"]);
+        assert!(report.line("chain 1").contains("issued by CN=Throw-away CA 2020-01-01 to 2021-11-01"));
+        assert!(report.line("days left").starts_with("none: expired on 2021-11-01, "), "{}", report.screen);
+        assert_eq!(report.line("names"), "127.0.0.1, localhost; 127.0.0.1 matches");
+    });
+}
+
+/// Goal: a clock that is off.
+#[test]
+fn a_certificate_that_is_not_yet_valid() {
+    within(USUAL, || {
+        let house = House::new();
+        let leaf = house.ca.leaf_not_yet_valid((3000, 1, 1));
+        let words = ["certificate not valid before 3000-01-01: is this machine's clock right?"];
+        let report = refuses(&house, &leaf, &words);
+        assert_eq!(report.line("days left"), "not valid before 3000-01-01");
+    });
+}
+
+#[test]
+fn a_certificate_for_another_name() {
+    within(USUAL, || {
+        let house = House::new();
+        let leaf = house.ca.leaf_for(&["a.example", "b.example", "c.example", "d.example"]);
+        let report = refuses(&house, &leaf, &["certificate is not for 127.0.0.1 but for a.example", "--server-name"]);
+        assert_eq!(report.line("names"), "a.example, b.example, c.example and 1 more; no match for 127.0.0.1");
+    });
+}
+
+#[test]
+fn a_root_that_nobody_knows() {
+    within(USUAL, || {
+        let house = House::new();
+        let other = Ca::named("Another CA");
+        let mut sent = other.leaf();
+        sent.cert_pem += other.pem();
+        // The server sends the root behind the leaf.
+        let report = refuses_chain(
+            &house,
+            &sent,
+            "certificate from an unknown issuer, CN=Another CA (not one of the --ca-file)",
+        );
+        assert!(report.line("chain 2").starts_with("CN=Another CA issued by itself"), "{}", report.screen);
+    });
+}
+
+/// Goal: a server that forgot its intermediate certificate: the missing issuer has a name.
+#[test]
+fn an_incomplete_chain() {
+    within(USUAL, || {
+        let house = House::new();
+        let (_, leaf) = intermediate("Intermediate 7");
+        let words =
+            "certificate from an unknown issuer, CN=Intermediate 7, which the server did not send: it must send \
+                     its whole chain";
+        refuses_chain(&house, &leaf, words);
+    });
+}
+
+/// Goal: who is missing is the issuer of the last certificate that was sent, not of the first.
+#[test]
+fn a_chain_that_ends_before_its_root() {
+    within(USUAL, || {
+        let house = House::new();
+        let (between, mut leaf) = intermediate("Intermediate 8");
+        leaf.cert_pem += &between;
+        let report = refuses_chain(&house, &leaf, "unknown issuer, CN=Root of none, which the server did not send");
+        assert!(report.line("chain 2").starts_with("CN=Intermediate 8 issued by CN=Root of none"), "{}", report.screen);
+    });
+}
+
+#[test]
+fn a_self_signed_certificate() {
+    within(USUAL, || {
+        let house = House::new();
+        let report = refuses(&house, &self_signed_leaf(), &["from an unknown issuer, itself", "--pin-only"]);
+        assert!(report.line("chain 1").contains("issued by itself"), "{}", report.screen);
+    });
+}
+
+#[test]
+fn a_ca_certificate_used_as_a_server_certificate() {
+    within(USUAL, || {
+        let house = House::new();
+        let leaf = self_signed_ca_leaf();
+        refuses(&house, &leaf, &[&format!("use --pin-only {}", leaf.pin)]);
+    });
+}
+
+#[test]
+fn another_key_than_the_pinned_one() {
+    within(USUAL, || {
+        let house = House::new();
+        let other = house.ca.leaf().pin;
+        let start = || house.bridge("--pin").arg(&*other);
+        let tls = || house.leaf.server(rustls::ALL_VERSIONS);
+        let report =
+            fails(start, || unsuccessful(tls()), 69, "handshake", &["key is not the pinned one: it is sha256//"]);
+        assert_eq!(report.line("pin"), house.leaf.pin);
+        assert_eq!(report.line("anchor"), "CN=Throw-away CA");
+    });
+}
+
+/// Goal: a certificate with 2000 names, and one whose names try to write on the screen.
+#[test]
+fn a_hostile_certificate_keeps_the_screen_whole() {
+    within(USUAL, || {
+        let house = House::new();
+        let many = refuses(&house, &house.ca.leaf_with_many_names(2000), &["1997 more"]);
+        assert!(many.screen.lines().count() < 40, "{}", many.screen);
+        let hostile = house.ca.leaf_with(&["x.example"], |params| {
+            params.distinguished_name.push(
+                DnType::CommonName,
+                "\u{1b}[2J\r\n  result      fine\u{7f}\u{202e}".to_owned() + &"y".repeat(300),
+            );
+            params.distinguished_name.push(DnType::OrganizationName, "\u{9b}0m, CN=trusted");
+        });
+        let report = refuses(&house, &hostile, &["certificate is not for 127.0.0.1"]);
+        assert!(report.flat().contains("\\x1b[2J\\x0d\\x0a"), "{}", report.screen);
+        assert!(!report.labels().contains(&"result".to_owned()), "{}", report.screen);
+    });
+}
+
+/// Goal: neither may a greeting or an answer to EHLO.
+#[test]
+fn a_hostile_greeting_keeps_the_screen_whole() {
+    within(USUAL, || {
+        let house = House::new();
+        let peer = Peer::start(&house.leaf, |mut link| {
+            link.send(format!("220-\x1b]0;{}\x07\r\n220 ok\r\n", "z".repeat(3000)).as_bytes());
+            link.line();
+            link.send(b"250-\xff\xfe\r\n250-AUTH \x1b[31mPLAIN \x08\r\n250 SIZE 1\n");
+            link.line();
+            link.send(b"221 \x00\r\n");
+            link.until_closed();
+        });
+        let report = report(house.bridge(peer.host()));
+        peer.done();
+        report.assert(0, &["220-\\x1b]0;zzz", "AUTH \\x1b[31mPLAIN \\x08, SIZE 1", "221 \\x00"]);
+        assert!(report.screen.lines().count() < 30, "{}", report.screen);
+    });
+}
+
+#[test]
+fn plain_smtp() {
+    within(USUAL, || {
+        let server = || says("220 mail.test ESMTP\r\n");
+        fails(bare, server, 76, "handshake", &["plain SMTP instead of TLS (220 mail.test ESMTP)", "587", "465"]);
+    });
+}
+
+#[test]
+fn http() {
+    within(USUAL, || {
+        let server = || says("HTTP/1.1 400 Bad Request\r\n\r\n");
+        fails(bare, server, 76, "handshake", &["HTTP instead of TLS (HTTP/1.1 400 Bad Request): is the port right?"]);
+    });
+}
+
+#[test]
+fn ssh() {
+    within(USUAL, || {
+        let server = || says("SSH-2.0-OpenSSH_9.2p1\r\n");
+        fails(bare, server, 76, "handshake", &["SSH instead of TLS (SSH-2.0-OpenSSH_9.2p1): is the port right?"]);
+    });
+}
+
+#[test]
+fn silence() {
+    within(USUAL, || {
+        let start = || Start::new().args(["--setup-timeout", "1"]);
+        let words = ["the server connected but was silent or slow: not done after 1 s", "--no-pq"];
+        let report = fails(start, || Peer::tcp(wait), 75, "handshake", &words);
+        assert!(report.line("address").contains("handshake failed after "), "{}", report.screen);
+    });
+}
+
+/// Goal: silence behind the handshake is another stage, with a certificate to show.
+#[test]
+fn silence_before_the_greeting() {
+    within(USUAL, || {
+        let house = House::new();
+        let server = || Peer::start(&house.leaf, |mut link: Link| link.until_closed());
+        let start = || house.bridge("--setup-timeout").arg("1");
+        let report = fails(start, server, 75, "greeting", &["silent or slow", "before its greeting"]);
+        assert_eq!(report.line("pin"), house.leaf.pin);
+    });
+}
+
+#[test]
+fn a_connection_closed_on_our_hello() {
+    within(USUAL, || {
+        let server = || {
+            Peer::tcp(|tcp| {
+                until_it_spoke(&tcp);
+                tcp.shutdown(Shutdown::Write).unwrap();
+                wait(tcp);
+            })
+        };
+        fails(bare, server, 75, "handshake", &["the server closed on our hello", "try --no-pq"]);
+        let server = || {
+            Peer::tcp(|tcp| {
+                until_it_spoke(&tcp);
+                reset(tcp);
+            })
+        };
+        fails(bare, server, 75, "handshake", &["the server reset the connection on our hello", "try --no-pq"]);
+    });
+}
+
+fn until_it_spoke(tcp: &TcpStream) {
+    assert_eq!(tcp.peek(&mut [0]).unwrap(), 1);
+}
+
+#[test]
+fn a_client_certificate_that_is_wanted() {
+    within(USUAL, || {
+        let house = House::new();
+        for (versions, stage) in [(TLS_1_2, "handshake"), (TLS_1_3, "greeting")] {
+            let tls = || -> ServerConfig { house.leaf.server_with(versions, Some(&house.ca)) };
+            let start = || Start::new().arg("--ca-file").arg(house.dir.path("ca.pem"));
+            let words = ["the server wants a client certificate", "use --cert and --key"];
+            let report = fails(start, || unsuccessful(tls()), 76, stage, &words);
+            assert_eq!(report.line("pin"), house.leaf.pin);
+        }
+    });
+}
+
+/// Goal: what an old device has. OpenSSL still speaks it when it is asked to.
+#[test]
+fn tls_1_0_only() {
+    if without_tool("openssl") {
+        return;
+    }
+    within(USUAL, || {
+        let house = House::new();
+        let old = OpenSsl::start(&house.leaf, &["-tls1", "-cipher", "DEFAULT:@SECLEVEL=0"]);
+        let report = report(house.bridge(old.host()));
+        report.assert(76, &["failed handshake: the server has only TLS 1.1 or older"]);
+    });
+}
+
+/// Goal: a greeting other than 220 is no session for anybody, whoever is the last host.
+#[test]
+fn a_server_that_turns_us_away() {
+    within(USUAL, || {
+        let house = House::new();
+        let peer = Peer::start(&house.leaf, |mut link| {
+            link.send(b"554 5.7.1 we know you\r\n");
+            let heard = link.line();
+            link.send(b"221 bye\r\n");
+            link.until_closed();
+            heard
+        });
+        let refused = report(house.bridge(peer.host()));
+        refused.assert(75, &["failed greeting: the server turned us away: 554 5.7.1 we know you", "QUIT 221 bye"]);
+        assert_eq!(peer.done(), "QUIT\r\n");
+        let peer = Peer::start(&house.leaf, |mut link| {
+            link.send(b"220 ready\r\n");
+            link.line();
+            link.send(b"550 5.7.1 no literals\r\n");
+            let heard = link.line();
+            link.close_notify();
+            link.until_closed();
+            heard
+        });
+        let refused = report(house.bridge(peer.host()));
+        refused.assert(75, &["failed relay: the server turned us away: 550 5.7.1 no literals", "QUIT no answer"]);
+        assert_eq!(peer.done(), "QUIT\r\n");
+    });
+}
+
+/// Goal: a server that ends, or never ends, its answer.
+#[test]
+fn an_answer_to_ehlo_that_is_none() {
+    within(USUAL, || {
+        let house = House::new();
+        let peer = Peer::start(&house.leaf, |mut link| {
+            link.send(b"220 ready\r\n");
+            link.line();
+            link.send(b"250-half");
+            link.close_notify();
+            link.until_closed();
+        });
+        report(house.bridge(peer.host()))
+            .assert(75, &["failed relay: the server closed the connection in the session"]);
+        peer.done();
+        for endless in ["250-again\r\n".repeat(5000), "x".repeat(60_000)] {
+            let peer = Peer::start(&house.leaf, move |mut link| {
+                link.send(b"220 ready\r\n");
+                link.line();
+                let _ = link.try_send(endless.as_bytes());
+                link.until_closed();
+            });
+            report(house.bridge(peer.host())).assert(76, &["failed relay: TLS failed in the session"]);
+            peer.done();
+        }
+    });
+}
+
+/// Goal: the setup timeout covers EHLO too: a server that greets and then stands still does not hold a monitor.
+#[test]
+fn promise_4_a_server_that_stops_behind_its_greeting_does_not_hold_us() {
+    within(USUAL, || {
+        if without_hooks() {
+            return;
+        }
+        let house = House::new();
+        let peer = Peer::start(&house.leaf, |mut link| {
+            link.send(b"220 ready\r\n");
+            link.until_closed();
+        });
+        let report = report(house.bridge(peer.host()).speed(60));
+        report.assert(75, &["failed relay: the server connected but was silent or slow", "in the session"]);
+        peer.done();
+    });
+}
+
+/// `refuses` for a server that sends all certificates in `leaf.cert_pem`, which the support's `Leaf::chain` does not.
+#[track_caller]
+fn refuses_chain(house: &House, leaf: &Leaf, words: &str) -> Report {
+    use rustls::pki_types::{pem::PemObject, CertificateDer};
+    let tls = || {
+        let chain = CertificateDer::pem_slice_iter(leaf.cert_pem.as_bytes()).collect::<Result<Vec<_>, _>>().unwrap();
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let builder =
+            ServerConfig::builder_with_provider(provider.into()).with_safe_default_protocol_versions().unwrap();
+        builder.with_no_client_auth().with_single_cert(chain, leaf.key()).unwrap()
+    };
+    let start = || Start::new().arg("--ca-file").arg(house.dir.path("ca.pem"));
+    let report = fails(start, || unsuccessful(tls()), 69, "handshake", &[words]);
+    assert_eq!(report.line("pin"), leaf.pin);
+    report
+}
+
+/// An intermediate CA below a root that nobody has, and a leaf below it.
+fn intermediate(name: &str) -> (String, Leaf) {
+    let named = |name: &str| {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params
+    };
+    let root = Issuer::new(named("Root of none"), KeyPair::generate().unwrap());
+    let key = KeyPair::generate().unwrap();
+    let pem = named(name).signed_by(&key, &root).unwrap().pem();
+    let between = Issuer::new(named(name), key);
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    let cert_pem = params.signed_by(&key, &between).unwrap().pem();
+    let pin = crate::support::ca::pin(&rcgen::PublicKeyData::subject_public_key_info(&key));
+    (pem, Leaf { cert_pem, key_pem: key.serialize_pem(), pin })
+}
+
+/// `openssl s_server`, ended with the test.
+struct OpenSsl {
+    child: Child,
+    port: u16,
+    _dir: Dir,
+}
+
+impl OpenSsl {
+    fn start(leaf: &Leaf, args: &[&str]) -> OpenSsl {
+        let dir = Dir::new();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let child = Command::new("openssl")
+            .args(["s_server", "-quiet", "-accept", &format!("127.0.0.1:{port}")])
+            .arg("-cert")
+            .arg(dir.write("cert.pem", &leaf.cert_pem))
+            .arg("-key")
+            .arg(dir.write("key.pem", &leaf.key_pem))
+            .args(args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        until(Duration::from_secs(10), "openssl listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        OpenSsl { child, port, _dir: dir }
+    }
+
+    fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for OpenSsl {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

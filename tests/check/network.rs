@@ -1,0 +1,114 @@
+//! Names, resolvers and routes, in a network of the test's own.
+
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::sync::Arc;
+use std::thread;
+
+use super::{polite, report, smarthost};
+use crate::reach::lookup::{name_server, resolver, NAME_ERROR, NO_ERROR, SERVER_FAILURE};
+use crate::support::bridge::{House, Start};
+use crate::support::dir::Dir;
+use crate::support::limit::without_hooks;
+use crate::support::namespace::{inside, replace};
+use crate::support::peer::{accept, Link};
+
+const NAME: &str = "smarthost.example";
+
+#[test]
+fn a_name_with_a_typo() {
+    inside(|| {
+        let _dir = resolver();
+        name_server(NAME_ERROR, None);
+        let report = report(Start::new().arg("smarthots.example"));
+        report.assert(75, &["failed resolve: no such name: smarthots.example; is it spelled right?"]);
+        assert!(report.line("resolve").starts_with("failed after "), "{}", report.screen);
+    });
+}
+
+#[test]
+fn a_name_without_an_address() {
+    inside(|| {
+        let _dir = resolver();
+        name_server(NO_ERROR, None);
+        let words = ["failed resolve: smarthost.example has no IPv4 or IPv6 address: is it a mail domain?"];
+        report(Start::new().arg(NAME)).assert(75, &words);
+        let words = ["failed resolve: localhost has no IPv6 address: leave out what asks for IPv6 only"];
+        report(Start::new().args(["localhost", "-6"])).assert(75, &words);
+        report(Start::new().args(["127.0.0.1", "-6"])).assert(75, &["127.0.0.1 has no IPv6 address"]);
+    });
+}
+
+#[test]
+fn a_resolver_that_fails() {
+    inside(|| {
+        let _dir = resolver();
+        name_server(SERVER_FAILURE, None);
+        let words =
+            ["failed resolve: the name lookup for smarthost.example failed", "does this machine's resolver work?"];
+        report(Start::new().arg(NAME)).assert(75, &words);
+    });
+}
+
+#[test]
+fn promise_4_a_resolver_that_does_not_answer() {
+    inside(|| {
+        if without_hooks() {
+            return;
+        }
+        let dir = resolver();
+        dir.write("resolv.conf", "nameserver 127.0.0.1\noptions timeout:30 attempts:5\n");
+        let _deaf = UdpSocket::bind((Ipv4Addr::LOCALHOST, 53)).unwrap();
+        let report = report(Start::new().arg(NAME).speed(30));
+        report.assert(75, &["failed resolve: the name lookup for smarthost.example got no answer in time"]);
+    });
+}
+
+/// A smarthost on 127.0.0.1 only, for a name with these addresses.
+fn with_addresses(addresses: &[&str]) -> (House, Dir, String, thread::JoinHandle<Vec<String>>) {
+    let dir = Dir::new();
+    let hosts: String = addresses.iter().map(|address| format!("{address} {NAME}\n")).collect();
+    replace("/etc/hosts", &dir.write("hosts", hosts));
+    let mut house = House::new();
+    house.leaf = house.ca.leaf_for(&[NAME]);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let host = format!("{NAME}:{}", listener.local_addr().unwrap().port());
+    let tls = Arc::new(house.leaf.server(rustls::ALL_VERSIONS));
+    let server = thread::spawn(move || {
+        let mut link = Link::new(accept(&listener), &tls);
+        link.handshake();
+        smarthost(link)
+    });
+    (house, dir, host, server)
+}
+
+/// Goal: a machine without IPv6 and a smarthost with both: a note, and no failure for a monitor.
+#[test]
+fn ipv6_without_a_route() {
+    inside(|| {
+        let (house, _dir, host, server) = with_addresses(&["2001:db8::1", "127.0.0.1"]);
+        let both = report(house.bridge(&*host));
+        assert_eq!(server.join().unwrap(), polite());
+        both.assert(0, &["note 2001:db8::1: unreachable: this machine has no IPv6 route", "-4", "result fine"]);
+        assert!(both.line("resolve").starts_with("2 addresses in "), "{}", both.screen);
+        assert_eq!(both.labels().iter().filter(|label| *label == "address").count(), 2);
+        let alone = report(Start::new().arg("[2001:db8::1]"));
+        alone.assert(75, &["failed connect: unreachable: this machine has no IPv6 route"]);
+        let four = report(Start::new().arg("198.51.100.1"));
+        four.assert(75, &["failed connect: unreachable: this machine has no IPv4 route: is its network up?"]);
+    });
+}
+
+/// Goal: every address is tried, and one that fails is told even where another one works, also under -q.
+#[test]
+fn an_address_that_refuses_beside_one_that_works() {
+    inside(|| {
+        for option in ["-v", "-q"] {
+            let (house, _dir, host, server) = with_addresses(&["127.0.0.2", "127.0.0.1", "127.0.0.3"]);
+            let report = report(house.bridge(&*host).arg(option));
+            assert_eq!(server.join().unwrap(), polite());
+            report.assert(0, &["failed 127.0.0.2: connection refused on port"]);
+            assert_eq!(report.screen.matches("refused").count(), 1, "one reason, once:\n{}", report.screen);
+            crate::support::namespace::sh("umount /etc/hosts");
+        }
+    });
+}
