@@ -16,8 +16,8 @@ use crate::exit::Exit;
 use crate::hooks;
 use crate::logging;
 use crate::net::{self, Race};
-use crate::options::{Dial, Host, LogTo, Logging, Options, Replies, Stderr, Verbosity, SUBMISSIONS};
-use crate::stdio;
+use crate::options::{Dial, Host, LogTo, Logging, Network, Options, Replies, Stderr, Verbosity, SUBMISSIONS};
+use crate::stdio::{self, Local};
 use crate::tls::{self, Attempt};
 use crate::trust::Trusted;
 use crate::wait::Waiter;
@@ -33,7 +33,10 @@ const SUBMISSION: u16 = 587;
 const LOOK_S: u64 = 10;
 
 /// The report; 0 when every host would give a session, else the code of a session that has none.
-pub fn run(options: &Options, stderr: Stderr, started: Instant) -> Exit {
+pub fn run(options: &Options, local: &mut Local, stderr: Stderr, started: Instant) -> Exit {
+    if is_stranger(local, &options.allow_from) {
+        return Exit::NoPermission;
+    }
     // Nobody may write a 421 into the report, the panic hook included; what that says goes to a terminal or nowhere.
     stdio::claim_first_byte();
     let to = if stderr == Stderr::Ours { LogTo::Stderr } else { LogTo::None };
@@ -69,9 +72,18 @@ pub fn run(options: &Options, stderr: Stderr, started: Instant) -> Exit {
 }
 
 /// A command line that the parser refuses.
-pub fn refused(error: &Error) -> Exit {
+pub fn refused(error: &Error, local: &mut Local) -> Exit {
+    if is_stranger(local, &[]) {
+        return Exit::NoPermission;
+    }
     let waiter = Waiter::new();
     failed(error, &mut Screen::new(Verbosity::All, &waiter))
+}
+
+/// A superserver's line with `--check` in it would show our files and routes to whoever connects. Without a client on
+/// descriptor 0, as usual, there is nobody to refuse.
+fn is_stranger(local: &mut Local, allow_from: &[Network]) -> bool {
+    matches!(stdio::admit(local, allow_from), Err(Error::Stranger { .. }))
 }
 
 /// The sentence stands last, where the eye is.
@@ -210,9 +222,9 @@ impl Check<'_, '_> {
             let sentence = error.to_string();
             if !said.contains(&sentence) {
                 let text = format!("{}: {sentence}", it.addr.ip());
-                match (verdict, error) {
-                    // Most machines without IPv6 are meant to be so.
-                    (None, Error::NoRoute { .. }) => self.screen.line("note", &text),
+                match error {
+                    // Most machines without IPv6 are meant to be so, and the other addresses were reached.
+                    Error::NoRoute { .. } => self.screen.line("note", &text),
                     _ => self.screen.wrong("failed", &text),
                 }
                 said.push(sentence);

@@ -67,7 +67,7 @@ pub const FLAGS: [Flag; 23] = [
     flag(&["--user"], "NAME|UID:GID", Times::Once, "run as this user [root: nobody]"),
     flag(&["--log"], "syslog|stderr|none", Times::Once, "where to log [see the manual]"),
     flag(&["-v"], "", Times::Once, "log each step"),
-    flag(&["-q"], "", Times::Once, "log warnings and failures only"),
+    flag(&["-q"], "", Times::Once, "warnings and failures only"),
     flag(&["--crlf"], "", Times::Once, "LF typed locally goes out as CRLF"),
     flag(&["--no-reply"], "", Times::Once, "no 421 to the client; for other protocols"),
     flag(&["-h", "--help"], "", Times::Once, "this help"),

@@ -47,8 +47,8 @@ fn run(stderr: Stderr, started: Instant) -> Exit {
         Ok(Action::Version) => {
             say(&format!("smtps-bridge {} (Mozilla's roots of {})\n", env!("CARGO_PKG_VERSION"), ROOTS.1))
         }
-        Ok(Action::Check(options)) => check::run(&options, stderr, started),
-        Err(error) if checks => check::refused(&error),
+        Ok(Action::Check(options)) => check::run(&options, &mut local, stderr, started),
+        Err(error) if checks => check::refused(&error, &mut local),
         Err(error) => {
             // What is wrong with our command line is no stranger's business.
             let replies = stdio::admit(&mut local, &[]).map_or(Replies::None, |()| replies);

@@ -9,7 +9,7 @@ use x509_cert::certificate::{CertificateInner, Raw};
 use x509_cert::der::asn1::{ObjectIdentifier, UintRef};
 use x509_cert::der::{DateTime, Decode, Encode, NestedReader, Reader, SliceReader};
 
-pub use describe::{anchor_name, describe, distinguished, matches, names, Described};
+pub use describe::{anchor_name, describe, matches, most_specific, names, Described};
 
 /// notBefore and notAfter (RFC 5280 section 4.1.2.5), as time since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -105,7 +105,7 @@ impl fmt::Display for Error {
             // No pin here: whoever sits between us and the smarthost would be trusted by a paste. `--check` shows it.
             Error::UnknownIssuer { issuer: Some(Issuer::Missing(name)), anchors } => write!(
                 f,
-                "certificate from an unknown issuer, {name}, which the server did not send: it must send its whole \
+                "certificate from an unknown issuer, {name}, which was not sent: the server must send its whole \
                  chain, or use --ca-file with that CA ({anchors})"
             ),
             Error::UnknownIssuer { issuer: Some(Issuer::Sent(name)), anchors } => {

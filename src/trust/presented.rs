@@ -46,13 +46,13 @@ impl Chain {
         for step in 0..sent.len() {
             if subject == issuer {
                 let itself = step == 0;
-                return Some(if itself { Issuer::Itself } else { Issuer::Sent(x509::distinguished(&issuer, cap)) });
+                return Some(if itself { Issuer::Itself } else { Issuer::Sent(x509::most_specific(&issuer, cap)) });
             }
             match sent.iter().find(|(subject, _)| *subject == issuer) {
                 Some(next) => (subject, issuer) = next.clone(),
                 None => break,
             }
         }
-        Some(Issuer::Missing(x509::distinguished(&issuer, cap)))
+        Some(Issuer::Missing(x509::most_specific(&issuer, cap)))
     }
 }

@@ -68,8 +68,13 @@ pub fn anchor_name(inside: &[u8]) -> Option<String> {
     Some(distinguished(&name, NAME))
 }
 
+/// `CN=R11`, for a sentence.
+pub fn most_specific(name: &RdnSequence, cap: usize) -> String {
+    distinguished(&RdnSequence(name.0.last().cloned().into_iter().collect()), cap)
+}
+
 /// `CN=R11, O=Let's Encrypt, C=US`, the most specific first as in RFC 4514, escaped and capped.
-pub fn distinguished(name: &RdnSequence, cap: usize) -> String {
+fn distinguished(name: &RdnSequence, cap: usize) -> String {
     let mut text = String::new();
     for part in name.0.iter().rev().flat_map(|set| set.0.iter()) {
         if text.len() > cap {
