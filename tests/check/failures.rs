@@ -127,8 +127,7 @@ fn an_incomplete_chain() {
     within(USUAL, || {
         let house = House::new();
         let (_, leaf) = intermediate("Intermediate 7");
-        let words =
-            "certificate from an unknown issuer, CN=Intermediate 7, which the server did not send: it must send \
+        let words = "certificate from an unknown issuer, CN=Intermediate 7, which was not sent: the server must send \
                      its whole chain";
         refuses_chain(&house, &leaf, words);
     });
@@ -141,7 +140,7 @@ fn a_chain_that_ends_before_its_root() {
         let house = House::new();
         let (between, mut leaf) = intermediate("Intermediate 8");
         leaf.cert_pem += &between;
-        let report = refuses_chain(&house, &leaf, "unknown issuer, CN=Root of none, which the server did not send");
+        let report = refuses_chain(&house, &leaf, "unknown issuer, CN=Root of none, which was not sent");
         assert!(report.line("chain 2").starts_with("CN=Intermediate 8 issued by CN=Root of none"), "{}", report.screen);
     });
 }
@@ -160,7 +159,7 @@ fn a_ca_certificate_used_as_a_server_certificate() {
     within(USUAL, || {
         let house = House::new();
         let leaf = self_signed_ca_leaf();
-        refuses(&house, &leaf, &[&format!("use --pin-only {}", leaf.pin)]);
+        refuses(&house, &leaf, &[&format!("--pin-only {}", leaf.pin)]);
     });
 }
 

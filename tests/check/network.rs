@@ -9,8 +9,9 @@ use crate::reach::lookup::{name_server, resolver, NAME_ERROR, NO_ERROR, SERVER_F
 use crate::support::bridge::{House, Start};
 use crate::support::dir::Dir;
 use crate::support::limit::without_hooks;
-use crate::support::namespace::{inside, replace};
+use crate::support::namespace::{inside, replace, sh};
 use crate::support::peer::{accept, Link};
+use crate::support::talk::Hear;
 
 const NAME: &str = "smarthost.example";
 
@@ -98,6 +99,45 @@ fn ipv6_without_a_route() {
     });
 }
 
+/// Goal: promise 7. A superserver's line with --check in it tells a stranger nothing, right or wrong.
+#[test]
+fn promise_7_a_stranger_reads_no_report() {
+    inside(|| {
+        sh("ip address add 192.0.2.1/24 dev lo; ip address add 192.0.2.2/24 dev lo");
+        for (args, allowed) in
+            [(&["127.0.0.1:1"][..], false), (&[], false), (&["--allow-from", "192.0.2.2", "127.0.0.1:1"], true)]
+        {
+            let listener = TcpListener::bind("192.0.2.1:0").unwrap();
+            // From another address than the one it goes to: that one would be this machine's own.
+            let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+            socket.bind(&"192.0.2.2:0".parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
+            socket.connect(&listener.local_addr().unwrap().into()).unwrap();
+            let theirs = accept(&listener);
+            let copy = theirs.try_clone().unwrap();
+            let bridge = Start::new().arg("--check").args(args).on(
+                std::os::fd::OwnedFd::from(copy),
+                std::os::fd::OwnedFd::from(theirs),
+                std::process::Stdio::piped(),
+            );
+            let heard = std::net::TcpStream::from(socket).rest();
+            assert_eq!(heard.is_empty(), !allowed, "{}", String::from_utf8_lossy(&heard));
+            assert_eq!(bridge.finish().code, if allowed { 75 } else { 77 });
+        }
+    });
+}
+
+/// Goal: nor is it called a failure where it has nothing to do with the one there is.
+#[test]
+fn ipv6_without_a_route_beside_an_address_that_refuses() {
+    inside(|| {
+        let dir = Dir::new();
+        replace("/etc/hosts", &dir.write("hosts", format!("2001:db8::1 {NAME}\n127.0.0.2 {NAME}\n")));
+        let report = report(Start::new().arg(NAME).arg("-q"));
+        report.assert(75, &["failed connect: connection refused on port 465"]);
+        assert!(!report.screen.contains("2001:db8::1"), "{}", report.screen);
+    });
+}
+
 /// Goal: every address is tried, and one that fails is told even where another one works, also under -q.
 #[test]
 fn an_address_that_refuses_beside_one_that_works() {
@@ -108,7 +148,7 @@ fn an_address_that_refuses_beside_one_that_works() {
             assert_eq!(server.join().unwrap(), polite());
             report.assert(0, &["failed 127.0.0.2: connection refused on port"]);
             assert_eq!(report.screen.matches("refused").count(), 1, "one reason, once:\n{}", report.screen);
-            crate::support::namespace::sh("umount /etc/hosts");
+            sh("umount /etc/hosts");
         }
     });
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use smtps_bridge::cli::{self, FLAGS};
-use smtps_bridge::error::{Error, Heard, Sent, Stage};
+use smtps_bridge::error::{Error, Heard, Issuer, Sent, Stage};
 use smtps_bridge::exit::Exit;
 use smtps_bridge::relay::End;
 use smtps_bridge::trust::ROOTS;
@@ -183,7 +183,10 @@ fn the_sentences_in_the_readme_are_those_of_the_program() {
         Error::Refused { port: 465 },
         Error::NoSuchName { host: host() },
         Error::WrongName { wanted: host(), names: vec!["mail.example.net".to_owned()], more: 0 },
-        Error::UnknownIssuer { anchors: format!("not one of Mozilla's roots of {}", ROOTS.1) },
+        Error::UnknownIssuer {
+            issuer: Some(Issuer::Missing("CN=Example CA".to_owned())),
+            anchors: format!("not one of Mozilla's roots of {}", ROOTS.1),
+        },
         Error::PlainSmtp { line: "220 smtp.example.com ESMTP".to_owned() },
     ];
     // Broken between words as the page likes.
@@ -320,11 +323,11 @@ fn every_error() -> Vec<Error> {
         Error::Closed { stage, heard },
         Error::Reset { stage, heard },
         Error::Silent { stage: Stage::Greeting, seconds: 60 },
-        Error::Turned { line: text() },
+        Error::Turned { stage: Stage::Relay, line: text() },
         Error::Expired { not_after: text() },
         Error::NotYetValid { not_before: text() },
         Error::WrongName { wanted: text(), names: vec![text()], more: 2 },
-        Error::UnknownIssuer { anchors: text() },
+        Error::UnknownIssuer { issuer: None, anchors: text() },
         Error::CaAsServer { key: None },
         Error::PinMismatch { presented: None },
         Error::VersionOne,
@@ -337,6 +340,7 @@ fn every_error() -> Vec<Error> {
         Error::Alert { stage, name: text() },
         Error::OurCertificate { stage, name: text(), sent: Sent::None },
         Error::Protocol { stage, problem: text() },
+        Error::NoRoute { family: "IPv6" },
     ];
     let places: Vec<usize> = all.iter().map(place).collect();
     assert_eq!(places, (0..all.len()).collect::<Vec<_>>(), "one of each, in the order of `place`");
@@ -382,5 +386,6 @@ fn place(error: &Error) -> usize {
         Error::Alert { .. } => 33,
         Error::OurCertificate { .. } => 34,
         Error::Protocol { .. } => 35,
+        Error::NoRoute { .. } => 36,
     }
 }
