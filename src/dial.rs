@@ -112,9 +112,12 @@ impl<'a> Search<'a, '_> {
             // Others were given up and wait in `untried`: they keep their turn should this one fail.
             match self.open(stream, self.deadline.share(untried.len() + 1)) {
                 Ok((tls, greeting)) => return Ok(Session { tls, greeting, host: self.host, addr }),
-                Err(error @ (Error::Terminated { .. } | Error::OutOf { .. } | Error::Turned { .. })) => {
-                    return Err(self.failure(error, Some(addr), failed.len() + 1))
-                }
+                Err(
+                    error @ (Error::Terminated { .. }
+                    | Error::OutOf { .. }
+                    | Error::Turned { .. }
+                    | Error::NotSmtp { .. }),
+                ) => return Err(self.failure(error, Some(addr), failed.len() + 1)),
                 Err(error) => failed.push((addr, error)),
             }
         }
@@ -138,7 +141,7 @@ impl<'a> Search<'a, '_> {
         if self.greeting == Wanted::Ready && !greeting.starts_with(b"220") {
             tls.abandon();
             let line = greeting.split(|octet| *octet == b'\r' || *octet == b'\n').next().unwrap_or_default();
-            return Err(Error::Turned { stage: Stage::Greeting, line: escape(line, 100) });
+            return Err(Error::turned(Stage::Greeting, escape(line, 100)));
         }
         Ok((tls, greeting))
     }

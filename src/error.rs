@@ -112,6 +112,12 @@ pub enum Error {
         line: String,
     },
 
+    /// The first line is no reply of SMTP, or one that never ends.
+    NotSmtp {
+        stage: Stage,
+        line: String,
+    },
+
     Expired {
         not_after: String,
     },
@@ -232,6 +238,7 @@ impl Error {
             | Error::Alert { stage, .. }
             | Error::OurCertificate { stage, .. }
             | Error::Turned { stage, .. }
+            | Error::NotSmtp { stage, .. }
             | Error::Protocol { stage, .. } => *stage,
             Error::Expired { .. }
             | Error::NotYetValid { .. }
@@ -246,6 +253,16 @@ impl Error {
             | Error::NotTls { .. }
             | Error::OldTls
             | Error::NothingInCommon { .. } => Stage::Handshake,
+        }
+    }
+
+    /// A reply (its first line, escaped) other than the one that lets a session go on.
+    pub fn turned(stage: Stage, line: String) -> Error {
+        match line.as_bytes() {
+            [b'2'..=b'5', b'0'..=b'9', b'0'..=b'9'] | [b'2'..=b'5', b'0'..=b'9', b'0'..=b'9', b' ' | b'-', ..] => {
+                Error::Turned { stage, line }
+            }
+            _ => Error::NotSmtp { stage, line },
         }
     }
 
@@ -286,6 +303,7 @@ impl Error {
             | Error::BadCertificate { .. } => (Exit::Unavailable, "4.7.5"),
             Error::PlainSmtp { .. }
             | Error::NotTls { .. }
+            | Error::NotSmtp { .. }
             | Error::OldTls
             | Error::NothingInCommon { .. }
             | Error::Alert { .. }

@@ -8,7 +8,7 @@ use nix::poll::PollFlags;
 
 use crate::deadline::{seconds, Deadline};
 use crate::error::{Error, Heard, Stage};
-use crate::text::escape;
+use crate::text::{cut, escape};
 use crate::tls::{Attempt, Tls};
 use crate::wait::{Waiter, Woken};
 
@@ -66,20 +66,20 @@ impl<W: Wire> Dialogue<W> {
     }
 
     /// # Errors
-    /// `Error::Turned` for anything but 220, and all that can happen to a connection at the greeting stage.
+    /// `Error::Turned` or `Error::NotSmtp` for anything but 220, and all that can happen to a connection at the greeting stage.
     pub fn greeting(&mut self, said: &mut Option<String>) -> Result<(), Error> {
         let reply = self.reply(Stage::Greeting)?;
         *said = Some(reply.first().to_owned());
         match reply.has_code("220") {
             true => Ok(()),
-            false => Err(Error::Turned { stage: Stage::Greeting, line: crate::text::cut(reply.first(), 100) }),
+            false => Err(Error::turned(Stage::Greeting, cut(reply.first(), 100))),
         }
     }
 
     /// EHLO with the address literal of our socket (RFC 5321 section 4.1.4: a client without a name of its own).
     ///
     /// # Errors
-    /// `Error::Turned` for anything but 250, and all that can happen to a connection.
+    /// `Error::Turned` or `Error::NotSmtp` for anything but 250, and all that can happen to a connection.
     pub fn ehlo(&mut self, local: SocketAddr) -> Result<Reply, Error> {
         let literal = match local.ip().to_canonical() {
             std::net::IpAddr::V4(v4) => format!("[{v4}]"),
@@ -89,7 +89,7 @@ impl<W: Wire> Dialogue<W> {
         let reply = self.reply(Stage::Relay)?;
         match reply.has_code("250") {
             true => Ok(reply),
-            false => Err(Error::Turned { stage: Stage::Relay, line: crate::text::cut(reply.first(), 100) }),
+            false => Err(Error::turned(Stage::Relay, cut(reply.first(), 100))),
         }
     }
 
@@ -117,7 +117,7 @@ impl<W: Wire> Dialogue<W> {
                 return Ok(Reply { lines });
             }
             if octets > REPLY || lines.len() >= LINES {
-                return Err(Error::Protocol { stage, problem: "a reply of SMTP without an end".to_owned() });
+                return Err(Error::NotSmtp { stage, line: "a reply without an end".to_owned() });
             }
         }
     }
@@ -135,7 +135,7 @@ impl<W: Wire> Dialogue<W> {
                 return Ok(line);
             }
             if self.pending.len() > REPLY {
-                return Err(Error::Protocol { stage, problem: "a line of SMTP without an end".to_owned() });
+                return Err(Error::NotSmtp { stage, line: "a line without an end".to_owned() });
             }
             let n = self.wire.receive(&mut buffer, stage)?;
             self.pending.extend_from_slice(buffer.get(..n).unwrap_or_default());

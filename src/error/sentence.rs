@@ -79,9 +79,11 @@ impl fmt::Display for Error {
                 write!(f, "the server connected but was silent or slow: not done after {seconds} s, {}", before(*stage))?;
                 match stage {
                     Stage::Handshake => f.write_str("; is the port right? behind a middlebox try --no-pq"),
+                    Stage::Greeting => f.write_str("; is the port right?"),
                     _ => Ok(()),
                 }
             }
+            Error::NotSmtp { line, .. } => write!(f, "this is not SMTP ({line}): is the port right?"),
             Error::Turned { line, .. } => write!(f, "the server turned us away: {line}"),
 
             Error::Expired { not_after } => {

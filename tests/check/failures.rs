@@ -346,6 +346,21 @@ fn a_server_that_turns_us_away() {
     });
 }
 
+/// Goal: an IMAP server on 993 speaks TLS too.
+#[test]
+fn another_protocol_inside_tls() {
+    within(USUAL, || {
+        let house = House::new();
+        let peer = Peer::start(&house.leaf, |mut link| {
+            link.send(b"* OK IMAP4rev1 ready\r\n");
+            link.rest().0
+        });
+        let refused = report(house.bridge(peer.host()));
+        refused.assert(76, &["failed greeting: this is not SMTP (* OK IMAP4rev1 ready): is the port right?"]);
+        assert_eq!(peer.done(), b"", "nothing to say to it");
+    });
+}
+
 /// Goal: a server that ends, or never ends, its answer.
 #[test]
 fn an_answer_to_ehlo_that_is_none() {
@@ -368,7 +383,8 @@ fn an_answer_to_ehlo_that_is_none() {
                 let _ = link.try_send(endless.as_bytes());
                 link.until_closed();
             });
-            report(house.bridge(peer.host())).assert(76, &["failed relay: TLS failed in the session"]);
+            report(house.bridge(peer.host()))
+                .assert(76, &["failed relay: this is not SMTP (a ", " without an end): is the port right?"]);
             peer.done();
         }
     });

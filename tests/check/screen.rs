@@ -98,7 +98,9 @@ fn all_hosts_are_checked_and_one_code_tells() {
         assert_eq!(all.screen.matches("\n\n").count(), 2, "an empty line between hosts:\n{}", all.screen);
         // Expired, then nobody: the first failure is 69, but waiting may help.
         let peer = bad();
-        report(house.bridge(peer.host()).arg(&nobody)).assert(75, &["expired", "connection refused"]);
+        let both = report(house.bridge(peer.host()).arg(&nobody));
+        both.assert(75, &["expired", "connection refused"]);
+        assert_eq!(both.screen.matches("chain 1").count(), 1, "nobody has the certificate of another host");
         peer.done();
     });
 }

@@ -341,6 +341,7 @@ fn every_error() -> Vec<Error> {
         Error::OurCertificate { stage, name: text(), sent: Sent::None },
         Error::Protocol { stage, problem: text() },
         Error::NoRoute { family: "IPv6" },
+        Error::NotSmtp { stage: Stage::Greeting, line: text() },
     ];
     let places: Vec<usize> = all.iter().map(place).collect();
     assert_eq!(places, (0..all.len()).collect::<Vec<_>>(), "one of each, in the order of `place`");
@@ -387,5 +388,6 @@ fn place(error: &Error) -> usize {
         Error::OurCertificate { .. } => 34,
         Error::Protocol { .. } => 35,
         Error::NoRoute { .. } => 36,
+        Error::NotSmtp { .. } => 37,
     }
 }
