@@ -4,9 +4,10 @@
 mod details;
 mod dialogue;
 mod screen;
+mod starttls;
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
 use crate::confine;
@@ -23,22 +24,16 @@ use crate::trust::Trusted;
 use crate::wait::Waiter;
 
 use details::{show, show_days, Learned, Offers};
-use dialogue::{Dialogue, Plain, Secure};
+use dialogue::{Dialogue, Secure};
 use screen::Screen;
-
-/// Port of STARTTLS, `submission` (RFC 6409 section 3.1).
-const SUBMISSION: u16 = 587;
-
-/// The look at it is an extra.
-const LOOK_S: u64 = 10;
 
 /// The report; 0 when every host would give a session, else the code of a session that has none.
 pub fn run(options: &Options, local: &mut Local, stderr: Stderr, started: Instant) -> Exit {
+    // Nobody may write a 421 into the report, the panic hook included; what that says goes to a terminal or nowhere.
+    stdio::claim_first_byte();
     if is_stranger(local, &options.allow_from) {
         return Exit::NoPermission;
     }
-    // Nobody may write a 421 into the report, the panic hook included; what that says goes to a terminal or nowhere.
-    stdio::claim_first_byte();
     let to = if stderr == Stderr::Ours { LogTo::Stderr } else { LogTo::None };
     logging::open(Logging { to: Some(to), ..options.logging }, stderr);
     hooks::enter("arguments");
@@ -73,6 +68,7 @@ pub fn run(options: &Options, local: &mut Local, stderr: Stderr, started: Instan
 
 /// A command line that the parser refuses.
 pub fn refused(error: &Error, local: &mut Local) -> Exit {
+    stdio::claim_first_byte();
     if is_stranger(local, &[]) {
         return Exit::NoPermission;
     }
@@ -143,7 +139,7 @@ impl Check<'_, '_> {
                 let silent = matches!(error, Error::Refused { .. } | Error::ConnectTimeout { .. })
                     || matches!(error, Error::Silent { stage: Stage::Handshake, .. });
                 if silent && self.host.port == SUBMISSIONS {
-                    self.look_at_starttls(best.addr.ip())?;
+                    starttls::look(best.addr.ip(), self.deadline, self.waiter, self.screen)?;
                 }
                 Err(error)
             }
@@ -231,47 +227,6 @@ impl Check<'_, '_> {
             }
         }
     }
-
-    /// Port 465 is refused or silent: what does the same host say on 587?
-    fn look_at_starttls(&mut self, address: IpAddr) -> Result<(), Error> {
-        self.screen.begin_wrong("port 587");
-        let mut greeting = None;
-        let addr = SocketAddr::new(address, SUBMISSION);
-        let found = look(addr, self.deadline.min(Deadline::after(seconds(LOOK_S))), self.waiter, &mut greeting);
-        if let Some(greeting) = &greeting {
-            self.screen.more(&format!("{};", crate::text::cut(greeting, 100)));
-        }
-        let ended = match found {
-            Ok(true) => {
-                self.screen.more("it offers STARTTLS: your MTA can use it, without this program");
-                Ok(())
-            }
-            Ok(false) => {
-                self.screen.more("it does not offer STARTTLS");
-                Ok(())
-            }
-            Err(error @ Error::Terminated { .. }) => Err(error),
-            Err(error) => {
-                self.screen.more(&error.to_string());
-                Ok(())
-            }
-        };
-        self.screen.end();
-        ended
-    }
-}
-
-/// Whether it offers STARTTLS (RFC 3207).
-fn look(addr: SocketAddr, deadline: Deadline, waiter: &Waiter, greeting: &mut Option<String>) -> Result<bool, Error> {
-    let stream = connect(addr, deadline, waiter)?;
-    let local = stream.local_addr().unwrap_or(addr);
-    let seconds = deadline.left().as_secs_f64().round() as u64;
-    let mut dialogue = Dialogue::new(Plain { stream, deadline, seconds, waiter });
-    let said = dialogue.greeting(greeting).and_then(|()| dialogue.ehlo(local));
-    if matches!(said, Ok(_) | Err(Error::Turned { .. })) {
-        let _ = dialogue.quit();
-    }
-    Ok(said?.keywords().any(|keyword| keyword.eq_ignore_ascii_case("STARTTLS")))
 }
 
 fn connect(addr: SocketAddr, deadline: Deadline, waiter: &Waiter) -> Result<TcpStream, Error> {
