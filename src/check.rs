@@ -28,7 +28,7 @@ use dialogue::{Dialogue, Secure};
 use screen::Screen;
 
 /// The report; 0 when every host would give a session, else the code of a session that has none.
-pub fn run(options: &Options, local: &mut Local, stderr: Stderr, started: Instant) -> Exit {
+pub fn run(options: &Options, local: &mut Local, stderr: Stderr, waiter: &Waiter, started: Instant) -> Exit {
     // Nobody may write a 421 into the report, the panic hook included; what that says goes to a terminal or nowhere.
     stdio::claim_first_byte();
     if is_stranger(local, &options.allow_from) {
@@ -39,8 +39,7 @@ pub fn run(options: &Options, local: &mut Local, stderr: Stderr, started: Instan
     hooks::enter("arguments");
     let trusted =
         Trusted::new(&options.trust).and_then(|trusted| confine::confine(options.user.as_ref()).map(|()| trusted));
-    let waiter = Waiter::new();
-    let mut screen = Screen::new(Verbosity::of(options.logging), &waiter);
+    let mut screen = Screen::new(Verbosity::of(options.logging), waiter);
     let trusted = match trusted {
         Ok(trusted) => trusted,
         Err(error) => return failed(&error, &mut screen),
@@ -54,7 +53,7 @@ pub fn run(options: &Options, local: &mut Local, stderr: Stderr, started: Instan
     let mut hosts = options.hosts.iter();
     while let Some(host) = hosts.next() {
         let deadline = deadline.share(hosts.len() + 1);
-        let mut check = Check { host, deadline, options, trusted: &trusted, waiter: &waiter, screen: &mut screen };
+        let mut check = Check { host, deadline, options, trusted: &trusted, waiter, screen: &mut screen };
         let Err(error) = check.run() else { continue };
         let ends_all = matches!(error, Error::Terminated { .. } | Error::OutOf { .. });
         failed(&error, &mut screen);
@@ -67,13 +66,12 @@ pub fn run(options: &Options, local: &mut Local, stderr: Stderr, started: Instan
 }
 
 /// A command line that the parser refuses.
-pub fn refused(error: &Error, local: &mut Local) -> Exit {
+pub fn refused(error: &Error, local: &mut Local, waiter: &Waiter) -> Exit {
     stdio::claim_first_byte();
     if is_stranger(local, &[]) {
         return Exit::NoPermission;
     }
-    let waiter = Waiter::new();
-    failed(error, &mut Screen::new(Verbosity::All, &waiter))
+    failed(error, &mut Screen::new(Verbosity::All, waiter))
 }
 
 /// A superserver's line with `--check` in it would show our files and routes to whoever connects. Without a client on

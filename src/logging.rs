@@ -5,10 +5,11 @@
 //! whoever took it from outside (text.rs); here only the length is left to check.
 
 use std::io::{self, BufWriter};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
 use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, TryLockError};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
@@ -21,8 +22,11 @@ use crate::options::{LogTo, Logging, Stderr};
 use crate::text::{self, LOG_LINE};
 use crate::wait::ready;
 
-/// How long a line may wait for a syslogd or a pipe that is busy; then it is lost. The client has its reply by then.
+/// How long a line may wait for a syslogd or a pipe that is busy; then it is lost.
 const PATIENCE_MS: u64 = 250;
+
+/// A sink that did not move in that time is not waited for again: all lines of a session together delay it once.
+static STUCK: AtomicBool = AtomicBool::new(false);
 
 const TAG: &str = "smtps-bridge";
 
@@ -68,7 +72,7 @@ impl Log for Sink {
             Sink::None => {}
             Sink::Stderr => {
                 // A pipe that nobody reads must not hold mail; when it is writable, a line (< PIPE_BUF) fits whole.
-                if ready(io::stderr().as_fd(), PollFlags::POLLOUT, Deadline::after(millis(PATIENCE_MS))) {
+                if takes_a_line(io::stderr().as_fd()) {
                     let _ = nix::unistd::write(io::stderr(), format!("{TAG}: {line}\n").as_bytes());
                 }
             }
@@ -91,6 +95,13 @@ impl Log for Sink {
     fn flush(&self) {}
 }
 
+fn takes_a_line(fd: BorrowedFd) -> bool {
+    let patience = if STUCK.load(Ordering::Relaxed) { 0 } else { PATIENCE_MS };
+    let takes = ready(fd, PollFlags::POLLOUT, Deadline::after(millis(patience)));
+    STUCK.store(!takes, Ordering::Relaxed);
+    takes
+}
+
 /// False when the connection is gone and a new one may help.
 fn send(logger: &mut Option<Logger<LoggerBackend, Line>>, level: Level, line: &str) -> bool {
     let Some(logger) = logger else { return false };
@@ -100,7 +111,7 @@ fn send(logger: &mut Option<Logger<LoggerBackend, Line>>, level: Level, line: &s
         LoggerBackend::Udp(..) | LoggerBackend::Tcp(_) => None,
     };
     // A full queue is worth a moment: a burst of sessions that end together fills it.
-    if !fd.is_some_and(|fd| ready(fd, PollFlags::POLLOUT, Deadline::after(millis(PATIENCE_MS)))) {
+    if !fd.is_some_and(takes_a_line) {
         return true;
     }
     let sent = match level {

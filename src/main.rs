@@ -29,6 +29,8 @@ fn main() {
 }
 
 fn run(stderr: Stderr, started: Instant) -> Exit {
+    // SIGTERM first: from here on it ends a session in order.
+    let waiter = Waiter::new();
     let argv: Vec<OsString> = std::env::args_os().skip(1).collect();
     let replies = cli::replies(&argv);
     let checks = cli::is_check(&argv);
@@ -47,8 +49,8 @@ fn run(stderr: Stderr, started: Instant) -> Exit {
         Ok(Action::Version) => {
             say(&format!("smtps-bridge {} (Mozilla's roots of {})\n", env!("CARGO_PKG_VERSION"), ROOTS.1))
         }
-        Ok(Action::Check(options)) => check::run(&options, &mut local, stderr, started),
-        Err(error) if checks => check::refused(&error, &mut local),
+        Ok(Action::Check(options)) => check::run(&options, &mut local, stderr, &waiter, started),
+        Err(error) if checks => check::refused(&error, &mut local, &waiter),
         Err(error) => {
             // What is wrong with our command line is no stranger's business.
             let replies = stdio::admit(&mut local, &[]).map_or(Replies::None, |()| replies);
@@ -56,7 +58,7 @@ fn run(stderr: Stderr, started: Instant) -> Exit {
         }
         Ok(Action::Session(options)) => {
             logging::open(options.logging, stderr);
-            match session(&options, &mut local, started) {
+            match session(&options, &mut local, &waiter, started) {
                 Ok(exit) => exit,
                 Err(failures) => match failures.split_first() {
                     Some((first, more)) => failed(first, more, &local, replies),
@@ -68,21 +70,20 @@ fn run(stderr: Stderr, started: Instant) -> Exit {
 }
 
 /// One session, in the order of its stages; or why there is none, one failure for each host.
-fn session(options: &Options, local: &mut Local, started: Instant) -> Result<Exit, Vec<Failure>> {
+fn session(options: &Options, local: &mut Local, waiter: &Waiter, started: Instant) -> Result<Exit, Vec<Failure>> {
     let alone = |error: Error| vec![Failure::from(error)];
     hooks::enter("arguments");
     stdio::admit(local, &options.allow_from).map_err(alone)?;
     let trusted = Trusted::new(&options.trust).map_err(alone)?;
     confine::confine(options.user.as_ref()).map_err(alone)?;
-    let waiter = Waiter::new();
     let deadline = Deadline::since(started, seconds(options.setup_timeout.as_secs()));
-    let Dialled { session, passed } = dial(options, &trusted, deadline, &waiter).map_err(|failure| vec![*failure])?;
+    let Dialled { session, passed } = dial(options, &trusted, deadline, waiter).map_err(|failure| vec![*failure])?;
     let Some(session) = session else { return Err(passed) };
     passed.iter().for_each(|failure| report::passed(failure, local));
     let about = About::new(&session, started);
     let settings =
         Settings { idle_timeout: options.idle_timeout, newlines: options.newlines, replies: options.replies };
-    let ended = relay::run(local, session.tls, session.greeting, &settings, &waiter)
+    let ended = relay::run(local, session.tls, session.greeting, &settings, waiter)
         .map_err(|error| vec![about.failure(error)])?;
     report::expiring(&about, trusted.identity);
     Ok(report::closed(&about, local, &ended, started))

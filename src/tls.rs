@@ -72,6 +72,8 @@ pub fn handshake(stream: TcpStream, attempt: &Attempt) -> Result<Tls, Error> {
 /// As `handshake`.
 pub fn observed(stream: TcpStream, attempt: &Attempt, learned: &mut Option<Facts>) -> Result<Tls, Error> {
     hooks::enter("handshake");
+    // What an earlier server presented or asked for is no part of this one's story.
+    attempt.trusted.take_presented();
     let mut conn = ClientConnection::new(attempt.trusted.config.clone(), attempt.server_name.clone())
         .map_err(|error| attempt.explain(Stage::Handshake, &error, &[]))?;
     let shaken = shake(&mut conn, &stream, attempt);

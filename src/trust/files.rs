@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::{geteuid, getresuid};
 use rustls::pki_types::pem::{self, SectionKind};
@@ -14,7 +15,7 @@ use rustls::RootCertStore;
 use zeroize::Zeroizing;
 
 use super::{shown, unusable};
-use crate::error::Error;
+use crate::error::{Error, Stage};
 use crate::options::Identity;
 use crate::text::escape;
 
@@ -23,7 +24,7 @@ const LARGEST: u64 = 1024 * 1024;
 
 pub fn ca_file(path: &Path) -> Result<RootCertStore, Error> {
     let wrong = |problem: &dyn std::fmt::Display| unusable("--ca-file", &shown(path), problem);
-    let content = read(path).map_err(|problem| wrong(&problem))?;
+    let content = read("--ca-file", path)?;
     let mut store = RootCertStore::empty();
     for (number, section) in (1..).zip(sections(&content)) {
         let (label, der) =
@@ -88,7 +89,7 @@ const SYSTEM_FILES: [&str; 7] = [
 
 pub fn identity(paths: &Identity) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Error> {
     let wrong = |problem: &dyn std::fmt::Display| unusable("--cert", &shown(&paths.cert), problem);
-    let content = read(&paths.cert).map_err(|problem| wrong(&problem))?;
+    let content = read("--cert", &paths.cert)?;
     let mut chain = Vec::new();
     for (number, section) in (1..).zip(sections(&content)) {
         // A key in the same file is how many keep the pair: it is read where --key says so.
@@ -102,7 +103,7 @@ pub fn identity(paths: &Identity) -> Result<(Vec<CertificateDer<'static>>, Priva
         return Err(wrong(&without_blocks(&content, "x509")));
     }
     let wrong = |problem: &dyn std::fmt::Display| unusable("--key", &shown(&paths.key), problem);
-    let content = read(&paths.key).map_err(|problem| wrong(&problem))?;
+    let content = read("--key", &paths.key)?;
     for (number, section) in (1..).zip(sections(&content)) {
         match section.map_err(|problem| wrong(&format!("block {number} is damaged ({problem})")))? {
             (Label::PrivateKey, der) => {
@@ -129,29 +130,29 @@ pub fn mismatch(paths: &Identity, error: &rustls::Error) -> Error {
 }
 
 /// Opened without waiting (a FIFO would hang us) and read only if it is a file of sensible size.
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
-    let denied = |error: io::Error| match error.kind() {
-        ErrorKind::NotFound => "no such file".to_owned(),
-        ErrorKind::PermissionDenied => {
-            format!(
-                "permission denied to uid {}: let it read the file, or start as root and we drop to nobody",
-                geteuid()
-            )
-        }
-        _ => escape(error.to_string().as_bytes(), 100),
+fn read(role: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let wrong = |problem: &str| unusable(role, &shown(path), &problem);
+    let denied = |error: io::Error| match (error.kind(), error.raw_os_error().map(Errno::from_raw)) {
+        (_, Some(Errno::EMFILE | Errno::ENFILE)) => Error::OutOf { stage: Stage::Arguments, source: error },
+        (ErrorKind::NotFound, _) => wrong("no such file"),
+        (ErrorKind::PermissionDenied, _) => wrong(&format!(
+            "permission denied to uid {}: let it read the file, or start as root and we drop to nobody",
+            geteuid()
+        )),
+        _ => wrong(&escape(error.to_string().as_bytes(), 100)),
     };
     let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path).map_err(denied)?;
     let about = file.metadata().map_err(denied)?;
     if about.is_dir() {
-        return Err("is a directory: name one file".to_owned());
+        return Err(wrong("is a directory: name one file"));
     }
     if !about.is_file() {
-        return Err("is not a regular file: copy what it gives into one".to_owned());
+        return Err(wrong("is not a regular file: copy what it gives into one"));
     }
     let mut content = Zeroizing::new(Vec::with_capacity(usize::try_from(about.len().min(LARGEST)).unwrap_or(0) + 1));
     file.take(LARGEST + 1).read_to_end(&mut content).map_err(denied)?;
     if content.len() as u64 > LARGEST {
-        return Err("is larger than 1 MiB: all public roots together have 0.2 MiB, so is it the right file?".to_owned());
+        return Err(wrong("is larger than 1 MiB: all public roots together have 0.2 MiB, so is it the right file?"));
     }
     Ok(content)
 }
