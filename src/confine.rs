@@ -5,7 +5,7 @@ use nix::errno::Errno;
 use nix::sys::resource::{setrlimit, Resource};
 use nix::unistd::{getegid, geteuid, setgroups, setresgid, setresuid, Gid, Uid, User};
 
-use crate::error::Error;
+use crate::error::{Error, Stage};
 use crate::options::UserSpec;
 
 /// # Errors
@@ -70,6 +70,9 @@ fn look_up(spec: &UserSpec) -> Result<(Uid, Gid), Error> {
     let problem = match User::from_name(name) {
         Ok(Some(user)) => return Ok((user.uid, user.gid)),
         Ok(None) => "there is no such user here".to_owned(),
+        Err(errno @ (Errno::EMFILE | Errno::ENFILE)) => {
+            return Err(Error::OutOf { stage: Stage::Arguments, source: errno.into() })
+        }
         Err(errno) => format!("cannot be looked up: {}", errno.desc()),
     };
     Err(Error::Unusable { role: "user", object: crate::text::escape(name.as_bytes(), 40), problem: problem + CURE })
