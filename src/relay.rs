@@ -10,6 +10,7 @@
 //! side: they are never joined, the process ends. What they see they tell the supervisor, which alone decides the end.
 
 mod clock;
+mod end;
 mod last_line;
 mod threads;
 
@@ -38,6 +39,8 @@ use clock::Activity;
 use last_line::LastLine;
 use threads::{Bell, Down, Event, Up};
 
+pub use end::{End, Ended};
+
 /// After the client's end, so long without an octet until we pass the end on: close_notify and FIN. Servers end the
 /// session at once then, and a reply may be on its way.
 const HALF_CLOSE_S: u64 = 30;
@@ -51,50 +54,6 @@ const DRAIN_S: u64 = 5;
 
 /// How long close_notify may wait for a server that does not read.
 const CLOSE_NOTIFY_MS: u64 = 200;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    CloseNotify,
-    Eof,
-    Truncated,
-    LocalEof,
-    ClientGone,
-    Alert,
-    BadRecord,
-    Reset,
-    Terminated,
-    Idle,
-}
-
-impl End {
-    /// The word in the log.
-    pub fn word(self) -> &'static str {
-        match self {
-            End::CloseNotify => "close_notify",
-            End::Eof => "eof",
-            End::Truncated => "truncated",
-            End::LocalEof => "local_eof",
-            End::ClientGone => "client_gone",
-            End::Alert => "alert",
-            End::BadRecord => "bad_record",
-            End::Reset => "reset",
-            End::Terminated => "terminated",
-            End::Idle => "idle",
-        }
-    }
-}
-
-/// A session that has ended.
-#[derive(Debug)]
-pub struct Ended {
-    pub end: End,
-    pub exit: Exit,
-    /// What the system or the server said about it, escaped.
-    pub reason: Option<String>,
-    /// Octets of plaintext, local to remote and remote to local.
-    pub up: u64,
-    pub down: u64,
-}
 
 pub struct Settings {
     pub idle_timeout: Option<Duration>,
@@ -254,13 +213,7 @@ impl Supervisor<'_> {
         if self.local.waits_for_us() && end != End::ClientGone {
             self.settle(Deadline::after(seconds(DRAIN_S)), |it| it.up_done);
         }
-        match end {
-            End::CloseNotify | End::Eof => Exit::Ok,
-            End::ClientGone if self.last.is_goodbye() => Exit::Ok,
-            End::ClientGone | End::LocalEof | End::Reset | End::Idle => Exit::IoError,
-            End::Truncated | End::Alert | End::BadRecord => Exit::Protocol,
-            End::Terminated => Exit::TempFail,
-        }
+        end.exit(self.last.is_goodbye())
     }
 
     fn say_goodbye(&self) {

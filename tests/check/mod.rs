@@ -1,5 +1,6 @@
 //! `--check`: what a person reads when something is wrong, or nothing is.
 
+mod certificates;
 mod failures;
 mod network;
 mod polite;
