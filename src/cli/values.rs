@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -20,7 +20,8 @@ use crate::options::{mask, Dial, Host, KeyHash, LogTo, Network, UserSpec, Versio
 /// # Errors
 /// `Error::Usage` or `Error::HostIsAFile`.
 pub fn host(word: &OsStr, server_name: Option<&ServerName<'static>>) -> Result<Host, Error> {
-    if word.as_bytes().contains(&b'/') || (word.as_bytes().ends_with(b".conf") && Path::new(word).exists()) {
+    // There is no top-level domain "conf".
+    if word.as_bytes().contains(&b'/') || word.as_bytes().ends_with(b".conf") {
         return Err(Error::HostIsAFile(shown(word)));
     }
     let text = utf8("HOST", word)?;
