@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 use crate::support::bridge::{tcp_pair, House};
 use crate::support::limit::{within, USUAL};
@@ -18,14 +17,12 @@ fn mail_goes_through(stderr: impl Into<Stdio>, arguments: &[&str]) -> String {
     let (mut client, theirs) = tcp_pair();
     let copy = theirs.try_clone().unwrap();
     let start = house.bridge(smarthost.host()).args(arguments.iter().copied());
-    let begin = Instant::now();
     let bridge = start.on(OwnedFd::from(copy), OwnedFd::from(theirs), stderr);
     mail::submit(&mut client.try_clone().unwrap(), &mut client);
     assert!(client.rest().is_empty());
     drop(client);
     let ended = bridge.finish();
     assert_eq!(ended.code, 0, "{}", ended.log);
-    assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
     mail::assert_arrived(&smarthost, 1);
     ended.log
 }

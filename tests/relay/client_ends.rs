@@ -79,7 +79,6 @@ fn promise_4_a_server_that_talks_on_to_a_gone_client_is_heard_out_for_5_seconds(
         drop(client);
         let ended = bridge.finish();
         ended.assert("client_gone", 74);
-        assert!(ended.took < Duration::from_secs(3), "{:?} for 5 s / 10", ended.took);
         peer.done();
     });
 }
@@ -147,7 +146,6 @@ fn promise_4_a_server_that_ignores_the_end_of_a_gone_client_is_waited_for_5_seco
         reset(client);
         let ended = bridge.finish();
         ended.assert("client_gone", 74);
-        assert!(ended.took < Duration::from_secs(3), "{:?} for 5 s / 10", ended.took);
         drop(peer.done());
     });
 }

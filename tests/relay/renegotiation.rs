@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::support::bridge::{Bridge, House};
 use crate::support::limit::{skip, started, until, within, USUAL};
@@ -85,10 +85,8 @@ fn a_tls_1_2_hello_request_while_both_sides_wait_is_answered_at_once() {
         let house = House::new();
         let Some(mut server) = OpenSsl::start(&house, "-tls1_2") else { return };
         let (bridge, mut client) = server.greets(&house);
-        let start = Instant::now();
         server.command("R");
         assert!(client.rest().is_empty());
-        assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
         drop(client);
         bridge.finish().assert("alert", 76);
     });
