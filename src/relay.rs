@@ -64,7 +64,7 @@ pub struct Settings {
 /// Relays until both sides are done. `greeting` is what the server has sent already.
 ///
 /// # Errors
-/// `Error::OutOf` when there is no thread or descriptor: the client has read nothing yet.
+/// `Error::OutOf` when there is no thread or descriptor, `Error::Terminated`: the client has read nothing yet.
 pub fn run(local: &Local, tls: Tls, greeting: Vec<u8>, settings: &Settings, waiter: &Waiter) -> Result<Ended, Error> {
     let out_of = |source| Error::OutOf { stage: Stage::Relay, source };
     let (ours, theirs) = UnixStream::pair().map_err(out_of)?;
@@ -107,6 +107,12 @@ pub fn run(local: &Local, tls: Tls, greeting: Vec<u8>, settings: &Settings, wait
         down_done: false,
         last: LastLine::default(),
     };
+    // A SIGTERM until here is still answered by a 421: nobody has written.
+    let now = Deadline::after(Duration::ZERO);
+    let woken = waiter.wait_for(supervisor.wake.as_fd(), PollFlags::POLLIN, now).map_err(out_of)?;
+    if woken == Woken::Terminated && settings.replies == Replies::Smtp {
+        return Err(Error::Terminated { stage: Stage::Relay });
+    }
     let _ = go.send(());
     let (end, reason) = supervisor.watch();
     let exit = supervisor.finish(end);

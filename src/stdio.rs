@@ -177,7 +177,8 @@ pub fn half_close(local: &Local) {
 /// RST, which destroys the last reply on its way.
 pub fn drain(local: &Local, deadline: Deadline) {
     let mut waste = zeroize::Zeroizing::new([0; 4096]);
-    while local.waits_for_us() && ready(io::stdin().as_fd(), PollFlags::POLLIN, deadline) {
+    // A client that outruns us is always ready: the deadline must win all the same.
+    while local.waits_for_us() && !deadline.passed() && ready(io::stdin().as_fd(), PollFlags::POLLIN, deadline) {
         match nix::unistd::read(io::stdin(), waste.as_mut_slice()) {
             Ok(0) => return,
             Ok(_) | Err(nix::errno::Errno::EINTR | nix::errno::Errno::EAGAIN) => {}
