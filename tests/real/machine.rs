@@ -132,6 +132,13 @@ pub fn listening() -> bool {
     table.lines().any(|line| line.contains(" 0100007F:09DD 00000000:0000 0A "))
 }
 
+/// The version of a peer that tests/run unpacked.
+#[track_caller]
+pub fn version(name: &str) -> String {
+    let peer = peer(name).expect("a peer that is there");
+    fs::read_to_string(peer.join("version")).expect("a version").trim().to_owned()
+}
+
 /// The directory into which tests/run unpacked a package; a skip where there is none.
 fn peer(name: &str) -> Option<PathBuf> {
     let peer = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers").join(name);

@@ -16,12 +16,10 @@ use crate::support::talk::{Hear, Talk};
 
 use machine::Machine;
 
-mod inetd;
 mod machine;
-mod pipe;
-mod sendmail;
-mod systemd;
-mod xinetd;
+mod mail_programs;
+mod smarthosts;
+mod superservers;
 
 /// A machine is up within a second, and 500 sessions take ten; several such tests at once share two cores.
 const LIMIT: Duration = Duration::from_secs(120);

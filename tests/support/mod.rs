@@ -11,3 +11,4 @@ pub mod peer;
 pub mod smarthost;
 pub mod syslog;
 pub mod talk;
+pub mod tested;

@@ -9,11 +9,11 @@ use crate::support::namespace::{inside_for, without_tool};
 use crate::support::smarthost::Smarthost;
 use crate::support::talk::{Hear, Talk};
 
-use super::machine::Machine;
-use super::{refuses, refuses_a_queue, relays, Provider, LIMIT};
+use crate::real::machine::Machine;
+use crate::real::{refuses, refuses_a_queue, relays, Provider, LIMIT};
 
-const SOCKET: &str = include_str!("../../packaging/systemd/smtps-bridge.socket");
-const USER: &str = include_str!("../../packaging/systemd/smtps-bridge.sysusers.conf");
+const SOCKET: &str = include_str!("../../../packaging/systemd/smtps-bridge.socket");
+const USER: &str = include_str!("../../../packaging/systemd/smtps-bridge.sysusers.conf");
 const SERVICE: &str = "systemd/smtps-bridge@.service";
 
 /// Goal: systemd-analyze finds nothing to say about the units.

@@ -3,9 +3,10 @@
 use crate::support::namespace::inside_for;
 use crate::support::smarthost::Smarthost;
 use crate::support::talk::Hear;
+use crate::support::tested::{tested, Role};
 
-use super::machine::Machine;
-use super::{refuses, refuses_a_queue, relays, Provider, LIMIT};
+use crate::real::machine::{version, Machine};
+use crate::real::{refuses, refuses_a_queue, relays, Provider, LIMIT};
 
 const FILE: &str = "inetd/debian.conf";
 
@@ -39,6 +40,8 @@ fn openbsd_inetd_takes_a_queue_of_300() {
         let provider = Provider::new();
         start(&machine, &provider.shipped(FILE, &provider.expired));
         refuses_a_queue(&machine, 300);
+        let version = version("openbsd-inetd");
+        tested(Role::Superserver, "inetd-openbsd", "openbsd-inetd", &version, "mail, the reason, a queue of 300");
     });
 }
 

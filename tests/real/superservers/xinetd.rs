@@ -2,9 +2,10 @@
 
 use crate::support::namespace::inside_for;
 use crate::support::smarthost::Smarthost;
+use crate::support::tested::{tested, Role};
 
-use super::machine::Machine;
-use super::{refuses, refuses_a_queue, relays, Provider, LIMIT};
+use crate::real::machine::{version, Machine};
+use crate::real::{refuses, refuses_a_queue, relays, Provider, LIMIT};
 
 /// Goal: the shipped file carries mail with AUTH.
 #[test]
@@ -30,6 +31,7 @@ fn xinetd_takes_a_queue_of_300() {
     inside_for(LIMIT, || {
         let Some((machine, _provider)) = start(|provider| &provider.expired) else { return };
         refuses_a_queue(&machine, 300);
+        tested(Role::Superserver, "xinetd", "xinetd", &version("xinetd"), "mail, the reason, a queue of 300");
     });
 }
 

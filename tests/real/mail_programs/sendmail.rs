@@ -7,12 +7,12 @@ use std::time::Duration;
 use crate::support::limit::{skip, until};
 use crate::support::namespace::{inside_for, without_tool};
 
-use super::inetd::start;
-use super::machine::Machine;
-use super::{Provider, LIMIT};
+use crate::real::machine::Machine;
+use crate::real::superservers::inetd::start;
+use crate::real::{Provider, LIMIT};
 
 const INETD: &str = "inetd/debian.conf";
-const LINES: &str = include_str!("../../packaging/mta/sendmail.mc");
+const LINES: &str = include_str!("../../../packaging/mta/sendmail.mc");
 /// Debian's packages put sendmail itself here, and link it to /usr/sbin/sendmail when they are configured.
 const SENDMAIL: &str = "/usr/libexec/sendmail/sendmail";
 

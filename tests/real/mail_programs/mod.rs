@@ -1,0 +1,4 @@
+//! What speaks plain SMTP to the bridge.
+
+mod pipe;
+mod sendmail;

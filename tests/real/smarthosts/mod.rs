@@ -1,0 +1,1 @@
+//! What the bridge speaks to over TLS.
