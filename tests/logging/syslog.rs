@@ -10,7 +10,7 @@ use crate::support::smarthost::Smarthost;
 use crate::support::syslog::{absent, Syslog};
 use crate::support::talk::Hear;
 
-/// One message by one socket as 0, 1 and 2, with syslogd at `path`; the test's limit is what the mail may take.
+/// One message by one socket as 0, 1 and 2, with syslogd at `path`. One that holds us, holds us for ever.
 fn mail_goes_through(house: &House, path: &Path) -> Smarthost {
     let smarthost = mail::smarthost(&house.leaf);
     let (bridge, mut client) = house.bridge(smarthost.host()).arg("-v").syslog(path).inetd();

@@ -1,27 +1,29 @@
 //! The server does not read for a while, and what may still happen meanwhile.
 
-use std::io::Write;
-use std::thread;
+use std::io::{self, Write};
+use std::net::TcpStream;
+use std::sync::mpsc::{self, Sender};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::relay::{greeted, noise, unchanged};
+use crate::support::bridge::Bridge;
+use crate::support::kernel::until_blocked;
 use crate::support::limit::{within, without_hooks, USUAL};
-use crate::support::peer::{Link, Received};
+use crate::support::peer::Received;
 use crate::support::talk::{Hear, Talk};
 
 const UPLOAD: usize = 16 << 20;
 
-/// Waits until the bridge's sends are blocked: a peek finds no more than before.
-fn until_stalled(link: &Link) {
-    let (mut last, mut peeked) = (0, vec![0; 8 << 20]);
-    loop {
-        thread::sleep(Duration::from_millis(150));
-        let now = link.tcp.peek(&mut peeked).unwrap();
-        if now > 0 && now == last {
-            return;
-        }
-        last = now;
-    }
+const REPLY: [&str; 2] = ["452-4.3.1 slow\r\n", "452 4.3.1 down\r\n"];
+
+/// Writes an upload that the server does not read, and tells it as soon as the bridge's send is blocked.
+fn upload(bridge: &Bridge, client: &TcpStream, seed: u64, blocked: &Sender<()>) -> JoinHandle<io::Result<()>> {
+    let mut writer = client.try_clone().unwrap();
+    let writing = thread::spawn(move || writer.write_all(&noise(UPLOAD, seed)));
+    until_blocked(bridge, "up", client.local_addr().unwrap());
+    blocked.send(()).unwrap();
+    writing
 }
 
 /// Goal: a KeyUpdate that arrives while our send is blocked is taken, what follows it is delivered, and our answer to
@@ -29,22 +31,24 @@ fn until_stalled(link: &Link) {
 #[test]
 fn a_key_update_while_our_send_is_blocked_harms_no_byte() {
     within(USUAL, || {
-        let (bridge, mut client, peer) = greeted(unchanged, |mut link| {
-            until_stalled(&link);
+        // Two words: our send is blocked; the client has read every reply.
+        let (tell, told) = mpsc::channel();
+        let (bridge, mut client, peer) = greeted(unchanged, move |mut link| {
+            told.recv().unwrap();
             for _ in 0..20 {
                 link.update_key();
                 link.send(b"250 while blocked\r\n");
             }
-            // The client has read all of it (below) before a byte more is read here.
+            told.recv().unwrap();
             let up = link.take(UPLOAD);
             link.close_notify();
             (up, link.rest().1)
         });
-        let mut writer = client.try_clone().unwrap();
-        let writing = thread::spawn(move || writer.write_all(&noise(UPLOAD, 1)));
+        let writing = upload(&bridge, &client, 1, &tell);
         for _ in 0..20 {
             assert_eq!(client.line(), "250 while blocked\r\n");
         }
+        tell.send(()).unwrap();
         writing.join().unwrap().unwrap();
         let (up, end) = peer.done();
         assert!(up == noise(UPLOAD, 1));
@@ -56,23 +60,27 @@ fn a_key_update_while_our_send_is_blocked_harms_no_byte() {
 }
 
 /// Goal: promise 2 and design 4.3. Reception does not wait for transmission: the reply is there though our send stays
-/// blocked.
+/// blocked. The second line of it is one that reception was not waiting for already when the send began.
 #[test]
 fn a_reply_arrives_while_our_send_is_blocked() {
     within(USUAL, || {
-        let (tell, heard) = std::sync::mpsc::channel::<()>();
+        // Three words: our send is blocked; the client has read the one line; and the other.
+        let (tell, told) = mpsc::channel();
         let (bridge, mut client, peer) = greeted(unchanged, move |mut link| {
-            until_stalled(&link);
-            link.send(b"452 4.3.1 slow down\r\n");
-            heard.recv().unwrap();
+            for line in REPLY {
+                told.recv().unwrap();
+                link.send(line.as_bytes());
+            }
+            told.recv().unwrap();
             let up = link.take(UPLOAD);
             link.close_notify();
             up
         });
-        let mut writer = client.try_clone().unwrap();
-        let writing = thread::spawn(move || writer.write_all(&noise(UPLOAD, 2)));
-        assert_eq!(client.line(), "452 4.3.1 slow down\r\n");
-        tell.send(()).unwrap();
+        let writing = upload(&bridge, &client, 2, &tell);
+        for line in REPLY {
+            assert_eq!(client.line(), line);
+            tell.send(()).unwrap();
+        }
         writing.join().unwrap().unwrap();
         assert!(peer.done() == noise(UPLOAD, 2));
         assert!(client.rest().is_empty());
@@ -88,11 +96,12 @@ fn a_server_that_stops_reading_for_5_minutes_keeps_its_session() {
         return;
     }
     within(USUAL, || {
+        let (tell, blocked) = mpsc::channel();
         let (bridge, mut client, peer) = greeted(
             |start| start.speed(100),
-            |mut link| {
-                until_stalled(&link);
-                // 5 minutes and more.
+            move |mut link| {
+                blocked.recv().unwrap();
+                // The scenario: 5 minutes and more.
                 thread::sleep(Duration::from_millis(3500));
                 let up = link.take(UPLOAD);
                 link.send(b"250 queued\r\n");
@@ -102,8 +111,9 @@ fn a_server_that_stops_reading_for_5_minutes_keeps_its_session() {
                 up
             },
         );
-        client.write_all(&noise(UPLOAD, 3)).unwrap();
+        let writing = upload(&bridge, &client, 3, &tell);
         assert_eq!(client.line(), "250 queued\r\n");
+        writing.join().unwrap().unwrap();
         client.say("QUIT\r\n");
         assert_eq!(client.rest(), b"221 bye\r\n");
         assert!(peer.done() == noise(UPLOAD, 3));

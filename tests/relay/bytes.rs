@@ -2,13 +2,14 @@
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
-use std::sync::Mutex;
+use std::sync::{mpsc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use crate::relay::{greeted, noise, unchanged};
 use crate::support::bridge::House;
 use crate::support::ca::sha256;
+use crate::support::kernel::{until_blocked, until_read};
 use crate::support::limit::{within, USUAL};
 use crate::support::outcome::GREETING;
 use crate::support::peer::{Link, Peer, TLS_1_2};
@@ -97,7 +98,8 @@ const MUCH: usize = 24 << 20;
 #[test]
 fn promise_2_24_mib_both_ways_at_once_with_slow_readers_arrive_whole() {
     within(2 * USUAL, || {
-        let (bridge, client, peer) = greeted(unchanged, |link| full_duplex(link, &noise(MUCH, 1)));
+        let (tell, full) = mpsc::channel();
+        let (bridge, client, peer) = greeted(unchanged, move |link| full_duplex(link, &noise(MUCH, 1), &full));
         let up = noise(MUCH, 2);
         let hash = sha256(&up);
         let down = thread::scope(|scope| {
@@ -106,6 +108,9 @@ fn promise_2_24_mib_both_ways_at_once_with_slow_readers_arrive_whole() {
                 writer.write_all(&up).unwrap();
                 writer.shutdown(Shutdown::Write).unwrap();
             });
+            until_blocked(&bridge, "up", client.local_addr().unwrap());
+            until_blocked(&bridge, "down", peer.addr);
+            tell.send(()).unwrap();
             slowly(MUCH, |buffer| (&client).read(buffer).unwrap())
         });
         assert_eq!(sha256(&down), sha256(&noise(MUCH, 1)), "{} octets down", down.len());
@@ -118,8 +123,9 @@ fn promise_2_24_mib_both_ways_at_once_with_slow_readers_arrive_whole() {
     });
 }
 
-/// Sends `data` and receives as much at the same time; the hash of what came. Ends with close_notify.
-fn full_duplex(link: Link, data: &[u8]) -> Vec<u8> {
+/// Sends `data` and receives as much at the same time, from when every buffer is `full`; the hash of what came. Ends
+/// with close_notify.
+fn full_duplex(link: Link, data: &[u8], full: &mpsc::Receiver<()>) -> Vec<u8> {
     let Link { tls, tcp } = link;
     let tls = Mutex::new(tls);
     let (mut input, mut output) = (&tcp, &tcp);
@@ -137,6 +143,7 @@ fn full_duplex(link: Link, data: &[u8]) -> Vec<u8> {
                 output.write_all(&records).unwrap();
             }
         });
+        full.recv().unwrap();
         let mut segment = vec![0; 16 * 1024];
         let mut waiting = 0..0;
         slowly(MUCH, |buffer| loop {
@@ -158,9 +165,8 @@ fn full_duplex(link: Link, data: &[u8]) -> Vec<u8> {
     sha256(&up)
 }
 
-/// Reads `n` octets with a rest now and then, the first one long enough for everything to fill.
+/// Reads `n` octets with a rest now and then.
 fn slowly(n: usize, mut read: impl FnMut(&mut [u8]) -> usize) -> Vec<u8> {
-    thread::sleep(Duration::from_millis(300));
     let (mut data, mut buffer, mut rest_at) = (Vec::with_capacity(n), vec![0; 64 * 1024], 1 << 20);
     while data.len() < n {
         let some = read(&mut buffer);
@@ -168,6 +174,7 @@ fn slowly(n: usize, mut read: impl FnMut(&mut [u8]) -> usize) -> Vec<u8> {
         data.extend(&buffer[..some]);
         if data.len() >= rest_at {
             rest_at += 1 << 20;
+            // The scenario: the pace of the reader.
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -216,9 +223,10 @@ fn with_crlf_a_bare_lf_goes_out_as_crlf_and_nothing_else_changes() {
             },
         );
         assert_eq!(client.exactly(9), b"250 a\nb\r\n");
-        client.say("EHLO x\n\r");
-        thread::sleep(Duration::from_millis(50));
-        client.say("\r\n\n.\r\nQUIT\n");
+        // The second CR and its LF come in two segments.
+        client.say("EHLO x\n\r\r");
+        until_read(&client);
+        client.say("\n\n.\r\nQUIT\n");
         assert_eq!(String::from_utf8_lossy(&peer.done()), "EHLO x\r\n\r\r\n\r\n.\r\nQUIT\r\n");
         assert_eq!(client.rest(), b"221 bye\r\n");
         drop(client);
@@ -252,7 +260,7 @@ fn what_the_client_says_before_the_greeting_arrives_after_it() {
     within(USUAL, || {
         let house = House::new();
         let peer = Peer::start(&house.leaf, |mut link| {
-            // Not a byte of the client before the greeting: servers punish early talkers.
+            // Not a byte of the client before the greeting: servers punish early talkers. So long is listened for one.
             link.tcp.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
             let early = link.feed();
             link.tcp.set_read_timeout(Some(USUAL)).unwrap();

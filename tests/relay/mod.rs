@@ -63,6 +63,7 @@ pub fn trickle(mut client: TcpStream, data: Vec<u8>) -> JoinHandle<io::Result<()
     thread::spawn(move || {
         for piece in data.chunks(64 * 1024) {
             client.write_all(piece)?;
+            // The scenario: the pace of the client.
             thread::sleep(Duration::from_millis(3));
         }
         Ok(())

@@ -2,11 +2,13 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
 
-use crate::support::bridge::{Bridge, House};
+use crate::support::bridge::{tcp_pair, Bridge, House};
+use crate::support::kernel::until_read;
 use crate::support::limit::{skip, started, until, within, USUAL};
 use crate::support::peer::nobody_listens;
 use crate::support::talk::{Hear, Talk};
@@ -14,6 +16,10 @@ use crate::support::talk::{Hear, Talk};
 struct OpenSsl {
     child: Child,
     port: u16,
+    /// Its descriptor 0: a socket, because of a socket the kernel says what was read.
+    stdin: TcpStream,
+    stdout: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
 }
 
 impl OpenSsl {
@@ -25,46 +31,59 @@ impl OpenSsl {
         // -nbio: else it may sit in a blocking read after the handshake, where it hears no command.
         command.args(["s_server", "-nbio", version, "-accept", &format!("127.0.0.1:{port}")]);
         command.arg("-cert").arg(cert).arg("-key").arg(key);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let Ok(child) = command.spawn() else {
+        let (stdin, theirs) = tcp_pair();
+        command.stdin(OwnedFd::from(theirs)).stdout(Stdio::piped()).stderr(Stdio::null());
+        let Ok(mut child) = command.spawn() else {
             skip("needs openssl(1)");
             return None;
         };
         started(child.id());
-        let server = OpenSsl { child, port };
+        let stdout = Arc::<Mutex<String>>::default();
+        let (mut pipe, output) = (child.stdout.take().unwrap(), Arc::clone(&stdout));
+        let reader = thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(n @ 1..) = pipe.read(&mut buffer) {
+                output.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..n]));
+            }
+        });
+        let server = OpenSsl { child, port, stdin, stdout, reader: Some(reader) };
         // s_server serves one client after the other: a probe by connect would take the place of the bridge.
         let listening = format!("0100007F:{port:04X} 00000000:0000 0A");
-        until(Duration::from_secs(10), "openssl listens", || {
+        until(USUAL / 2, "openssl listens", || {
             std::fs::read_to_string("/proc/net/tcp").is_ok_and(|table| table.contains(&listening))
         });
         Some(server)
     }
 
-    /// What goes to the client; a line of one letter is a command to s_server.
+    /// What goes to the client; a line of one letter is a command to s_server, which takes what else comes in the same
+    /// read(2) for a part of it.
     fn say(&mut self, text: &str) {
-        self.child.stdin.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
+        self.stdin.write_all(text.as_bytes()).unwrap();
+        until_read(&self.stdin);
+    }
+
+    /// Waits for so many `text` in what it has heard and said.
+    fn until_output(&self, text: &str, times: usize) {
+        until(USUAL / 2, &format!("s_server says {times} times {text:?}"), || {
+            self.stdout.lock().unwrap().matches(text).count() == times
+        });
     }
 
     /// A session with it. Its greeting comes after the handshake: s_server, told to write before, is confused.
     fn greets(&mut self, house: &House) -> (Bridge, TcpStream) {
         let (bridge, mut client) = house.bridge(format!("127.0.0.1:{}", self.port)).arg("-v").socket();
         bridge.until_log("handshake host=");
+        self.until_output("CIPHER is ", 1);
         self.say("220 openssl.test\n");
         assert_eq!(client.line(), "220 openssl.test\n");
         (bridge, client)
     }
 
-    /// A command, in a read(2) of its own: s_server takes what else comes with it for a part of it.
-    fn command(&mut self, letter: &str) {
-        self.say(&format!("{letter}\n"));
-        thread::sleep(Duration::from_millis(200));
-    }
-
     /// What it heard and said, once it has ended.
     fn output(mut self) -> String {
         self.child.wait().unwrap();
-        let mut output = String::new();
-        self.child.stdout.as_mut().unwrap().read_to_string(&mut output).unwrap();
+        self.reader.take().unwrap().join().unwrap();
+        let output = self.stdout.lock().unwrap().clone();
         output
     }
 }
@@ -85,7 +104,7 @@ fn a_tls_1_2_hello_request_while_both_sides_wait_is_answered_at_once() {
         let house = House::new();
         let Some(mut server) = OpenSsl::start(&house, "-tls1_2") else { return };
         let (bridge, mut client) = server.greets(&house);
-        server.command("R");
+        server.say("R\n");
         assert!(client.rest().is_empty());
         drop(client);
         bridge.finish().assert("alert", 76);
@@ -100,13 +119,12 @@ fn a_key_update_of_openssl_while_both_sides_wait_harms_nothing() {
         let Some(mut server) = OpenSsl::start(&house, "-tls1_3") else { return };
         let (bridge, mut client) = server.greets(&house);
         for command in ["K", "k", "K"] {
-            server.command(command);
+            server.say(&format!("{command}\n"));
             server.say("250 next\n");
             assert_eq!(client.line(), "250 next\n");
             client.say(&format!("NOOP {command} please\r\n"));
         }
-        // A command that s_server reads after what the client said.
-        thread::sleep(Duration::from_millis(200));
+        server.until_output("please", 3);
         server.say("221 bye\n");
         assert_eq!(client.line(), "221 bye\n");
         // How it ends after a KeyUpdate is its own business: with close_notify or without.

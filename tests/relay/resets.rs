@@ -2,11 +2,10 @@
 //! client reads nothing of ours.
 
 use std::io::Read;
-use std::thread;
-use std::time::Duration;
 
 use crate::relay::{greeted, noise, trickle, unchanged};
 use crate::support::bridge::House;
+use crate::support::kernel::until_read;
 use crate::support::limit::{within, USUAL};
 use crate::support::outcome::{refusal, GREETING};
 use crate::support::peer::{self, Link, Peer};
@@ -51,7 +50,7 @@ fn a_reset_in_the_middle_of_the_servers_hello_is_a_421() {
         before_the_greeting("handshake", |mut link| {
             let flight = answer(&mut link);
             link.raw(&flight[..flight.len() / 2]);
-            thread::sleep(Duration::from_millis(100));
+            until_read(&link.tcp);
             link.reset();
         });
     });
@@ -62,7 +61,7 @@ fn a_reset_after_the_handshake_and_before_the_greeting_is_a_421() {
     within(USUAL, || {
         before_the_greeting("greeting", |mut link| {
             link.handshake();
-            thread::sleep(Duration::from_millis(100));
+            until_read(&link.tcp);
             link.reset();
         });
     });
@@ -207,7 +206,7 @@ fn a_last_reply_with_a_reset_right_behind_it_arrives() {
             let mut some = [0; 1];
             link.tcp.read_exact(&mut some).unwrap();
             link.send(b"421 4.7.0 too many errors\r\n");
-            thread::sleep(Duration::from_millis(100));
+            until_read(&link.tcp);
             peer::reset(link.tcp);
         });
         client.say("NONSENSE\r\n");

@@ -1,11 +1,10 @@
 //! The server ends the session: one test a row of design section 5.
 
 use std::io::Write;
-use std::thread;
-use std::time::Duration;
 
 use crate::relay::{greeted, noise, unchanged};
 use crate::support::bridge::{Ended, House};
+use crate::support::kernel::until_read;
 use crate::support::limit::{within, USUAL};
 use crate::support::outcome::GREETING;
 use crate::support::peer::{Link, Peer, Received};
@@ -68,7 +67,7 @@ fn a_reset_after_221_is_a_clean_end() {
     within(USUAL, || {
         let ended = ends("221 bye\r\n", |link| {
             // The bytes first: a RST may overtake what the bridge has not read yet.
-            thread::sleep(Duration::from_millis(200));
+            until_read(&link.tcp);
             link.reset();
         });
         ended.assert("eof", 0);

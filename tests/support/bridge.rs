@@ -177,8 +177,6 @@ pub struct Ended {
     pub code: i32,
     /// All of stderr, where it was a pipe.
     pub log: String,
-    /// From now to its end.
-    pub took: Duration,
 }
 
 impl Bridge {
@@ -208,32 +206,32 @@ impl Bridge {
 
     #[track_caller]
     pub fn finish_within(self, limit: Duration) -> Ended {
-        let (status, log, took) = self.end(limit);
+        let (status, log) = self.end(limit);
         let Some(code) = status.code() else { panic!("ended by a signal: {status}; log: {log}") };
         assert_ne!(code, 101, "a panic of the runtime; log: {log}");
-        Ended { code, log, took }
+        Ended { code, log }
     }
 
     /// Waits for an end by a signal, which only exhausted memory or stack may cause.
     #[track_caller]
     pub fn finish_by_signal(self) -> (Option<i32>, String) {
-        let (status, log, _) = self.end(PATIENCE);
+        let (status, log) = self.end(PATIENCE);
         (status.signal(), log)
     }
 
     #[track_caller]
-    fn end(mut self, limit: Duration) -> (ExitStatus, String, Duration) {
+    fn end(mut self, limit: Duration) -> (ExitStatus, String) {
         let start = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("waiting for the bridge") {
                 break status;
             }
             assert!(start.elapsed() < limit, "still there after {limit:?}:\n{}log: {}", doing(self.pid()), self.log());
+            // The pace of the looks.
             thread::sleep(Duration::from_millis(1));
         };
-        let took = start.elapsed();
         let _ = self.reader.take().map(JoinHandle::join);
-        (status, self.log(), took)
+        (status, self.log())
     }
 
     /// CPU time so far, user and system.

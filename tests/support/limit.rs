@@ -65,6 +65,7 @@ pub fn until(limit: Duration, what: &str, mut condition: impl FnMut() -> bool) {
             let doing: String = processes.iter().map(|&pid| doing(pid)).collect();
             panic!("waited {limit:?} in vain until {what}; the processes:\n{doing}");
         }
+        // The pace of the looks.
         thread::sleep(Duration::from_millis(2));
     }
 }
