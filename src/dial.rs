@@ -32,13 +32,13 @@ pub struct Dialled<'a> {
 }
 
 /// # Errors
-/// What ends the search at once: SIGTERM, no descriptors, no threads.
+/// What ends the search at once: SIGTERM, no descriptors, no threads. It comes first, then the hosts passed over so far.
 pub fn dial<'a>(
     options: &'a Options,
     trusted: &Trusted,
     deadline: Deadline,
     waiter: &Waiter,
-) -> Result<Dialled<'a>, Box<Failure>> {
+) -> Result<Dialled<'a>, Vec<Failure>> {
     let mut passed = Vec::new();
     let mut hosts = options.hosts.iter();
     while let Some(host) = hosts.next() {
@@ -57,7 +57,8 @@ pub fn dial<'a>(
         match search.run(options) {
             Ok(session) => return Ok(Dialled { session: Some(session), passed }),
             Err(failure) if matches!(failure.error, Error::Terminated { .. } | Error::OutOf { .. }) => {
-                return Err(failure)
+                passed.insert(0, *failure);
+                return Err(passed);
             }
             Err(failure) => passed.push(*failure),
         }

@@ -77,7 +77,7 @@ fn session(options: &Options, local: &mut Local, waiter: &Waiter, started: Insta
     let trusted = Trusted::new(&options.trust).map_err(alone)?;
     confine::confine(options.user.as_ref()).map_err(alone)?;
     let deadline = Deadline::since(started, seconds(options.setup_timeout.as_secs()));
-    let Dialled { session, passed } = dial(options, &trusted, deadline, waiter).map_err(|failure| vec![*failure])?;
+    let Dialled { session, passed } = dial(options, &trusted, deadline, waiter)?;
     let Some(session) = session else { return Err(passed) };
     passed.iter().for_each(|failure| report::passed(failure, local));
     let about = About::new(&session, started);

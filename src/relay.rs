@@ -23,14 +23,14 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::poll::PollFlags;
+use nix::poll::{PollFd, PollFlags};
 
 use crate::deadline::{millis, seconds, Deadline};
 use crate::error::{Error, Stage};
 use crate::exit::Exit;
 use crate::hooks;
 use crate::options::{Newlines, Replies};
-use crate::stdio::{self, Local};
+use crate::stdio::{self, Kind, Local};
 use crate::text::escape;
 use crate::tls::{Received, Sender, Tls};
 use crate::wait::{Waiter, Woken};
@@ -104,6 +104,7 @@ pub fn run(local: &Local, tls: Tls, greeting: Vec<u8>, settings: &Settings, wait
         waiter,
         idle_timeout: settings.idle_timeout,
         up_done: false,
+        greeted: false,
         down_done: false,
         last: LastLine::default(),
     };
@@ -129,6 +130,7 @@ struct Supervisor<'a> {
     waiter: &'a Waiter,
     idle_timeout: Option<Duration>,
     up_done: bool,
+    greeted: bool,
     down_done: bool,
     last: LastLine,
 }
@@ -159,30 +161,37 @@ impl Supervisor<'_> {
                 (true, false) => Some(half_close),
                 (true, true) => Some(give_up),
             };
-            if self.sleep(clocks.unwrap_or(Deadline::after(Duration::MAX))) == Woken::Terminated {
+            // `up` may be blocked in a send to a server that does not read, and would never see it.
+            let blind = self.local.input == Kind::Socket && local_eof.is_none();
+            if self.sleep(clocks.unwrap_or(Deadline::after(Duration::MAX)), blind) == Woken::Terminated {
                 return (End::Terminated, None);
+            }
+            if blind && stdio::hung_up() {
+                local_eof = Some(Instant::now());
             }
             while let Ok(event) = self.inbox.try_recv() {
                 match event {
-                    Event::LocalEof => local_eof = Some(Instant::now()),
+                    Event::LocalEof => local_eof = local_eof.or_else(|| Some(Instant::now())),
                     Event::ClientGone(error) => {
                         return (End::ClientGone, Some(escape(error.to_string().as_bytes(), 100)))
                     }
                     Event::UpDone => self.up_done = true,
+                    Event::Greeted => self.greeted = true,
                     Event::LastLine(last) => self.last = last,
                     Event::SendWaiting => {
                         let _ = self.sender.send_waiting(Some(Deadline::after(millis(CLOSE_NOTIFY_MS))));
                     }
                     Event::RemoteEnd(end) => {
                         self.down_done = true;
-                        return self.remote_end(end);
+                        return self.remote_end(end, half_closed);
                     }
                 }
             }
         }
     }
 
-    fn remote_end(&self, end: Received) -> (End, Option<String>) {
+    /// `asked`: whether we have told the server that the client has ended.
+    fn remote_end(&self, end: Received, asked: bool) -> (End, Option<String>) {
         match end {
             Received::CloseNotify | Received::Data(_) | Received::SendWaiting => (End::CloseNotify, None),
             Received::End if self.last.is_goodbye() => (End::Eof, None),
@@ -190,6 +199,8 @@ impl Supervisor<'_> {
                 self.say_goodbye();
                 match self.sender.broken() {
                     Some(error) => (End::Reset, Some(escape(error.to_string().as_bytes(), 100))),
+                    // It did what we asked for, only without a word.
+                    None if asked && !self.last.is_cut() => (End::LocalEof, None),
                     None => (End::Truncated, None),
                 }
             }
@@ -215,6 +226,10 @@ impl Supervisor<'_> {
             self.settle(Deadline::after(seconds(DRAIN_S)), |it| it.down_done);
         }
         self.sender.shutdown(Shutdown::Both);
+        if end == End::Terminated {
+            // Neither a 421 nor a greeting would be the worst answer: the thread that owns the first octet may be slow.
+            self.settle(Deadline::after(seconds(DRAIN_S)), |it| it.greeted || it.down_done);
+        }
         stdio::half_close(self.local);
         if self.local.waits_for_us() && end != End::ClientGone {
             self.settle(Deadline::after(seconds(DRAIN_S)), |it| it.up_done);
@@ -232,6 +247,7 @@ impl Supervisor<'_> {
             while let Ok(event) = self.inbox.try_recv() {
                 match event {
                     Event::UpDone => self.up_done = true,
+                    Event::Greeted => self.greeted = true,
                     Event::LastLine(last) => self.last = last,
                     Event::RemoteEnd(_) => self.down_done = true,
                     Event::LocalEof | Event::ClientGone(_) | Event::SendWaiting => {}
@@ -245,9 +261,14 @@ impl Supervisor<'_> {
         }
     }
 
-    fn sleep(&self, until: Deadline) -> Woken {
-        // poll(2) on two descriptors of ours fails only without memory: then the clocks still run.
-        let woken = self.waiter.wait_for(self.wake.as_fd(), PollFlags::POLLIN, until).unwrap_or(Woken::Deadline);
+    /// `local`: wakes for a client that hangs up, too.
+    fn sleep(&self, until: Deadline, local: bool) -> Woken {
+        let stdin = io::stdin();
+        let bell = PollFd::new(self.wake.as_fd(), PollFlags::POLLIN);
+        let wanted = [bell, stdio::hang_up(stdin.as_fd())];
+        // poll(2) on descriptors of ours fails only without memory: then the clocks still run.
+        let wanted = wanted.get(..if local { 2 } else { 1 }).unwrap_or_default();
+        let woken = self.waiter.wait(wanted, until).unwrap_or(Woken::Deadline);
         self.hush();
         woken
     }

@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::fcntl::{fcntl, FcntlArg, OFlag};
-use nix::poll::PollFlags;
+use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use nix::sys::socket::{getsockopt, shutdown, sockopt, Shutdown, SockType};
 use nix::sys::stat::{fstat, FileStat, SFlag};
 use nix::unistd::{dup2_stderr, dup2_stdout, isatty};
@@ -116,6 +116,16 @@ pub fn admit(local: &mut Local, allow_from: &[Network]) -> Result<(), Error> {
     }
     keep_alive(&socket);
     Ok(())
+}
+
+/// Whether the client has reset its connection, or closed it both ways, also where unread input still hides its end.
+pub fn hung_up() -> bool {
+    poll(&mut [hang_up(io::stdin().as_fd())], PollTimeout::ZERO).is_ok_and(|n| n > 0)
+}
+
+/// What to wait for so as to notice it: POLLHUP and POLLERR come unasked (poll(2)).
+pub fn hang_up(stdin: BorrowedFd) -> PollFd {
+    PollFd::new(stdin, PollFlags::empty())
 }
 
 /// Reads from descriptor 0; 0 octets is its end.

@@ -25,6 +25,12 @@ impl LastLine {
         self.complete = *last == b'\n';
     }
 
+    /// The line has begun and not ended, or a line of the same reply must follow.
+    pub fn is_cut(&self) -> bool {
+        let continued = matches!(self.head, [_, _, _, b'-']);
+        self.length > 0 && (!self.complete || continued)
+    }
+
     /// A complete line of 221 or 421 that no other line of the same reply follows (RFC 5321 section 4.2.1).
     pub fn is_goodbye(&self) -> bool {
         self.complete && matches!(self.head, [b'2' | b'4', b'2', b'1', b' ' | b'\r' | b'\n'])
@@ -59,6 +65,17 @@ mod tests {
         assert!(goodbye(b"221\r\n"));
         assert!(goodbye(b"221-bye\r\n221 bye\r\n"));
         assert!(goodbye(b"221 bye\n"));
+    }
+
+    #[test]
+    fn a_reply_without_its_last_octets_is_cut() {
+        let cut = |data: &[u8]| {
+            let mut last = LastLine::default();
+            last.read(data);
+            last.is_cut()
+        };
+        assert!(cut(b"250 o") && cut(b"250-ok\r\n") && cut(b"250 ok\r\n2"));
+        assert!(!cut(b"") && !cut(b"250 ok\r\n") && !cut(b"250-ok\r\n250 ok\r\n"));
     }
 
     #[test]

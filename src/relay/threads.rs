@@ -26,6 +26,8 @@ pub enum Event {
     UpDone,
     /// The server has ended, one way or another; all it sent is delivered.
     RemoteEnd(Received),
+    /// The client has all of the greeting.
+    Greeted,
     /// The last line so far, told when the client is gone and at the end.
     LastLine(LastLine),
     /// Reception queued something to send.
@@ -123,6 +125,7 @@ impl Down {
             return;
         }
         let mut gone = self.deliver(greeting, false);
+        self.bell.ring(Event::Greeted);
         hooks::enter("relay");
         let mut buffer = Zeroizing::new(vec![0; RECORD]);
         loop {

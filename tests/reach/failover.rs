@@ -3,10 +3,12 @@
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 
+use nix::sys::signal::Signal;
+
 use crate::support::bridge::{House, Start};
 use crate::support::ca::Ca;
 use crate::support::limit::{within, USUAL};
-use crate::support::outcome::{good, refusal, session, unsuccessful};
+use crate::support::outcome::{good, refusal, refused, session, unsuccessful};
 use crate::support::peer::{nobody_listens, reset, Peer};
 
 /// A host that gives no session, and the words about it.
@@ -211,6 +213,28 @@ fn a_host_that_has_no_address_of_the_family_is_passed_over() {
         let start: Start = house.bridge("[::1]:465").arg("-4").arg(peer.host());
         let ended = session(start);
         assert!(ended.log.contains("passed stage=resolve host=::1"), "{}", ended.log);
+        peer.done();
+    });
+}
+
+/// Goal: SIGTERM at the second host does not swallow what was wrong with the first.
+#[test]
+fn what_was_passed_over_is_told_also_when_sigterm_ends_the_search() {
+    within(USUAL, || {
+        let house = House::new();
+        let (tell, connected) = std::sync::mpsc::channel();
+        let peer = Peer::start(&house.leaf, move |mut link| {
+            tell.send(()).unwrap();
+            link.until_closed();
+        });
+        let nobody = nobody_listens().to_string();
+        let (bridge, client) = house.bridge(&nobody).arg(peer.host()).socket();
+        connected.recv().unwrap();
+        bridge.signal(Signal::SIGTERM);
+        let refusal = refused(bridge, client);
+        refusal.assert("4.3.2", 75, &["failed stage=greeting"]);
+        assert!(refusal.reply.ends_with(" (+1 more)\r\n"), "{refusal:?}");
+        assert!(refusal.log.contains(&format!("passed stage=connect host=127.0.0.1 addr={nobody} ")), "{refusal:?}");
         peer.done();
     });
 }

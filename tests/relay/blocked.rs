@@ -10,7 +10,7 @@ use crate::relay::{greeted, noise, unchanged};
 use crate::support::bridge::Bridge;
 use crate::support::kernel::until_blocked;
 use crate::support::limit::{within, without_hooks, USUAL};
-use crate::support::peer::Received;
+use crate::support::peer::{reset, Received};
 use crate::support::talk::{Hear, Talk};
 
 const UPLOAD: usize = 16 << 20;
@@ -152,5 +152,34 @@ fn key_updates_pass_among_data_and_a_flood_of_them_is_an_end() {
         drop(client);
         peer.done();
         bridge.finish().assert("bad_record", 76);
+    });
+}
+
+/// Goal: `up` is blocked in a send and cannot see that its client has reset the connection. The session ends 30 s later all
+/// the same, and not with `--idle-timeout` after hours.
+#[test]
+fn a_client_that_resets_while_our_send_is_blocked_ends_the_session() {
+    if without_hooks() {
+        return;
+    }
+    within(USUAL, || {
+        let (tell, told) = mpsc::channel::<()>();
+        let (bridge, client, peer) = greeted(
+            |start| start.speed(100).args(["--idle-timeout", "0"]),
+            // It reads nothing until the bridge has ended.
+            move |link| {
+                told.recv().unwrap();
+                drop(link);
+            },
+        );
+        client.set_nonblocking(true).unwrap();
+        let address = client.local_addr().unwrap();
+        let data = noise(1 << 20, 4);
+        while (&client).write(&data).is_ok() {}
+        until_blocked(&bridge, "up", address);
+        reset(client);
+        bridge.finish().assert("client_gone", 74);
+        tell.send(()).unwrap();
+        peer.done();
     });
 }

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::relay::{greeted, noise, unchanged};
+use crate::support::bridge::Ended;
 use crate::support::limit::{within, without_hooks, USUAL};
 use crate::support::peer::Received;
 use crate::support::talk::{Hear, Talk};
@@ -64,6 +65,47 @@ fn the_servers_answer_arrives_minutes_after_the_clients_end() {
         let waited = peer.done() - theirs;
         assert!(waited >= Duration::from_millis(300), "{waited:?} for 30 s / 100");
         bridge.finish().assert("close_notify", 0);
+    });
+}
+
+/// A session whose client ends without QUIT, and a server that says `last` after our goodbye, and then ends with FIN alone.
+fn ended_after_our_goodbye(last: &'static [u8]) -> Ended {
+    let (bridge, mut client, peer) = greeted(
+        |start| start.speed(100),
+        move |mut link| {
+            assert_eq!(link.rest().1, Received::CloseNotify);
+            link.send(last);
+            link.fin();
+        },
+    );
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(client.rest(), last);
+    drop(client);
+    peer.done();
+    bridge.finish()
+}
+
+/// Goal: a client that left without QUIT sent nobody to look at the smarthost: it was told to end, and did.
+#[test]
+fn a_bare_end_of_file_after_our_goodbye_is_the_clients_end() {
+    if without_hooks() {
+        return;
+    }
+    within(USUAL, || {
+        ended_after_our_goodbye(b"").assert("local_eof", 74);
+        ended_after_our_goodbye(b"250 queued\r\n").assert("local_eof", 74);
+    });
+}
+
+/// Goal: and half a reply is one that was cut, whoever ended first.
+#[test]
+fn half_a_reply_after_our_goodbye_is_truncated() {
+    if without_hooks() {
+        return;
+    }
+    within(USUAL, || {
+        ended_after_our_goodbye(b"250 que").assert("truncated", 76);
+        ended_after_our_goodbye(b"250-queued\r\n").assert("truncated", 76);
     });
 }
 

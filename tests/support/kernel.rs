@@ -32,6 +32,18 @@ pub fn until_blocked(bridge: &Bridge, thread: &str, from: SocketAddr) {
     });
 }
 
+/// Waits until `thread` of the bridge sleeps in a function of the kernel whose name has `word` in it.
+#[track_caller]
+pub fn until_stopped(bridge: &Bridge, thread: &str, word: &str) {
+    until(PATIENCE, &format!("{thread} sleeps in {word}"), || {
+        let tasks = fs::read_dir(format!("/proc/{}/task", bridge.pid())).into_iter().flatten().flatten();
+        tasks.map(|task| task.path()).any(|task| {
+            let read = |file| fs::read_to_string(task.join(file)).unwrap_or_default();
+            read("comm").trim() == thread && read("wchan").contains(word)
+        })
+    });
+}
+
 /// Waits until all threads of the bridge sleep and stay asleep.
 #[track_caller]
 pub fn until_asleep(bridge: &Bridge) {
