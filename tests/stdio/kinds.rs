@@ -11,7 +11,7 @@ use nix::fcntl::{fcntl, FcntlArg, OFlag};
 
 use crate::relay::noise;
 use crate::support::bridge::{tcp_pair, House, Start};
-use crate::support::limit::{within, USUAL};
+use crate::support::limit::{within, without_hooks, USUAL};
 use crate::support::mail;
 use crate::support::outcome::GREETING;
 use crate::support::peer::Peer;
@@ -199,5 +199,26 @@ fn a_client_that_is_gone_before_we_start_is_no_configuration_error() {
         let bridge = house.bridge(smarthost.host()).on(OwnedFd::from(copy), OwnedFd::from(theirs), Stdio::piped());
         let ended = bridge.finish();
         assert_eq!(ended.code, 74, "{}", ended.log);
+    });
+}
+
+/// Goal: promise 4. There is no session, and a client whose words are always there already does not hold the process beyond
+/// the 5 s.
+#[test]
+fn promise_4_the_deadline_wins_over_a_refused_client_that_outruns_us() {
+    if without_hooks() {
+        return;
+    }
+    within(USUAL, || {
+        const WORDS: i32 = 1 << 20;
+        let (mut input, mut talk) = std::io::pipe().unwrap();
+        fcntl(&talk, FcntlArg::F_SETPIPE_SZ(WORDS)).unwrap();
+        talk.write_all(&vec![b'.'; WORDS.cast_unsigned() as usize]).unwrap();
+        let start = Start::new().arg("--ca-file").arg("/nonexistent").arg("smtp.example.com");
+        // 5 s are 5 us, in which nobody reads a megabyte in pieces of 4 KiB.
+        let bridge = start.speed(1_000_000).on(input.try_clone().unwrap(), Stdio::piped(), Stdio::piped());
+        assert_eq!(bridge.finish().code, 78);
+        drop(talk);
+        assert!(!input.rest().is_empty(), "all of it was read");
     });
 }
