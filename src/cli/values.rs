@@ -20,6 +20,12 @@ use crate::options::{mask, Dial, Host, KeyHash, LogTo, Network, UserSpec, Versio
 /// # Errors
 /// `Error::Usage` or `Error::HostIsAFile`.
 pub fn host(word: &OsStr, server_name: Option<&ServerName<'static>>) -> Result<Host, Error> {
+    if word.to_str().is_some_and(|text| text.contains("://")) {
+        return usage(format!(
+            "{}: no URL here: give the host alone, as in `smtps-bridge smtp.example.com`",
+            shown(word)
+        ));
+    }
     // There is no top-level domain "conf".
     if word.as_bytes().contains(&b'/') || word.as_bytes().ends_with(b".conf") {
         return Err(Error::HostIsAFile(shown(word)));

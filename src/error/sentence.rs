@@ -1,6 +1,7 @@
 //! The sentence of each cause: what is wrong, the likely reason, the cure.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use super::{Error, Heard, Issuer, Sent, Stage};
 
@@ -10,11 +11,7 @@ impl Error {
         match self {
             Error::HostIsAFile(_) => HOST_IS_A_FILE.to_owned(),
             Error::Unusable { role, problem, .. } => format!("{role}: {problem}"),
-            // A value that is a path although none belongs there.
-            Error::Usage(sentence) => {
-                let words = sentence.split(' ').map(|word| if word.starts_with(['/', '.']) { "(path)" } else { word });
-                words.collect::<Vec<_>>().join(" ")
-            }
+            Error::Usage(sentence) => sentence.split(' ').map(without_path).collect::<Vec<_>>().join(" "),
             other => other.to_string(),
         }
     }
@@ -22,6 +19,18 @@ impl Error {
 
 const HOST_IS_A_FILE: &str = "there is no configuration file: give the smarthost's name, as in \
                               `smtps-bridge smtp.example.com`";
+
+/// A value that is a path although none belongs there. Networks and pins have slashes too, and a file that everybody has.
+fn without_path(word: &str) -> String {
+    let bare = word.trim_end_matches([':', ';', ',']);
+    let network = bare.split_once('/').is_some_and(|(address, length)| {
+        length.parse::<u8>().is_ok() && (address.is_empty() || address.parse::<IpAddr>().is_ok())
+    });
+    match bare.contains('/') && !network && !bare.starts_with("sha256//") && bare != "/etc/services" {
+        true => word.replacen(bare, "(path)", 1),
+        false => word.to_owned(),
+    }
+}
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -93,16 +102,20 @@ impl fmt::Display for Error {
                 write!(f, "certificate not valid before {not_before}: is this machine's clock right?")
             }
             Error::WrongName { wanted, names, more } => {
-                write!(f, "certificate is not for {wanted}")?;
+                let more = if *more > 0 { format!(" and {more} more") } else { String::new() };
                 match names.as_slice() {
-                    [] => f.write_str(" and has no name at all"),
-                    names => write!(f, " but for {}", names.join(", ")),
-                }?;
-                match more {
-                    0 => Ok(()),
-                    more => write!(f, " and {more} more"),
-                }?;
-                f.write_str(": is HOST right? if this is the server you mean, give that name as --server-name")
+                    [] => write!(
+                        f,
+                        "certificate is not for {wanted}, nor for any other name or address: its administrator must \
+                         put one into it, or confirm its key for --pin-only"
+                    ),
+                    names => write!(
+                        f,
+                        "certificate is not for {wanted} but for {}{more}: is HOST right? if this is the server you \
+                         mean, give that name as --server-name",
+                        names.join(", ")
+                    ),
+                }
             }
             // No pin here: whoever sits between us and the smarthost would be trusted by a paste. `--check` shows it.
             Error::UnknownIssuer { issuer: Some(Issuer::Missing(name)), anchors } => write!(

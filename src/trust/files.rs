@@ -164,23 +164,33 @@ enum Label {
 }
 
 /// Every `-----BEGIN` block of a PEM file in order, those that the PEM reader would pass over in silence too.
-fn sections(content: &[u8]) -> impl Iterator<Item = Result<(Label, Zeroizing<Vec<u8>>), String>> + '_ {
-    const BEGIN: &[u8] = b"-----BEGIN ";
+fn sections(content: &[u8]) -> impl Iterator<Item = Result<(Label, Zeroizing<Vec<u8>>), &'static str>> + '_ {
     let starts: Vec<usize> = content
         .windows(BEGIN.len())
         .enumerate()
-        .filter(|(at, window)| {
-            *window == BEGIN && at.checked_sub(1).and_then(|b| content.get(b)).is_none_or(|b| *b == b'\n')
-        })
-        .map(|(at, _)| at)
+        .filter(|(at, window)| *window == BEGIN && before(content, *at).iter().all(|b| NOT_SEEN.contains(b)))
+        .map(|(at, _)| at - before(content, at).len())
         .collect();
     let ends: Vec<usize> = starts.iter().skip(1).copied().chain([content.len()]).collect();
     starts.into_iter().zip(ends).map(|(start, end)| section(content.get(start..end).unwrap_or_default()))
 }
 
+const BEGIN: &[u8] = b"-----BEGIN ";
+
+/// What an editor puts before a line and nobody sees: blanks, and the byte order mark of UTF-8.
+const NOT_SEEN: &[u8] = b" \t\xef\xbb\xbf";
+
+/// What stands before `at` on its line.
+fn before(content: &[u8], at: usize) -> &[u8] {
+    content.get(..at).unwrap_or_default().rsplit(|b| *b == b'\n').next().unwrap_or_default()
+}
+
 const ENCRYPTED: &[u8] = b"Proc-Type: 4,ENCRYPTED";
 
-fn section(mut block: &[u8]) -> Result<(Label, Zeroizing<Vec<u8>>), String> {
+fn section(mut block: &[u8]) -> Result<(Label, Zeroizing<Vec<u8>>), &'static str> {
+    if !block.starts_with(BEGIN) {
+        return Err("a blank or a byte order mark stands before -----BEGIN");
+    }
     let label = block.get(11..).unwrap_or_default().split(|b| *b == b'-').next().unwrap_or_default();
     // The old form of `openssl rsa -aes256` has its marks in headers (RFC 1421 section 4.6.1.1).
     let encrypted = block.windows(ENCRYPTED.len()).any(|window| window == ENCRYPTED);
@@ -194,7 +204,9 @@ fn section(mut block: &[u8]) -> Result<(Label, Zeroizing<Vec<u8>>), String> {
             Ok((Label::PrivateKey, Zeroizing::new(der)))
         }
         Ok(_) => Ok((Label::Other(name), Zeroizing::new(Vec::new()))),
-        Err(error) => Err(escape(format!("{error:?}").as_bytes(), 60)),
+        Err(pem::Error::MissingSectionEnd { .. }) => Err("its -----END line is missing or another one's"),
+        Err(pem::Error::Base64Decode(_)) => Err("it is not base64"),
+        Err(_) => Err("its -----BEGIN line is broken"),
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::Shutdown;
 use crate::support::bridge::Start;
 use crate::support::dir::Dir;
 use crate::support::limit::{within, without_hooks, USUAL};
-use crate::support::outcome::assert_reply;
+use crate::support::outcome::{assert_reply, refusal};
 use crate::support::syslog::Syslog;
 use crate::support::talk::Hear;
 
@@ -73,5 +73,23 @@ fn a_script_with_pipes_reads_both_the_reply_and_the_sentence() {
         let ended = bridge.finish();
         assert_eq!(ended.code, 64);
         assert!(ended.line().contains("a:0: a port is a number"), "{}", ended.log);
+    });
+}
+
+/// Goal: a path of this machine is for the log; the client reads the sentence around it, and nothing else is taken for one.
+#[test]
+fn a_path_in_a_wrong_word_stays_on_this_machine() {
+    within(USUAL, || {
+        let table = [
+            (vec!["--log", "/var/log/mail"], "--log (path): it is syslog, stderr or none"),
+            (vec!["--user", "a:/etc/x"], "--user (path): it is NAME, or UID:GID in numbers"),
+            (vec!["--min-tls", "./x"], "--min-tls (path): it is 1.2 or 1.3"),
+            (vec!["--allow-from", "10.0.0.1/8"], "--allow-from 10.0.0.1/8: the network is 10.0.0.0/8, or leave /8 out"),
+            (vec!["a:nothing"], "a:nothing: no such service in /etc/services; give the port's number"),
+        ];
+        for (argv, sentence) in table {
+            let refusal = refusal(Start::new().args(argv).arg("smtp.example.com"));
+            assert_eq!(refusal.reply, format!("421 4.3.5 smtps-bridge: {sentence}\r\n"));
+        }
     });
 }

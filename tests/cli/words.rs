@@ -109,6 +109,7 @@ fn an_option_that_is_unknown_repeated_or_without_its_value_is_refused_by_name() 
 fn a_value_that_an_option_does_not_take_is_refused_by_name() {
     within(USUAL, || {
         refuses(&[
+            (&["smtps://smtp.example.com"], &["smtps://smtp.example.com", "no URL", "the host alone"]),
             (&["--server-name", "a b", "c"], &["a b"]),
             (&["--server-name", "m\u{fc}ller.example", "c"], &["xn--"]),
             (&["--min-tls", "1.1", "a"], &["--min-tls", "1.1", "1.2 or 1.3"]),

@@ -49,13 +49,14 @@ fn promise_3_a_wrong_certificate_is_refused_with_its_reason() {
         let client_only = ca.leaf_with(&["127.0.0.1"], |params| {
             params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
         });
-        let table: [(_, &[&str]); 7] = [
+        let table: [(_, &[&str]); 8] = [
             (ca.leaf_expired((2021, 11, 1)), &["expired", "2021-11-01"]),
             (ca.leaf_not_yet_valid((3021, 12, 31)), &["not valid before 3021-12-31", "clock"]),
             (ca.leaf_for(&["other.example"]), &["127.0.0.1", "other.example", "--server-name"]),
             (ca.leaf_for(&["a.example", "b.example", "c.example", "d.example"]), &["c.example", "1 more"]),
             (ca.leaf_with_many_names(2000), &["host-2.example.net", "1997 more"]),
-            (ca.leaf_for(&[]), &["no name"]),
+            (ca.leaf_for(&["127.0.0.2"]), &["but for 127.0.0.2:"]),
+            (ca.leaf_for(&[]), &["nor for any other name or address", "--pin-only"]),
             (client_only, &["certificate refused"]),
         ];
         for (leaf, words) in table {

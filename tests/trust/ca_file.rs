@@ -40,9 +40,11 @@ fn a_ca_file_that_cannot_be_used_is_named_with_the_cure() {
         dir.write("unended", format!("{good}{good}{unended}"));
         dir.write("unended-among", format!("{unended}{good}"));
         dir.write("trusted", format!("{good}{trusted}"));
+        dir.write("bom", format!("\u{feff}{good}"));
+        dir.write("indented", format!("{good}  {}", good.replace('\n', "\n  ")));
         dir.write("large", many);
         mkfifo(&dir.path("fifo"), Mode::from_bits_truncate(0o644)).unwrap();
-        let table: [(&str, &[&str]); 15] = [
+        let table: [(&str, &[&str]); 17] = [
             ("absent", &["no such file"]),
             ("empty/below", &["ot a directory"]),
             ("", &["is a directory", "name one file"]),
@@ -52,9 +54,11 @@ fn a_ca_file_that_cannot_be_used_is_named_with_the_cure() {
             ("der", &["is DER", "openssl x509 -inform der"]),
             ("with-key", &["block 2", "private key", "take it out"]),
             ("key-first", &["block 1", "private key", "take it out"]),
-            ("damaged", &["block 2", "copy it again"]),
+            ("damaged", &["block 2", "not base64", "copy it again"]),
+            ("bom", &["block 1", "byte order mark", "copy it again"]),
+            ("indented", &["block 2", "a blank", "copy it again"]),
             ("garbage", &["block 2", "copy it again"]),
-            ("unended", &["block 3", "copy it again"]),
+            ("unended", &["block 3", "-----END line", "copy it again"]),
             ("unended-among", &["block 1", "copy it again"]),
             ("trusted", &["block 2", "TRUSTED CERTIFICATE"]),
             ("large", &["larger than 1 MiB"]),
