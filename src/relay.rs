@@ -147,7 +147,6 @@ impl Supervisor<'_> {
                 return (End::Idle, None);
             }
             let (half_close, give_up) = (quiet(seconds(HALF_CLOSE_S)), quiet(seconds(GIVE_UP_S)));
-            let give_up = idle.map_or(give_up, |idle| idle.min(give_up));
             if local_eof.is_some() && give_up.passed() {
                 return (End::LocalEof, None);
             }
