@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::relay::{greeted, noise, unchanged};
 use crate::support::bridge::Bridge;
-use crate::support::kernel::until_blocked;
+use crate::support::kernel::{fill, until_blocked};
 use crate::support::limit::{within, without_hooks, USUAL};
 use crate::support::peer::{reset, Received};
 use crate::support::talk::{Hear, Talk};
@@ -172,11 +172,7 @@ fn a_client_that_resets_while_our_send_is_blocked_ends_the_session() {
                 drop(link);
             },
         );
-        client.set_nonblocking(true).unwrap();
-        let address = client.local_addr().unwrap();
-        let data = noise(1 << 20, 4);
-        while (&client).write(&data).is_ok() {}
-        until_blocked(&bridge, "up", address);
+        fill(&bridge, &client);
         reset(client);
         bridge.finish().assert("client_gone", 74);
         tell.send(()).unwrap();

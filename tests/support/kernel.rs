@@ -2,6 +2,7 @@
 //! or that nothing moves any more.
 
 use std::fs;
+use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -27,9 +28,22 @@ pub fn until_read(tcp: &TcpStream) {
 /// read: it is blocked in a write.
 #[track_caller]
 pub fn until_blocked(bridge: &Bridge, thread: &str, from: SocketAddr) {
-    until_the_same(&format!("{thread} is blocked"), || {
-        asleep(bridge.pid()).filter(|_| queues(None, from).unread > 0)?.into_iter().find(|(name, _)| name == thread)
+    until_the_same(&format!("{thread} is blocked"), || blocked(bridge, thread, from));
+}
+
+/// Writes until nobody takes more: the bridge's send is blocked, and what `client` has written waits behind it.
+#[track_caller]
+pub fn fill(bridge: &Bridge, mut client: &TcpStream) {
+    client.set_nonblocking(true).expect("O_NONBLOCK");
+    let from = client.local_addr().expect("the client's address");
+    until_the_same("up is blocked", || {
+        while client.write(&[b'.'; 65_536]).is_ok() {}
+        blocked(bridge, "up", from)
     });
+}
+
+fn blocked(bridge: &Bridge, thread: &str, from: SocketAddr) -> Option<(String, String)> {
+    asleep(bridge.pid()).filter(|_| queues(None, from).unread > 0)?.into_iter().find(|(name, _)| name == thread)
 }
 
 /// Waits until `thread` of the bridge sleeps in a function of the kernel whose name has `word` in it.
@@ -51,7 +65,7 @@ pub fn until_asleep(bridge: &Bridge) {
 }
 
 #[track_caller]
-fn until_the_same<T: PartialEq>(what: &str, look: impl Fn() -> Option<T>) {
+fn until_the_same<T: PartialEq>(what: &str, mut look: impl FnMut() -> Option<T>) {
     let (mut last, mut looks) = (None, 0);
     until(PATIENCE, what, || {
         let now = look();
