@@ -2,25 +2,30 @@
 //! the manual.
 //!
 //! pico-args takes the values out. It parses in any order, takes `--b` as the value of `--a`, and reports no leftovers:
-//! so `scan` reads argv once from left to right first, and hands it words that cannot be misread.
+//! so `scan` (scan.rs) reads argv once from left to right first, and hands it words that cannot be misread.
 
+mod lines;
+mod scan;
 mod values;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use log::LevelFilter;
 use pico_args::Arguments;
 
 use crate::error::Error;
+use crate::kinds::Wanted;
 use crate::options::{
-    Anchors, Family, Groups, Identity, LogTo, Logging, Newlines, Options, Replies, ServerTrust, Trust, Versions,
+    Anchors, Family, Groups, Identity, Lines, LogTo, Logging, Newlines, Options, Replies, ServerTrust, Trust, Versions,
 };
 use crate::text::escape;
 
 pub use values::host;
+
+use scan::{scan, split_at_equals, Scanned};
 
 pub enum Action {
     Help,
@@ -28,6 +33,8 @@ pub enum Action {
     Session(Box<Options>),
     /// A report on every host, for a person.
     Check(Box<Options>),
+    /// The lines of a superserver or a mail program with these options.
+    PrintConfig(Box<Lines>),
 }
 
 pub struct Flag {
@@ -48,8 +55,10 @@ const fn flag(names: &'static [&'static str], value: &'static str, times: Times,
     Flag { names, value, times, help }
 }
 
-pub const FLAGS: [Flag; 23] = [
+pub const FLAGS: [Flag; 25] = [
     flag(&[CHECK], "", Times::Once, "report on every host and exit; no session"),
+    flag(&[PRINT_CONFIG], OPTIONAL, Times::Once, "print lines for inetd, an MTA ...; or list"),
+    flag(&[LISTEN], "ADDR:PORT", Times::Once, "in those lines [127.0.0.1:2525]"),
     flag(&["--server-name"], "NAME", Times::Once, "verify and send NAME instead of HOST"),
     flag(&["--ca-file"], "FILE", Times::Once, "trust the CA certificates in FILE (PEM) only"),
     flag(&["--system-roots"], "", Times::Once, "trust the system's CA certificates only"),
@@ -75,11 +84,16 @@ pub const FLAGS: [Flag; 23] = [
 ];
 
 const CHECK: &str = "--check";
+const PRINT_CONFIG: &str = "--print-config";
+const LISTEN: &str = "--listen";
+/// The only value that may be left out.
+const OPTIONAL: &str = "[KIND]";
 
 /// # Errors
 /// `Error::Usage` and `Error::HostIsAFile`, with the word and the cure.
 pub fn parse(argv: Vec<OsString>) -> Result<Action, Error> {
-    let (words, hosts) = scan(argv)?;
+    let Scanned { options: words, operands, wanted } = scan(argv)?;
+    let given = wanted.map(|_| lines::given(&words, &operands)).transpose()?;
     let mut args = Arguments::from_vec(words);
     if args.contains(["-h", "--help"]) {
         return Ok(Action::Help);
@@ -87,8 +101,12 @@ pub fn parse(argv: Vec<OsString>) -> Result<Action, Error> {
     if args.contains(["-V", "--version"]) {
         return Ok(Action::Version);
     }
+    let listen = value(&mut args, LISTEN, values::listen)?;
+    if let (Some(Wanted::List), true) = (wanted, operands.is_empty()) {
+        return Ok(Action::PrintConfig(Box::new(lines::list())));
+    }
     let server_name = value(&mut args, "--server-name", values::server_name)?;
-    let hosts = hosts.iter().map(|word| host(word, server_name.as_ref())).collect::<Result<Vec<_>, _>>()?;
+    let hosts = operands.iter().map(|word| host(word, server_name.as_ref())).collect::<Result<Vec<_>, _>>()?;
     if hosts.is_empty() {
         return usage("no HOST: name the smarthost, as in `smtps-bridge smtp.example.com`");
     }
@@ -121,15 +139,22 @@ pub fn parse(argv: Vec<OsString>) -> Result<Action, Error> {
         replies: if args.contains("--no-reply") { Replies::None } else { Replies::Smtp },
     };
     match args.finish().first() {
-        None if check => Ok(Action::Check(Box::new(options))),
-        None => Ok(Action::Session(Box::new(options))),
+        None if check && wanted.is_some() => usage("--check and --print-config exclude each other: check first"),
+        None if check => lines::no_listen(listen).map(|()| Action::Check(Box::new(options))),
+        None => match (wanted, given) {
+            (Some(wanted), Some(given)) => {
+                Ok(Action::PrintConfig(Box::new(lines::lines(wanted, given, listen, options)?)))
+            }
+            _ => lines::no_listen(listen).map(|()| Action::Session(Box::new(options))),
+        },
         Some(word) => usage(format!("{}: left over", shown(word))),
     }
 }
 
-/// Whether `--no-reply` stands among the options, for a failure of the parser itself.
+/// Whether `--no-reply` stands among the options, or `--print-config`, whose standard output is a file to be: for a
+/// failure of the parser itself.
 pub fn replies(argv: &[OsString]) -> Replies {
-    match argv.iter().take_while(|word| *word != "--").any(|word| word == "--no-reply") {
+    match has(argv, "--no-reply") || has(argv, PRINT_CONFIG) {
         true => Replies::None,
         false => Replies::Smtp,
     }
@@ -137,7 +162,11 @@ pub fn replies(argv: &[OsString]) -> Replies {
 
 /// Whether `--check` stands among the options, for a failure of the parser itself: a person reads it, no client.
 pub fn is_check(argv: &[OsString]) -> bool {
-    argv.iter().take_while(|word| *word != "--").any(|word| word == CHECK)
+    has(argv, CHECK) && !has(argv, PRINT_CONFIG)
+}
+
+fn has(argv: &[OsString], name: &str) -> bool {
+    argv.iter().take_while(|word| *word != "--").any(|word| split_at_equals(word).0 == name)
 }
 
 /// Where to log when the parser itself failed: the last `--log` whose value can be read.
@@ -170,71 +199,6 @@ pub fn help() -> String {
     }
     text.push_str("\nMore in smtps-bridge(8): exit codes, log lines, ready-made lines for inetd.\n");
     text
-}
-
-/// Reads argv from left to right: options (name and value as two words) and operands apart.
-fn scan(argv: Vec<OsString>) -> Result<(Vec<OsString>, Vec<OsString>), Error> {
-    let (mut options, mut operands) = (Vec::new(), Vec::new());
-    let mut argv = argv.into_iter();
-    while let Some(word) = argv.next() {
-        if word == "--" {
-            operands.extend(argv.by_ref());
-        } else if !word.as_bytes().starts_with(b"-") {
-            operands.push(word);
-        } else {
-            let (name, inline) = split_at_equals(&word);
-            let Some(flag) = FLAGS.iter().find(|flag| flag.names.iter().any(|n| *n == name)) else {
-                return Err(unknown(&name, argv.next().as_deref()));
-            };
-            let canonical = flag.names.first().copied().unwrap_or_default();
-            if flag.times == Times::Once && options.iter().any(|seen| seen == canonical) {
-                return usage(format!("{} is given twice", shown(&name)));
-            }
-            options.push(OsString::from(canonical));
-            match (flag.value, inline) {
-                ("", None) => {}
-                ("", Some(_)) => return usage(format!("{} takes no value", shown(&name))),
-                (kind, inline) => options.push(checked_value(&name, kind, inline.or_else(|| argv.next()))?),
-            }
-        }
-    }
-    Ok((options, operands))
-}
-
-/// A value that begins with a dash is an option that somebody forgot a value in front of, or `-` for standard input,
-/// which is the client's.
-fn checked_value(name: &OsStr, kind: &str, value: Option<OsString>) -> Result<OsString, Error> {
-    match value {
-        None => usage(format!("{} needs a value: {kind}", shown(name))),
-        Some(value) if value.is_empty() => usage(format!("{} has an empty value; it needs {kind}", shown(name))),
-        Some(value) if value.as_bytes().starts_with(b"-") => {
-            usage(format!("{} needs a value ({kind}), and {} is none", shown(name), shown(&value)))
-        }
-        Some(value) => Ok(value),
-    }
-}
-
-fn split_at_equals(word: &OsStr) -> (OsString, Option<OsString>) {
-    let bytes = word.as_bytes();
-    match bytes.iter().position(|b| *b == b'=') {
-        Some(at) if bytes.starts_with(b"--") => {
-            let (name, value) = bytes.split_at(at);
-            (OsString::from_vec(name.to_vec()), Some(OsString::from_vec(value.iter().skip(1).copied().collect())))
-        }
-        _ => (word.to_owned(), None),
-    }
-}
-
-/// People come from stunnel 3 and 4; their words get an answer instead of "unknown".
-fn unknown(name: &OsStr, next: Option<&OsStr>) -> Error {
-    let next = next.map(shown);
-    Error::Usage(match (name.to_str(), next) {
-        (Some("-c"), _) => "-c is stunnel's: this is always the client side of TLS, leave it out".to_owned(),
-        (Some("-d"), _) => "-d is stunnel's: nothing listens here, the superserver's line names the port".to_owned(),
-        (Some("-r"), Some(host)) => format!("-r is stunnel's: give the host alone, as in `smtps-bridge {host}`"),
-        (Some("-r"), None) => "-r is stunnel's: give the host alone".to_owned(),
-        (_, _) => format!("unknown option {}; --help lists them", shown(name)),
-    })
 }
 
 fn trust(args: &mut Arguments) -> Result<Trust, Error> {

@@ -5,6 +5,7 @@
 // floor 5
 pub mod check;
 pub mod report;
+pub mod setup;
 // floor 4
 pub mod dial;
 pub mod relay;
@@ -27,4 +28,5 @@ pub mod x509;
 pub mod deadline;
 pub mod exit;
 pub mod hooks;
+pub mod kinds;
 pub mod text;

@@ -16,7 +16,7 @@ use smtps_bridge::report::{self, About};
 use smtps_bridge::stdio::{self, Local};
 use smtps_bridge::trust::{Trusted, ROOTS};
 use smtps_bridge::wait::Waiter;
-use smtps_bridge::{check, confine, hooks, logging};
+use smtps_bridge::{check, confine, hooks, logging, setup};
 
 fn main() {
     let started = Instant::now();
@@ -49,6 +49,10 @@ fn run(stderr: Stderr, started: Instant) -> Exit {
         Ok(Action::Version) => {
             say(&format!("smtps-bridge {} (Mozilla's roots of {})\n", env!("CARGO_PKG_VERSION"), ROOTS.1))
         }
+        Ok(Action::PrintConfig(lines)) => match setup::print(&lines, &mut local) {
+            Ok(text) => say(&text),
+            Err(error) => failed(&error.into(), &[], &local, Replies::None),
+        },
         Ok(Action::Check(options)) => check::run(&options, &mut local, stderr, &waiter, started),
         Err(error) if checks => check::refused(&error, &mut local, &waiter),
         Err(error) => {

@@ -1,10 +1,12 @@
 //! What the command line can say: plain types that hold no forbidden combination. cli.rs makes them, others read them.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
+
+use crate::kinds::Wanted;
 
 /// Port of implicit TLS, `submissions` (RFC 8314 section 7.3).
 pub const SUBMISSIONS: u16 = 465;
@@ -22,6 +24,25 @@ pub struct Options {
     pub logging: Logging,
     pub newlines: Newlines,
     pub replies: Replies,
+}
+
+/// What `--print-config` fills in: a command line that has been checked, in its own words.
+pub struct Lines {
+    pub wanted: Wanted,
+    /// None: for the list, which needs no host.
+    pub options: Option<Options>,
+    /// In the order of the help.
+    pub given: Vec<Given>,
+    pub hosts: Vec<String>,
+    /// Invariant: loopback, or one address with at least one `--allow-from`; the port is above 0.
+    pub listen: SocketAddr,
+}
+
+/// An option of the command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    pub name: &'static str,
+    pub value: Option<String>,
 }
 
 /// A smarthost: what is dialled (`dial`, `port`) and what is verified and sent as SNI (`server_name`).

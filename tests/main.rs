@@ -17,6 +17,7 @@ mod logging;
 mod reach;
 mod real;
 mod relay;
+mod setup;
 mod stdio;
 mod support;
 mod trust;

@@ -1,7 +1,7 @@
 //! The values of options and operands: one parser each, one sentence each when a word is wrong.
 
 use std::ffi::OsStr;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -211,6 +211,25 @@ pub fn network(name: &str, word: &OsStr) -> Result<Network, Error> {
         return usage(format!("{name} {}: the network is {masked}/{length}, or leave /{length} out", shown(word)));
     }
     Ok(Network { address, length })
+}
+
+/// One address and a port, both in numbers: what binds them has no name to look up.
+pub fn listen(name: &str, word: &OsStr) -> Result<SocketAddr, Error> {
+    let form = || format!("{name} {}: it is ADDR:PORT in numbers, as in 127.0.0.1:2525 or [::1]:2525", shown(word));
+    let Some(listen) = word.to_str().and_then(|text| text.parse::<SocketAddr>().ok()) else { return usage(form()) };
+    let ip = listen.ip().to_canonical();
+    let scope = matches!(listen, SocketAddr::V6(v6) if v6.scope_id() != 0);
+    if listen.port() == 0 || scope || ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST) {
+        return usage(format!("{}, with a port from 1 to 65535", form()));
+    }
+    if ip.is_unspecified() {
+        return usage(format!(
+            "{name} {}: that is every address of this machine, those on the internet too, and the local side is \
+             plaintext: name the one address that the clients use",
+            shown(word)
+        ));
+    }
+    Ok(SocketAddr::new(ip, listen.port()))
 }
 
 pub fn user(name: &str, word: &OsStr) -> Result<UserSpec, Error> {

@@ -16,7 +16,9 @@ use smtps_bridge::options::Options;
 fn options(words: &[&str]) -> Options {
     match parse(words.iter().map(OsString::from).collect()) {
         Ok(Action::Session(options)) => *options,
-        Ok(Action::Help | Action::Version | Action::Check(_)) => panic!("{words:?} is a question, no session"),
+        Ok(Action::Help | Action::Version | Action::Check(_) | Action::PrintConfig(_)) => {
+            panic!("{words:?} is a question, no session")
+        }
         Err(error) => panic!("{words:?}: {error}"),
     }
 }

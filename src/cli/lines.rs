@@ -1,0 +1,91 @@
+//! `--print-config` and `--listen`: the command line in its own words, for lines that hold the same.
+
+use std::ffi::{OsStr, OsString};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use crate::error::Error;
+use crate::kinds::{self, Wanted, KINDS};
+use crate::options::{Given, Lines, Options};
+
+use super::{shown, usage, FLAGS};
+
+/// The value of `--print-config`, if there is one.
+///
+/// # Errors
+/// `Error::Usage` with the names of the kinds.
+pub fn wanted(behind_equals: bool, word: Option<&OsStr>) -> Result<Wanted, Error> {
+    match word.map(|word| word.to_str().and_then(kinds::find)) {
+        None => Ok(Wanted::Found),
+        Some(Some(wanted)) => Ok(wanted),
+        Some(None) => {
+            debug_assert!(behind_equals, "another word than a kind is a host");
+            let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+            let word = word.map(shown).unwrap_or_default();
+            usage(format!("--print-config {word}: no such kind; it is list or one of {}", names.join(", ")))
+        }
+    }
+}
+
+/// Options in the order of the help, then hosts, as text.
+///
+/// # Errors
+/// `Error::Usage` for a word that is no UTF-8.
+pub fn given(options: &[OsString], hosts: &[OsString]) -> Result<(Vec<Given>, Vec<String>), Error> {
+    let mut given = Vec::new();
+    let mut words = options.iter();
+    while let Some(name) = words.next() {
+        let Some(place) = FLAGS.iter().position(|flag| flag.names.iter().any(|n| *name == **n)) else { continue };
+        let Some(flag) = FLAGS.get(place) else { continue };
+        let value = if flag.value.is_empty() { None } else { words.next().map(text).transpose()? };
+        let name = flag.names.first().copied().unwrap_or_default();
+        if name != super::LISTEN {
+            given.push((place, Given { name, value }));
+        }
+    }
+    // Stable: repeated options keep their order.
+    given.sort_by_key(|(place, _)| *place);
+    let hosts = hosts.iter().map(text).collect::<Result<_, _>>()?;
+    Ok((given.into_iter().map(|(_, given)| given).collect(), hosts))
+}
+
+/// # Errors
+/// `Error::Usage` for an address on a network and nobody there who is served.
+pub fn lines(
+    wanted: Wanted,
+    (given, hosts): (Vec<Given>, Vec<String>),
+    listen: Option<SocketAddr>,
+    options: Options,
+) -> Result<Lines, Error> {
+    let listen = listen.unwrap_or(LOOPBACK);
+    if !listen.ip().is_loopback() && options.allow_from.is_empty() {
+        return usage(format!(
+            "--listen {listen}: on a network this program serves only whom --allow-from names, and there is none; the \
+             local side is plaintext and carries passwords, so name the one device, as in --allow-from 192.168.1.20"
+        ));
+    }
+    Ok(Lines { wanted, options: Some(options), given, hosts, listen })
+}
+
+pub fn list() -> Lines {
+    Lines { wanted: Wanted::List, options: None, given: Vec::new(), hosts: Vec::new(), listen: LOOPBACK }
+}
+
+/// # Errors
+/// `Error::Usage`.
+pub fn no_listen(listen: Option<SocketAddr>) -> Result<(), Error> {
+    match listen {
+        None => Ok(()),
+        Some(_) => usage(
+            "--listen goes with --print-config only: nothing listens here, the superserver does, where its line says",
+        ),
+    }
+}
+
+fn text(word: &OsString) -> Result<String, Error> {
+    match word.to_str() {
+        Some(text) => Ok(text.to_owned()),
+        None => usage(format!("{}: no UTF-8, and the lines of --print-config are; rename it", shown(word))),
+    }
+}
+
+const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 2525);

@@ -1,0 +1,206 @@
+//! What is printed.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use smtps_bridge::kinds::{example, find, Wanted, KINDS};
+
+use crate::setup::{lines, render, shipped};
+use crate::support::bridge::PROGRAM;
+use crate::support::limit::{within, USUAL};
+
+/// Goal: the files under packaging/ are the only source: with the words of the example they are printed as they are.
+#[test]
+fn with_the_words_of_the_example_a_kind_is_its_shipped_files() {
+    for kind in KINDS {
+        let files: Vec<String> = kind.files.iter().map(|file| read(file.source)).collect();
+        assert_eq!(render(kind.name, &[example::HOST]), files.join("\n"), "{}", kind.name);
+    }
+}
+
+/// Goal: no file of a superserver or a mail program is shipped that the program does not print.
+#[test]
+fn every_shipped_file_belongs_to_a_kind() {
+    let ours: BTreeSet<String> = shipped().map(|file| file.source.to_owned()).collect();
+    let mut found = BTreeSet::new();
+    for folder in ["inetd", "launchd", "mta", "s6", "systemd", "tcpserver", "xinetd"] {
+        let Ok(entries) = fs::read_dir(packaging(folder)) else { continue };
+        found.extend(entries.map(|entry| format!("{folder}/{}", entry.unwrap().file_name().into_string().unwrap())));
+    }
+    assert_eq!(ours, found);
+}
+
+/// Goal: the example's words are gone when others are given, the program's path and the address included.
+#[test]
+fn no_word_of_the_example_is_left_when_others_are_given() {
+    for kind in KINDS {
+        let words = ["--listen", "127.0.0.9:5252", "mail.example.org"];
+        let text = super::try_render("/opt/bridge", kind, &words).unwrap();
+        for word in [example::PROGRAM, example::HOST, "127.0.0.1", example::PORT] {
+            assert!(!text.contains(word), "{}: {word} is left in:\n{text}", kind.name);
+        }
+    }
+}
+
+/// Goal: what was filled in is not taken for an example in its turn.
+#[test]
+fn a_host_on_the_example_s_address_and_port_stays_as_it_is() {
+    let text = render("xinetd", &["--listen", "127.0.0.2:26", "127.0.0.1:2525"]);
+    assert!(text.contains("server_args     = 127.0.0.1:2525\n"), "{text}");
+}
+
+/// Goal: one command line has one form: options in the order of the help, repeated ones in theirs, then hosts in theirs.
+#[test]
+fn options_stand_in_the_order_of_the_help() {
+    let words =
+        ["b.example", "-q", "--allow-from", "192.0.2.2", "--log=none", "-4", "--allow-from=192.0.2.1", "a.example:26"];
+    let text = render("inetd-debian", &words);
+    let line = text.lines().find(|line| !line.starts_with('#')).unwrap();
+    let end = "smtps-bridge -4 --allow-from 192.0.2.2 --allow-from 192.0.2.1 --log none -q b.example a.example:26";
+    assert!(line.ends_with(end), "{line}");
+}
+
+/// Goal: with a key the line starts as root and says why; without one it does not.
+#[test]
+fn a_key_makes_an_inetd_start_the_bridge_as_root() {
+    for (kind, root, nobody) in [
+        ("inetd-debian", " nowait.6000 root /usr", " nowait.6000 nobody /usr"),
+        ("xinetd", "user            = root\n", "user            = nobody\n"),
+    ] {
+        let plain = render(kind, &["smtp.example.com"]);
+        assert!(plain.contains(nobody) && !plain.contains(root), "{plain}");
+        for words in [&["--cert", "/c", "--key", "/k", "smtp.example.com"][..], &["--user", "mail", "smtp.example.com"]]
+        {
+            let text = render(kind, words);
+            assert!(text.contains(root) && !text.contains(nobody) && text.contains("drops root by itself"), "{text}");
+        }
+    }
+}
+
+/// Goal: what as_root looks for is in the file: a change of the file cannot turn it off unseen.
+#[test]
+fn what_changes_for_root_is_in_the_shipped_file() {
+    let mut pairs = 0;
+    for file in shipped() {
+        for (from, _) in file.as_root {
+            assert!(file.text.contains(from), "{}: {from}", file.source);
+            pairs += 1;
+        }
+    }
+    assert!(pairs > 0);
+}
+
+/// Goal: under systemd the key is a credential, the service keeps its user, and no root is in it.
+#[test]
+fn a_key_is_a_credential_of_the_systemd_service() {
+    let words = ["--cert", "/etc/c.pem", "--key", "/etc/100% k.pem", "smtp.example.com"];
+    let text = render("systemd", &words);
+    assert!(
+        text.contains("\nUser=smtps-bridge\n") && text.contains("\nLoadCredential=key:/etc/100%% k.pem\n"),
+        "{text}"
+    );
+    let command = "--log syslog --cert /etc/c.pem --key ${CREDENTIALS_DIRECTORY}/key smtp.example.com\n";
+    assert!(text.contains(command), "{text}");
+    let text = render("systemd", &["--user", "mail", "smtp.example.com"]);
+    assert!(text.contains("\nUser=mail\n") && !text.contains("--user"), "{text}");
+}
+
+/// Goal: one `--log` on the line, the one that was asked for.
+#[test]
+fn a_log_option_replaces_the_one_of_the_file() {
+    let text = render("systemd", &["--log", "stderr", "smtp.example.com"]);
+    assert!(text.contains("smtps-bridge --log stderr smtp.example.com\n") && !text.contains("--log syslog"), "{text}");
+}
+
+/// Goal: words with characters of the target's syntax reach the bridge as they are.
+#[test]
+fn words_are_quoted_for_systemd() {
+    let text = render("systemd", &["--ca-file", "/a b/%i $HOME \"x\" \\.pem", "smtp.example.com"]);
+    assert!(text.contains("--ca-file \"/a b/%%i $$HOME \\\"x\\\" \\\\.pem\" smtp.example.com\n"), "{text}");
+}
+
+/// Goal: IPv6 loopback is as good as IPv4's, in the target's own form.
+#[test]
+fn an_ipv6_address_is_written_as_each_file_wants_it() {
+    let words = ["--listen", "[::1]:26", "smtp.example.com"];
+    assert!(render("inetd-debian", &words).contains("\n[::1]:26 stream tcp6 nowait"));
+    assert!(render("inetd-debian", &words).contains("\n#hosts.allow: smtps-bridge: [::1]\n"));
+    assert!(render("xinetd", &words).contains("\tbind            = ::1\n"));
+    assert!(render("systemd", &words).contains("\nListenStream=[::1]:26\n"));
+}
+
+/// Goal: the scanner in the corner: its address is served, by the bridge and by tcpd, and the text no longer claims
+/// that this is loopback.
+#[test]
+fn a_network_address_goes_with_whom_it_serves() {
+    let words = ["--listen", "192.168.1.5:26", "--allow-from", "192.168.1.20", "smtp.example.com"];
+    let text = render("inetd-debian", &words);
+    assert!(text.contains("\n192.168.1.5:26 stream tcp4 "), "{text}");
+    assert!(text.contains(" --allow-from 192.168.1.20 smtp.example.com\n"), "{text}");
+    assert!(text.contains("\n#hosts.allow: smtps-bridge: 192.168.1.5 192.168.1.20/32\n"), "{text}");
+    for kind in KINDS {
+        let text = render(kind.name, &words);
+        assert!(!text.contains("This machine only"), "{text}");
+    }
+}
+
+/// Goal: a superserver starts in /, so a file is named in full, and the reader is told.
+#[test]
+fn a_file_gets_its_full_path_and_a_comment() {
+    let text = render("xinetd", &["--ca-file", "ca.pem", "smtp.example.com"]);
+    let path = std::env::current_dir().unwrap().join("ca.pem");
+    assert!(text.contains(&format!("= --ca-file {} smtp.example.com\n", path.display())), "{text}");
+    assert!(text.contains("\n# --ca-file ca.pem was written as a full path: "), "{text}");
+}
+
+/// Goal: a word behind --print-config is a kind if there is one of that name, else a host; `--` makes it a host.
+#[test]
+fn the_table_tells_a_kind_from_a_host() {
+    assert!(matches!(lines(&["--print-config", "xinetd", "a"]).wanted, Wanted::All(kind) if kind.name == "xinetd"));
+    assert!(matches!(lines(&["a", "--print-config=xinetd"]).wanted, Wanted::All(kind) if kind.name == "xinetd"));
+    assert!(matches!(lines(&["a", "--print-config", "systemd.socket"]).wanted, Wanted::One(_)));
+    let found = lines(&["--print-config", "smtp.example.com"]);
+    assert!(matches!(found.wanted, Wanted::Found) && found.hosts == ["smtp.example.com"]);
+    let found = lines(&["--print-config", "--", "xinetd"]);
+    assert!(matches!(found.wanted, Wanted::Found) && found.hosts == ["xinetd"]);
+    assert!(matches!(lines(&["--print-config", "list"]).wanted, Wanted::List));
+    assert!(find("").is_none());
+}
+
+/// Goal: the list has every name that --print-config takes, in 80 columns, and needs no host.
+#[test]
+fn the_list_has_every_kind_and_every_file() {
+    within(USUAL, || {
+        let list = print(&["list"]);
+        let names: BTreeSet<&str> =
+            list.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
+        let files = shipped().map(|file| file.name).filter(|name| !name.is_empty());
+        assert_eq!(names, KINDS.iter().map(|kind| kind.name).chain(files).collect());
+        assert!(list.lines().all(|line| line.len() <= 80), "{list}");
+    });
+}
+
+/// Goal: without KIND it is one superserver and, if there is one, a mail program, each with the reason.
+#[test]
+fn without_a_kind_the_lines_are_those_of_this_machine() {
+    within(USUAL, || {
+        let text = print(&["smtp.example.com"]);
+        assert_eq!(text.lines().filter(|line| line.starts_with("## ")).count(), 2, "{text}");
+    });
+}
+
+fn print(words: &[&str]) -> String {
+    let output = Command::new(PROGRAM).arg("--print-config").args(words).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn read(source: &str) -> String {
+    fs::read_to_string(packaging(source)).unwrap_or_else(|error| panic!("{source}: {error}"))
+}
+
+fn packaging(path: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging").join(path)
+}
