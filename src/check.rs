@@ -26,6 +26,7 @@ use crate::wait::Waiter;
 use details::{show, show_days, Learned, Offers};
 use dialogue::{Dialogue, Secure};
 use screen::Screen;
+use starttls::SUBMISSION;
 
 /// The report; 0 when every host would give a session, else the code of a session that has none.
 pub fn run(options: &Options, local: &mut Local, stderr: Stderr, waiter: &Waiter, started: Instant) -> Exit {
@@ -37,8 +38,9 @@ pub fn run(options: &Options, local: &mut Local, stderr: Stderr, waiter: &Waiter
     let to = if stderr == Stderr::Ours { LogTo::Stderr } else { LogTo::None };
     logging::open(Logging { to: Some(to), ..options.logging }, stderr);
     hooks::enter("arguments");
+    let ports = options.hosts.iter().map(|host| host.port).chain([SUBMISSION]);
     let trusted =
-        Trusted::new(&options.trust).and_then(|trusted| confine::confine(options.user.as_ref()).map(|()| trusted));
+        Trusted::new(&options.trust).and_then(|it| confine::confine(options.user.as_ref(), ports).map(|()| it));
     let mut screen = Screen::new(Verbosity::of(options.logging), waiter);
     let trusted = match trusted {
         Ok(trusted) => trusted,

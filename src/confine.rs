@@ -1,105 +1,73 @@
-//! Rights: the user, core dumps, no_new_privs. Before the first octet from the network is read and before a thread
-//! exists; after files are read and the log is open.
+//! Rights: what this process can still do, in four steps, each before what could misuse it.
+//!
+//! | step | before | gone from then on |
+//! |---|---|---|
+//! | `close_inherited` | anything is opened | descriptors that somebody forgot to close |
+//! | `confine` | the network, and any thread | user, groups, core dumps, new rights by exec; files to write or execute, ports |
+//! | `only_this_session` | the relay's threads | files to read, new connections |
+//! | `no_more_threads` | the first byte of the client | threads, processes |
+//!
+//! The first must succeed in what it does, and the user of the second too. The rest is as much as the kernel has (best
+//! effort): a second wall, whose absence is no reason to stop mail. `kernel` is the seam for a port: OpenBSD's
+//! pledge("stdio rpath dns inet unix") and pledge("stdio unix"), FreeBSD's cap_enter() fit its two functions.
+//!
+//! A resolver thread that was given up (it hangs in getaddrinfo) keeps what `confine` left it: it can read files and
+//! connect to the named ports, until the process ends. No system-call filter (seccomp): see SECURITY.md.
 
-use nix::errno::Errno;
-use nix::sys::resource::{setrlimit, Resource};
-use nix::unistd::{getegid, geteuid, setgroups, setresgid, setresuid, Gid, Uid, User};
+#[cfg_attr(not(target_os = "linux"), path = "confine/elsewhere.rs")]
+mod kernel;
+mod user;
 
-use crate::error::{Error, Stage};
+use std::fs;
+
+use nix::sys::resource::{getrlimit, setrlimit, Resource};
+
+use crate::error::Error;
 use crate::options::UserSpec;
 
+/// Enough for a name with fifty addresses that all stall, and the resolver's own files.
+const DESCRIPTORS: u64 = 64;
+
+/// 0, 1, 2, SIGTERM's, the log's, the smarthost's, a pair to wake the supervisor, /dev/null, and some to spare.
+const DESCRIPTORS_OF_A_SESSION: u64 = 16;
+
+/// Closes what a superserver left open above descriptor 2: a listening socket, a log, another client.
+pub fn close_inherited() {
+    let Ok(open) = fs::read_dir("/dev/fd") else { return };
+    let numbers: Vec<i32> = open.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    // The directory's own is among them, and closed by now: an error that means nothing.
+    for number in numbers.into_iter().filter(|number| *number > 2) {
+        let _ = nix::unistd::close(number);
+    }
+}
+
+/// `ports`: where a connection may go.
+///
 /// # Errors
 /// `Error::Unusable` for a user that does not exist or cannot be had, `Error::Rights` when the drop fails.
-pub fn confine(user: Option<&UserSpec>) -> Result<(), Error> {
-    drop_user(user)?;
-    no_core_dumps();
-    Ok(())
-}
-
-/// Who we are, all three: real, effective and saved. Any of them can be taken back.
-fn identities() -> Result<[Uid; 3], Error> {
-    nix::unistd::getresuid()
-        .map(|ids| [ids.real, ids.effective, ids.saved])
-        .map_err(|errno| Error::Rights(format!("cannot tell which user this is: {}", errno.desc())))
-}
-
-fn drop_user(user: Option<&UserSpec>) -> Result<(), Error> {
-    let ours = identities()?;
-    let wanted = match user {
-        Some(spec) => look_up(spec)?,
-        None if ours.iter().any(|uid| uid.is_root()) => look_up(&UserSpec::Name("nobody".to_owned()))?,
-        None => (geteuid(), getegid()),
-    };
-    let (uid, gid) = wanted;
-    if !ours.iter().any(|uid| uid.is_root()) {
-        let other_group = matches!(user, Some(UserSpec::Ids { .. })) && gid != getegid();
-        if uid != geteuid() || other_group {
-            let problem =
-                format!("only root can become another user, and this is {}:{}: leave --user out", geteuid(), getegid());
-            return Err(Error::Unusable { role: "--user", object: name(user), problem });
-        }
-        // Set-user-ID, or a mailer of sendmail with U=: whoever started us must not reach us, nor we them.
-        return if ours == [uid; 3] { Ok(()) } else { set_uid(uid, user) };
-    }
-    // `--user root`, said aloud: also where setgroups(2) is refused.
-    if uid.is_root() && gid == getegid() {
-        return set_uid(uid, user);
-    }
-    setgroups(&[gid]).map_err(|errno| refused("setgroups", errno, user))?;
-    setresgid(gid, gid, gid).map_err(|errno| refused("setresgid", errno, user))?;
-    set_uid(uid, user)
-}
-
-fn set_uid(uid: Uid, user: Option<&UserSpec>) -> Result<(), Error> {
-    setresuid(uid, uid, uid).map_err(|errno| refused("setresuid", errno, user))?;
-    let now = identities()?;
-    let regained = !uid.is_root() && setresuid(Uid::from_raw(0), Uid::from_raw(0), Uid::from_raw(0)).is_ok();
-    if now != [uid; 3] || regained {
-        return Err(Error::Rights(
-            "rights were dropped and are still there: this system is not safe to run on".to_owned(),
-        ));
-    }
-    Ok(())
-}
-
-fn look_up(spec: &UserSpec) -> Result<(Uid, Gid), Error> {
-    let name = match spec {
-        UserSpec::Ids { uid, gid } => return Ok((Uid::from_raw(*uid), Gid::from_raw(*gid))),
-        UserSpec::Name(name) => name,
-    };
-    let problem = match User::from_name(name) {
-        Ok(Some(user)) => return Ok((user.uid, user.gid)),
-        Ok(None) => "there is no such user here".to_owned(),
-        Err(errno @ (Errno::EMFILE | Errno::ENFILE)) => {
-            return Err(Error::OutOf { stage: Stage::Arguments, source: errno.into() })
-        }
-        Err(errno) => format!("cannot be looked up: {}", errno.desc()),
-    };
-    Err(Error::Unusable { role: "user", object: crate::text::escape(name.as_bytes(), 40), problem: problem + CURE })
-}
-
-const CURE: &str = ": name one with --user NAME or --user UID:GID, or stay root with --user root";
-
-/// A container or user namespace may map no other user, or refuse setgroups(2).
-fn refused(call: &str, errno: Errno, user: Option<&UserSpec>) -> Error {
-    Error::Rights(format!("cannot become user {} ({call}: {}){CURE}", name(user), errno.desc()))
-}
-
-fn name(user: Option<&UserSpec>) -> String {
-    match user {
-        None => "nobody".to_owned(),
-        Some(UserSpec::Name(name)) => crate::text::escape(name.as_bytes(), 40),
-        Some(UserSpec::Ids { uid, gid }) => format!("{uid}:{gid}"),
-    }
-}
-
-/// The memory holds a password in plaintext. After setresuid, which resets "dumpable". Errors leave us where any other
-/// program is, and are no reason to stop mail.
-fn no_core_dumps() {
+pub fn confine(user: Option<&UserSpec>, ports: impl IntoIterator<Item = u16>) -> Result<(), Error> {
+    user::become_user(user)?;
+    // The memory holds a password in plaintext. After setresuid, which resets "dumpable".
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
-    #[cfg(target_os = "linux")]
-    {
-        let _ = nix::sys::prctl::set_dumpable(false);
-        let _ = nix::sys::prctl::set_no_new_privs();
+    lower(Resource::RLIMIT_NOFILE, DESCRIPTORS);
+    kernel::before_the_network(ports);
+    Ok(())
+}
+
+/// Between the greeting and the relay's threads, on the main thread: they inherit it.
+pub fn only_this_session() {
+    lower(Resource::RLIMIT_NOFILE, DESCRIPTORS_OF_A_SESSION);
+    kernel::before_the_session();
+}
+
+/// RLIMIT_NPROC counts all threads of this user, whoever started them: so it is 0, and only now. Root is not bound by it.
+pub fn no_more_threads() {
+    lower(Resource::RLIMIT_NPROC, 0);
+}
+
+/// Never raises a limit.
+fn lower(resource: Resource, limit: u64) {
+    if let Ok((soft, hard)) = getrlimit(resource) {
+        let _ = setrlimit(resource, soft.min(limit), hard.min(limit));
     }
 }

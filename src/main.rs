@@ -29,6 +29,7 @@ fn main() {
 }
 
 fn run(stderr: Stderr, started: Instant) -> Exit {
+    confine::close_inherited();
     // SIGTERM first: from here on it ends a session in order.
     let waiter = Waiter::new();
     let argv: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -79,12 +80,13 @@ fn session(options: &Options, local: &mut Local, waiter: &Waiter, started: Insta
     hooks::enter("arguments");
     stdio::admit(local, &options.allow_from).map_err(alone)?;
     let trusted = Trusted::new(&options.trust).map_err(alone)?;
-    confine::confine(options.user.as_ref()).map_err(alone)?;
+    confine::confine(options.user.as_ref(), options.hosts.iter().map(|host| host.port)).map_err(alone)?;
     let deadline = Deadline::since(started, seconds(options.setup_timeout.as_secs()));
     let Dialled { session, passed } = dial(options, &trusted, deadline, waiter)?;
     let Some(session) = session else { return Err(passed) };
     passed.iter().for_each(|failure| report::passed(failure, local));
     let about = About::new(&session, started);
+    confine::only_this_session();
     let settings =
         Settings { idle_timeout: options.idle_timeout, newlines: options.newlines, replies: options.replies };
     let ended = relay::run(local, session.tls, session.greeting, &settings, waiter)

@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
 
+use crate::confine;
 use crate::deadline::{millis, seconds, Deadline};
 use crate::error::{Error, Stage};
 use crate::exit::Exit;
@@ -95,6 +96,7 @@ pub fn run(local: &Local, tls: Tls, greeting: Vec<u8>, settings: &Settings, wait
     )?;
     let up = Up { sender: tls.sender.clone(), bell, activity: activity.clone(), newlines: settings.newlines };
     spawn("up", Box::new(move || up.run()))?;
+    confine::no_more_threads();
     let mut supervisor = Supervisor {
         local,
         sender: tls.sender,

@@ -10,7 +10,7 @@ use crate::text::cut;
 use crate::wait::Waiter;
 
 /// Port of STARTTLS, `submission` (RFC 6409 section 3.1).
-const SUBMISSION: u16 = 587;
+pub const SUBMISSION: u16 = 587;
 
 /// It is an extra.
 const LOOK_S: u64 = 10;

@@ -1,0 +1,58 @@
+//! What Linux has: no_new_privs, "dumpable", Landlock (landlock(7)). Errors leave us where any other program is.
+
+use landlock::{
+    Access, AccessFs, AccessNet, BitFlags, NetPort, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreated,
+    RulesetCreatedAttr, RulesetError, Scope, ABI,
+};
+
+/// DNS over TCP, where an answer does not fit a datagram (RFC 7766).
+const DOMAIN: u16 = 53;
+
+/// What is known of here. Later ones restrict Unix sockets, which are the way to syslogd and nscd, and datagrams, which
+/// are the way to the name server.
+const KNOWN: ABI = ABI::V8;
+
+/// No file to write, create or execute; connections to these ports and to name servers alone; no signal to others.
+/// Reading stays open: the resolver reads /etc and loads libraries.
+pub fn before_the_network(ports: impl IntoIterator<Item = u16>) {
+    let _ = nix::sys::prctl::set_dumpable(false);
+    let _ = nix::sys::prctl::set_no_new_privs();
+    let _ = restrict(AccessFs::from_write(KNOWN) | AccessFs::Execute, ports.into_iter().chain([DOMAIN]));
+}
+
+/// No file at all, and no connection. What is open stays open, the log included; syslogd may be connected to again.
+pub fn before_the_session() {
+    let _ = restrict(AccessFs::from_all(KNOWN), []);
+}
+
+fn restrict(files: BitFlags<AccessFs>, ports: impl IntoIterator<Item = u16>) -> Result<(), RulesetError> {
+    if pretend_none() {
+        return Ok(());
+    }
+    let rules: RulesetCreated = Ruleset::default()
+        .handle_access(files)?
+        .handle_access(AccessNet::from_all(KNOWN))?
+        .scope(Scope::from_all(KNOWN))?
+        .create()?;
+    let rules = ports
+        .into_iter()
+        .try_fold(rules, |rules, port| rules.add_rule(NetPort::new(port, AccessNet::ConnectTcp)))?;
+    // A pipe is closed by putting it in its place.
+    let null = PathFd::new("/dev/null").map(|null| PathBeneath::new(null, AccessFs::WriteFile | AccessFs::ReadFile));
+    let rules = match null {
+        Ok(null) => rules.add_rule(null)?,
+        Err(_) => rules,
+    };
+    rules.restrict_self().map(drop)
+}
+
+/// As on a kernel without Landlock.
+#[cfg(feature = "test-hooks")]
+fn pretend_none() -> bool {
+    std::env::var_os("SMTPS_BRIDGE_TEST_NO_LANDLOCK").is_some()
+}
+
+#[cfg(not(feature = "test-hooks"))]
+fn pretend_none() -> bool {
+    false
+}
