@@ -81,12 +81,14 @@ fn session(options: &Options, local: &mut Local, waiter: &Waiter, started: Insta
     stdio::admit(local, &options.allow_from).map_err(alone)?;
     let trusted = Trusted::new(&options.trust).map_err(alone)?;
     confine::confine(options.user.as_ref(), options.hosts.iter().map(|host| host.port)).map_err(alone)?;
+    hooks::probe("network");
     let deadline = Deadline::since(started, seconds(options.setup_timeout.as_secs()));
     let Dialled { session, passed } = dial(options, &trusted, deadline, waiter)?;
     let Some(session) = session else { return Err(passed) };
     passed.iter().for_each(|failure| report::passed(failure, local));
     let about = About::new(&session, started);
     confine::only_this_session();
+    hooks::probe("session");
     let settings =
         Settings { idle_timeout: options.idle_timeout, newlines: options.newlines, replies: options.replies };
     let ended = relay::run(local, session.tls, session.greeting, &settings, waiter)

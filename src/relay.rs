@@ -97,6 +97,7 @@ pub fn run(local: &Local, tls: Tls, greeting: Vec<u8>, settings: &Settings, wait
     let up = Up { sender: tls.sender.clone(), bell, activity: activity.clone(), newlines: settings.newlines };
     spawn("up", Box::new(move || up.run()))?;
     confine::no_more_threads();
+    hooks::probe("threads");
     let mut supervisor = Supervisor {
         local,
         sender: tls.sender,

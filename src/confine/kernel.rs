@@ -1,9 +1,10 @@
 //! What Linux has: no_new_privs, "dumpable", Landlock (landlock(7)). Errors leave us where any other program is.
 
 use landlock::{
-    Access, AccessFs, AccessNet, BitFlags, NetPort, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreated,
-    RulesetCreatedAttr, RulesetError, Scope, ABI,
+    Access, AccessFs, AccessNet, BitFlags, NetPort, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr,
+    RulesetError, RulesetStatus, Scope, ABI,
 };
+use log::debug;
 
 /// DNS over TCP, where an answer does not fit a datagram (RFC 7766).
 const DOMAIN: u16 = 53;
@@ -17,33 +18,46 @@ const KNOWN: ABI = ABI::V8;
 pub fn before_the_network(ports: impl IntoIterator<Item = u16>) {
     let _ = nix::sys::prctl::set_dumpable(false);
     let _ = nix::sys::prctl::set_no_new_privs();
-    let _ = restrict(AccessFs::from_write(KNOWN) | AccessFs::Execute, ports.into_iter().chain([DOMAIN]));
+    let enforced = restrict(AccessFs::from_write(KNOWN) | AccessFs::Execute, ports.into_iter().chain([DOMAIN]));
+    debug!("confined landlock={enforced}");
 }
 
 /// No file at all, and no connection. What is open stays open, the log included; syslogd may be connected to again.
 pub fn before_the_session() {
-    let _ = restrict(AccessFs::from_all(KNOWN), []);
+    restrict(AccessFs::from_all(KNOWN), []);
 }
 
-fn restrict(files: BitFlags<AccessFs>, ports: impl IntoIterator<Item = u16>) -> Result<(), RulesetError> {
-    if pretend_none() {
-        return Ok(());
+/// How much of it this kernel enforces, for the log.
+fn restrict(files: BitFlags<AccessFs>, ports: impl IntoIterator<Item = u16>) -> &'static str {
+    match try_restrict(files, ports) {
+        Ok(RulesetStatus::FullyEnforced) => "full",
+        Ok(RulesetStatus::PartiallyEnforced) => "partial",
+        Ok(RulesetStatus::NotEnforced) | Err(_) => "none",
     }
-    let rules: RulesetCreated = Ruleset::default()
+}
+
+fn try_restrict(
+    files: BitFlags<AccessFs>,
+    ports: impl IntoIterator<Item = u16>,
+) -> Result<RulesetStatus, RulesetError> {
+    if pretend_none() {
+        return Ok(RulesetStatus::NotEnforced);
+    }
+    let rules = Ruleset::default()
         .handle_access(files)?
         .handle_access(AccessNet::from_all(KNOWN))?
         .scope(Scope::from_all(KNOWN))?
         .create()?;
-    let rules = ports
-        .into_iter()
-        .try_fold(rules, |rules, port| rules.add_rule(NetPort::new(port, AccessNet::ConnectTcp)))?;
-    // A pipe is closed by putting it in its place.
-    let null = PathFd::new("/dev/null").map(|null| PathBeneath::new(null, AccessFs::WriteFile | AccessFs::ReadFile));
+    let rules =
+        ports.into_iter().try_fold(rules, |rules, port| rules.add_rule(NetPort::new(port, AccessNet::ConnectTcp)))?;
+    // A pipe is closed by putting it in its place. A rule must not name what is not restricted.
+    let null =
+        PathFd::new("/dev/null").map(|null| PathBeneath::new(null, files & (AccessFs::WriteFile | AccessFs::ReadFile)));
     let rules = match null {
         Ok(null) => rules.add_rule(null)?,
         Err(_) => rules,
     };
-    rules.restrict_self().map(drop)
+    Ok(rules.restrict_self()?.ruleset)
 }
 
 /// As on a kernel without Landlock.

@@ -1,6 +1,7 @@
 //! Rights: who the bridge is before it talks to anybody, and whom it serves.
 
 mod client;
+mod inside;
 mod namespace;
 mod order;
 mod user;

@@ -18,7 +18,8 @@ use crate::support::limit::skip;
 const MANUAL: &str = "man/smtps-bridge.8";
 
 /// Long options of other programs that our pages mention.
-const FOREIGN: [&str; 9] = ["--auth", "--auth-user", "--example", "--from", "--now", "--pipe", "--release", "--ssl", "--to"];
+const FOREIGN: [&str; 9] =
+    ["--auth", "--auth-user", "--example", "--from", "--now", "--pipe", "--release", "--ssl", "--to"];
 
 #[test]
 fn the_manual_describes_the_options_of_the_program_in_the_order_of_the_help() {
