@@ -40,7 +40,7 @@ pub fn run(options: &Options, local: &mut Local, stderr: Stderr, waiter: &Waiter
     hooks::enter("arguments");
     let ports = options.hosts.iter().map(|host| host.port).chain([SUBMISSION]);
     let trusted =
-        Trusted::new(&options.trust).and_then(|it| confine::confine(options.user.as_ref(), ports).map(|()| it));
+        Trusted::new(&options.trust).and_then(|it| confine::confine(options.user.as_ref(), ports).map(|_| it));
     let mut screen = Screen::new(Verbosity::of(options.logging), waiter);
     let trusted = match trusted {
         Ok(trusted) => trusted,

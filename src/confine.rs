@@ -41,17 +41,16 @@ pub fn close_inherited() {
     }
 }
 
-/// `ports`: where a connection may go.
+/// `ports`: where a connection may go. Returns how much of Landlock is in force, in a word for the log.
 ///
 /// # Errors
 /// `Error::Unusable` for a user that does not exist or cannot be had, `Error::Rights` when the drop fails.
-pub fn confine(user: Option<&UserSpec>, ports: impl IntoIterator<Item = u16>) -> Result<(), Error> {
+pub fn confine(user: Option<&UserSpec>, ports: impl IntoIterator<Item = u16>) -> Result<&'static str, Error> {
     user::become_user(user)?;
     // The memory holds a password in plaintext. After setresuid, which resets "dumpable".
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
     lower(Resource::RLIMIT_NOFILE, DESCRIPTORS);
-    kernel::before_the_network(ports);
-    Ok(())
+    Ok(kernel::before_the_network(ports))
 }
 
 /// Between the greeting and the relay's threads, on the main thread: they inherit it.

@@ -5,6 +5,8 @@ use std::panic;
 use std::process;
 use std::time::Instant;
 
+use log::debug;
+
 use smtps_bridge::cli::{self, Action};
 use smtps_bridge::deadline::{seconds, Deadline};
 use smtps_bridge::dial::{dial, Dialled};
@@ -80,7 +82,9 @@ fn session(options: &Options, local: &mut Local, waiter: &Waiter, started: Insta
     hooks::enter("arguments");
     stdio::admit(local, &options.allow_from).map_err(alone)?;
     let trusted = Trusted::new(&options.trust).map_err(alone)?;
-    confine::confine(options.user.as_ref(), options.hosts.iter().map(|host| host.port)).map_err(alone)?;
+    let ports = options.hosts.iter().map(|host| host.port);
+    let landlock = confine::confine(options.user.as_ref(), ports).map_err(alone)?;
+    debug!("confined landlock={landlock}");
     hooks::probe("network");
     let deadline = Deadline::since(started, seconds(options.setup_timeout.as_secs()));
     let Dialled { session, passed } = dial(options, &trusted, deadline, waiter)?;

@@ -4,7 +4,6 @@ use landlock::{
     Access, AccessFs, AccessNet, BitFlags, NetPort, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr,
     RulesetError, RulesetStatus, Scope, ABI,
 };
-use log::debug;
 
 /// DNS over TCP, where an answer does not fit a datagram (RFC 7766).
 const DOMAIN: u16 = 53;
@@ -14,12 +13,11 @@ const DOMAIN: u16 = 53;
 const KNOWN: ABI = ABI::V8;
 
 /// No file to write, create or execute; connections to these ports and to name servers alone; no signal to others.
-/// Reading stays open: the resolver reads /etc and loads libraries.
-pub fn before_the_network(ports: impl IntoIterator<Item = u16>) {
+/// Reading stays open: the resolver reads /etc and loads libraries. Returns how much of Landlock is in force, in a word.
+pub fn before_the_network(ports: impl IntoIterator<Item = u16>) -> &'static str {
     let _ = nix::sys::prctl::set_dumpable(false);
     let _ = nix::sys::prctl::set_no_new_privs();
-    let enforced = restrict(AccessFs::from_write(KNOWN) | AccessFs::Execute, ports.into_iter().chain([DOMAIN]));
-    debug!("confined landlock={enforced}");
+    restrict(AccessFs::from_write(KNOWN) | AccessFs::Execute, ports.into_iter().chain([DOMAIN]))
 }
 
 /// No file at all, and no connection. What is open stays open, the log included; syslogd may be connected to again.
@@ -27,7 +25,6 @@ pub fn before_the_session() {
     restrict(AccessFs::from_all(KNOWN), []);
 }
 
-/// How much of it this kernel enforces, for the log.
 fn restrict(files: BitFlags<AccessFs>, ports: impl IntoIterator<Item = u16>) -> &'static str {
     match try_restrict(files, ports) {
         Ok(RulesetStatus::FullyEnforced) => "full",
