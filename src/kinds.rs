@@ -108,6 +108,40 @@ pub const KINDS: &[Kind] = &[
         signs: &["/usr/sbin/inetd", "/usr/sbin/inetutils-inetd"],
     },
     Kind {
+        name: "inetd-freebsd",
+        help: "a line for FreeBSD's inetd, and one for /etc/services",
+        role: Role::Superserver,
+        files: &[shipped!("", "inetd/freebsd.conf", "/etc/inetd.conf", Inetd, INETD_AS_ROOT)],
+        signs: &["/etc/defaults/rc.conf"],
+    },
+    Kind {
+        name: "launchd",
+        help: "a property list for macOS",
+        role: Role::Superserver,
+        files: &[shipped!(
+            "",
+            "launchd/smtps-bridge.plist",
+            "/Library/LaunchDaemons/smtps-bridge.plist",
+            Plist,
+            LAUNCHD_AS_ROOT
+        )],
+        signs: &["/System/Library/LaunchDaemons"],
+    },
+    Kind {
+        name: "tcpserver",
+        help: "a run script for ucspi-tcp, with daemontools or runit",
+        role: Role::Superserver,
+        files: &[shipped!("", "tcpserver/run", "/etc/smtps-bridge/run", Shell, TCPSERVER_AS_ROOT)],
+        signs: &[],
+    },
+    Kind {
+        name: "s6",
+        help: "a run script for s6-tcpserver",
+        role: Role::Superserver,
+        files: &[shipped!("", "s6/run", "/etc/smtps-bridge/run", Shell, S6_AS_ROOT)],
+        signs: &[],
+    },
+    Kind {
         name: "systemd",
         help: "a socket, a service and their user",
         role: Role::Superserver,
@@ -157,4 +191,28 @@ const INETD_AS_ROOT: &[(&str, &str)] = &[
         "# root         the bridge reads its files, and then drops root by itself, for nobody or its --user\n",
     ),
     (" nobody /", " root /"),
+];
+
+const LAUNCHD_AS_ROOT: &[(&str, &str)] = &[
+    (
+        "The bridge needs no rights and no files of its own.",
+        "The bridge starts as root, reads its files, and then drops root by itself.",
+    ),
+    ("<string>nobody</string>", "<string>root</string>"),
+];
+
+const TCPSERVER_AS_ROOT: &[(&str, &str)] = &[
+    (
+        "# -u -g        nobody: the bridge needs no rights and no files of its own\n",
+        "# no -u        the bridge reads its files as root, and then drops root by itself, for nobody or its --user\n",
+    ),
+    (" -u \"$(id -u nobody)\" -g \"$(id -g nobody)\"", ""),
+];
+
+const S6_AS_ROOT: &[(&str, &str)] = &[
+    (
+        "# -U           nobody: the bridge needs no rights and no files of its own\n",
+        "# no -U        the bridge reads its files as root, and then drops root by itself, for nobody or its --user\n",
+    ),
+    ("s6-envuidgid nobody s6-tcpserver -U ", "s6-tcpserver "),
 ];

@@ -104,6 +104,7 @@ pub fn render(file: &Shipped, fill: &Fill) -> Result<String, Error> {
     pairs.push((example::PORT, listen.port().to_string()));
     if listen.is_ipv6() {
         pairs.push(("tcp4", "tcp6".to_owned()));
+        pairs.push(("IPv4", "IPv6".to_owned()));
     }
     let mut text = substitute(file.text, &pairs);
     for note in notes {

@@ -67,7 +67,11 @@ fn options_stand_in_the_order_of_the_help() {
 fn a_key_makes_an_inetd_start_the_bridge_as_root() {
     for (kind, root, nobody) in [
         ("inetd-debian", " nowait.6000 root /usr", " nowait.6000 nobody /usr"),
+        ("inetd-freebsd", " nowait/20/0 root /usr", " nowait/20/0 nobody /usr"),
         ("xinetd", "user            = root\n", "user            = nobody\n"),
+        ("launchd", "<string>root</string>", "<string>nobody</string>"),
+        ("tcpserver", "tcpserver -q -H -R -l 0 -c 100 127", " -u \"$(id -u nobody)\""),
+        ("s6", "exec s6-tcpserver -c 100", "s6-envuidgid nobody"),
     ] {
         let plain = render(kind, &["smtp.example.com"]);
         assert!(plain.contains(nobody) && !plain.contains(root), "{plain}");
@@ -121,6 +125,34 @@ fn words_are_quoted_for_systemd() {
     assert!(text.contains("--ca-file \"/a b/%%i $$HOME \\\"x\\\" \\\\.pem\" smtp.example.com\n"), "{text}");
 }
 
+/// Goal: in a script of sh no character of a word means anything to the shell; the shell itself says so.
+#[test]
+fn words_are_quoted_for_the_shell() {
+    within(USUAL, || {
+        let word = "/a 'b' \"$HOME\" `id` \\ ; * ~ # & \u{e4}";
+        for kind in ["tcpserver", "s6"] {
+            let text = render(kind, &["--ca-file", word, "smtp.example.com"]);
+            let script = text.replace("exec ", "printf '%s\\n' ");
+            let output = Command::new("/bin/sh").args(["-c", &script]).output().unwrap();
+            let said = String::from_utf8(output.stdout).unwrap();
+            let end = format!("\n--log\nsyslog\n--ca-file\n{word}\nsmtp.example.com\n");
+            assert!(said.ends_with(&end), "{said}");
+        }
+    });
+}
+
+/// Goal: a property list has one element for each word, and XML's own characters are escaped.
+#[test]
+fn words_are_elements_of_the_property_list() {
+    let text = render("launchd", &["--ca-file", "/a b&<c>.pem", "smtp.example.com"]);
+    let array: String = text.split_once("<array>").unwrap().1.split_once("</array>").unwrap().0.replace("\n\t\t", " ");
+    assert_eq!(
+        array,
+        " <string>/usr/bin/smtps-bridge</string> <string>--ca-file</string> \
+         <string>/a b&amp;&lt;c&gt;.pem</string> <string>smtp.example.com</string>\n\t"
+    );
+}
+
 /// Goal: IPv6 loopback is as good as IPv4's, in the target's own form.
 #[test]
 fn an_ipv6_address_is_written_as_each_file_wants_it() {
@@ -129,6 +161,10 @@ fn an_ipv6_address_is_written_as_each_file_wants_it() {
     assert!(render("inetd-debian", &words).contains("\n#hosts.allow: smtps-bridge: [::1]\n"));
     assert!(render("xinetd", &words).contains("\tbind            = ::1\n"));
     assert!(render("systemd", &words).contains("\nListenStream=[::1]:26\n"));
+    assert!(render("inetd-freebsd", &words).contains("\nsmtps-bridge stream tcp6 nowait"));
+    assert!(render("tcpserver", &words).contains(" ::1 26 \\\n"));
+    let launchd = render("launchd", &words);
+    assert!(launchd.contains("<string>::1</string>") && launchd.contains("<string>IPv6</string>"), "{launchd}");
 }
 
 /// Goal: the scanner in the corner: its address is served, by the bridge and by tcpd, and the text no longer claims
