@@ -33,7 +33,7 @@ impl Machine {
         Machine::boot_with("cat", peers, |_| {})
     }
 
-    /// With systemd as process 1 and the unit files that `units` puts into a directory.
+    /// With systemd as process 1, and /etc/systemd/system behind the unit files that `units` puts into a directory.
     pub fn boot_systemd(units: impl FnOnce(&Path)) -> Option<Machine> {
         if !Path::new("/lib/systemd/systemd").exists() {
             skip("needs systemd");
@@ -77,6 +77,11 @@ impl Machine {
         self.dir.write(path.trim_start_matches('/'), text);
     }
 
+    /// A file of the test's directory, which is the machine's too.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path(name)
+    }
+
     /// Runs lines of shell on the machine.
     pub fn run(&self, script: &str) -> Said {
         let pid = fs::read_to_string(self.dir.path("pid")).unwrap_or_default();
@@ -114,6 +119,19 @@ impl Machine {
     /// A client on 127.0.0.1:2525.
     pub fn client(&self) -> TcpStream {
         let client = TcpStream::connect("127.0.0.1:2525").expect("a connection to the superserver");
+        client.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
+        client
+    }
+
+    /// A client on another address, as soon as somebody listens there.
+    #[track_caller]
+    pub fn client_of(&self, address: &str) -> TcpStream {
+        let mut client = None;
+        until(PATIENCE, "somebody listens there", || {
+            client = TcpStream::connect(address).ok();
+            client.is_some()
+        });
+        let client = client.expect("a connection");
         client.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
         client
     }

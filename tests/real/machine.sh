@@ -44,10 +44,9 @@ if [ "$1" = inside ]; then
         # Reads a pipe that nobody writes to: it has nothing to do but to be there.
         exec cat "$dir/idle"
     fi
-    systemd-sysusers "$dir/units/smtps-bridge.sysusers.conf"
     umount -R -l /sys/fs/cgroup
     mount -t cgroup2 cgroup2 /sys/fs/cgroup
-    exec env -i PATH="$PATH" container=test SYSTEMD_UNIT_PATH="$dir/units" /lib/systemd/systemd \
+    exec env -i PATH="$PATH" container=test SYSTEMD_UNIT_PATH="$dir/units:/etc/systemd/system" /lib/systemd/systemd \
         --log-target=console --show-status=no --unit=test.target systemd.unified_cgroup_hierarchy=1
 fi
 

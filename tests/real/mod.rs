@@ -1,7 +1,8 @@
-//! Real superservers and mail programs, with the files under packaging/ as they are shipped: only the host's name is
-//! replaced. Each test has a network and a machine of its own.
+//! Real superservers and mail programs, with the lines that the program prints, or the files under packaging/ as they
+//! are shipped: only the host's name is replaced. Each test has a network and a machine of its own.
 
 use std::fs;
+use std::net::{Shutdown, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
@@ -30,15 +31,38 @@ const NAME: &str = "smtp.example.com";
 struct Provider {
     house: House,
     good: Smarthost,
+    /// Of the good one, as --pin takes it.
+    pin: String,
     expired: Smarthost,
 }
 
 impl Provider {
     fn new() -> Provider {
         let house = House::new();
-        let good = mail::smarthost(&house.ca.leaf_for(&[NAME]));
+        let leaf = house.ca.leaf_for(&[NAME]);
+        let good = mail::smarthost(&leaf);
         let expired = mail::smarthost(&expired(&house));
-        Provider { house, good, expired }
+        Provider { house, good, pin: leaf.pin, expired }
+    }
+
+    /// What the bridge prints on the machine: `kind` may have options of `--print-config` behind it.
+    #[track_caller]
+    fn printed(&self, machine: &Machine, kind: &str, host: &Smarthost) -> String {
+        machine.sh(&format!("smtps-bridge --print-config {kind} {}", self.words(host)))
+    }
+
+    /// Options for a client certificate whose key only root can read.
+    fn identity(&self) -> String {
+        let client = self.house.ca.client("mailer.example.test");
+        let cert = self.house.dir.write("client.pem", &client.cert_pem);
+        let key = self.house.dir.write("client.key", &client.key_pem);
+        self.house.dir.mode("client.key", 0o600);
+        format!("--cert {} --key {}", cert.display(), key.display())
+    }
+
+    /// The options and the host behind `smtps-bridge`.
+    fn words(&self, host: &Smarthost) -> String {
+        format!("--ca-file {} {NAME}:{}", self.house.dir.path("ca.pem").display(), host.addr.port())
     }
 
     /// A file under packaging/ with a host of ours in place of the provider's.
@@ -46,10 +70,7 @@ impl Provider {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging").join(file);
         let text = fs::read_to_string(path).expect("a shipped file");
         assert!(text.contains(NAME), "{file} has no {NAME}");
-        text.replace(
-            NAME,
-            &format!("--ca-file {} {NAME}:{}", self.house.dir.path("ca.pem").display(), host.addr.port()),
-        )
+        text.replace(NAME, &self.words(host))
     }
 }
 
@@ -67,6 +88,12 @@ fn swaks(machine: &Machine) -> String {
 /// A message of swaks arrives with AUTH, and the log has one line about it, of the client that it was.
 #[track_caller]
 fn relays(machine: &Machine, provider: &Provider) {
+    relays_for(machine, provider, "127.0.0.1:");
+}
+
+/// As `relays`, where the log names the client in another way.
+#[track_caller]
+fn relays_for(machine: &Machine, provider: &Provider, client: &str) {
     if without_tool("swaks") {
         return;
     }
@@ -77,8 +104,44 @@ fn relays(machine: &Machine, provider: &Provider) {
     assert!(String::from_utf8_lossy(&message.data).contains("through a superserver"));
     let line = machine.syslog.line("closed ");
     // <22>: facility mail, severity info.
-    assert!(line.starts_with("<22>") && line.contains(" client=127.0.0.1:"), "{line}");
+    assert!(line.starts_with("<22>") && line.contains(&format!(" client={client}")), "{line}");
     assert!(line.contains("end=close_notify"), "{line}");
+}
+
+/// That many sessions at once: all are connected before the first one hears its greeting, and all have it before the
+/// first one ends.
+#[track_caller]
+fn bursts(machine: &Machine, sessions: usize) {
+    let mut clients: Vec<TcpStream> = (0..sessions).map(|_| machine.client()).collect();
+    for (n, client) in clients.iter_mut().enumerate() {
+        let greeting = client.line();
+        assert!(greeting.starts_with("220 "), "session {n}: {greeting:?}");
+    }
+    for (n, client) in clients.iter_mut().enumerate() {
+        client.say("QUIT\r\n");
+        let bye = client.line();
+        assert!(bye.starts_with("221 "), "session {n}: {bye:?}");
+        // As a mail program does: ncat keeps the connection until the client ends it.
+        client.shutdown(Shutdown::Write).expect("a half-close");
+        assert_eq!(String::from_utf8_lossy(&client.rest()), "", "session {n}");
+    }
+}
+
+/// More than any limit that a superserver has by itself, and than a mail program opens at once.
+const BURST: usize = 20;
+
+/// What every superserver shows: mail with AUTH, and a burst.
+#[track_caller]
+fn serves(machine: &Machine, provider: &Provider) {
+    relays(machine, provider);
+    bursts(machine, BURST);
+}
+
+/// What every superserver shows of a smarthost whose certificate has expired: the 421, to each of a queue.
+#[track_caller]
+fn fails(machine: &Machine, sessions: usize) {
+    refuses(machine);
+    refuses_a_queue(machine, sessions);
 }
 
 /// The client reads the 421, whole and nothing else, says QUIT all the same, and the log has the same sentence.

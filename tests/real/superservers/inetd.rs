@@ -1,47 +1,71 @@
-//! openbsd-inetd with packaging/inetd/debian.conf, plain and behind tcpd.
+//! openbsd-inetd with the line of `--print-config inetd-debian`, plain and behind tcpd.
 
 use crate::support::namespace::inside_for;
 use crate::support::smarthost::Smarthost;
-use crate::support::talk::Hear;
+use crate::support::talk::{Hear, Talk};
 use crate::support::tested::{tested, Role};
 
 use crate::real::machine::{version, Machine};
-use crate::real::{refuses, refuses_a_queue, relays, Provider, LIMIT};
+use crate::real::{fails, refuses, serves, Provider, LIMIT};
 
-const FILE: &str = "inetd/debian.conf";
+use super::SHOWN;
 
-/// Goal: the shipped line carries mail with AUTH.
+const KIND: &str = "inetd-debian";
+
+/// Goal: the printed line carries mail with AUTH, and 20 sessions at once.
 #[test]
-fn openbsd_inetd_relays_a_message() {
+fn openbsd_inetd_relays_a_message_and_a_burst() {
     inside_for(LIMIT, || {
         let Some(machine) = Machine::boot(&["openbsd-inetd"]) else { return };
         let provider = Provider::new();
-        start(&machine, &provider.shipped(FILE, &provider.good));
-        relays(&machine, &provider);
+        start(&machine, &provider.printed(&machine, KIND, &provider.good));
+        serves(&machine, &provider);
     });
 }
 
-/// Goal: the reason reaches the client through the socket that inetd accepted.
+/// Goal: the reason reaches the client through the socket that inetd accepted, and the limit of starts in the line lets
+/// a queue of 300 messages through, above inetd's own 256.
 #[test]
-fn openbsd_inetd_hands_on_the_reason() {
+fn openbsd_inetd_hands_on_the_reason_to_a_queue_of_300() {
     inside_for(LIMIT, || {
         let Some(machine) = Machine::boot(&["openbsd-inetd"]) else { return };
         let provider = Provider::new();
-        start(&machine, &provider.shipped(FILE, &provider.expired));
-        refuses(&machine);
+        start(&machine, &provider.printed(&machine, KIND, &provider.expired));
+        fails(&machine, 300);
+        tested(Role::Superserver, "inetd-openbsd", "openbsd-inetd", &version("openbsd-inetd"), SHOWN);
     });
 }
 
-/// Goal: the limit of starts in the shipped line lets a queue of 300 messages through, above inetd's own 256.
+/// Goal: the other loopback is as good: inetd understands the printed form of an IPv6 address.
 #[test]
-fn openbsd_inetd_takes_a_queue_of_300() {
+fn openbsd_inetd_listens_on_ipv6_loopback() {
     inside_for(LIMIT, || {
         let Some(machine) = Machine::boot(&["openbsd-inetd"]) else { return };
         let provider = Provider::new();
-        start(&machine, &provider.shipped(FILE, &provider.expired));
-        refuses_a_queue(&machine, 300);
-        let version = version("openbsd-inetd");
-        tested(Role::Superserver, "inetd-openbsd", "openbsd-inetd", &version, "mail, the reason, a queue of 300");
+        let lines = provider.printed(&machine, &format!("{KIND} --listen [::1]:2525"), &provider.good);
+        machine.write("/etc/inetd.conf", &lines);
+        machine.sh("inetd");
+        let mut client = machine.client_of("[::1]:2525");
+        assert!(client.line().starts_with("220 "));
+        client.say("QUIT\r\n");
+        client.rest();
+        assert!(machine.syslog.line("closed ").contains(" client=[::1]:"));
+    });
+}
+
+/// Goal: a key that only root can read: inetd starts the bridge as root, which drops to nobody by itself.
+#[test]
+fn openbsd_inetd_starts_a_bridge_with_a_key() {
+    inside_for(LIMIT, || {
+        let Some(machine) = Machine::boot(&["openbsd-inetd"]) else { return };
+        let provider = Provider::new();
+        let identity = provider.identity();
+        start(&machine, &provider.printed(&machine, &format!("{KIND} {identity}"), &provider.good));
+        let mut client = machine.client();
+        assert!(client.line().starts_with("220 "), "{:?}", machine.syslog.lines());
+        assert_eq!(machine.sh("ps -o user= -C smtps-bridge").trim(), "nobody");
+        client.say("QUIT\r\n");
+        client.rest();
     });
 }
 
@@ -50,7 +74,7 @@ fn openbsd_inetd_takes_a_queue_of_300() {
 fn tcpd_relays_a_message() {
     inside_for(LIMIT, || {
         let Some((machine, provider)) = behind_tcpd(|provider| &provider.good) else { return };
-        relays(&machine, &provider);
+        serves(&machine, &provider);
     });
 }
 
@@ -59,6 +83,8 @@ fn tcpd_hands_on_the_reason() {
     inside_for(LIMIT, || {
         let Some((machine, _provider)) = behind_tcpd(|provider| &provider.expired) else { return };
         refuses(&machine);
+        let what = "mail with AUTH, 20 sessions at once, the reason whole, under ALL: ALL denied";
+        tested(Role::Superserver, "inetd-tcpd", "tcpd behind openbsd-inetd", &version("tcpd"), what);
     });
 }
 
@@ -70,7 +96,7 @@ fn tcpd_without_its_line_gives_no_greeting() {
         let provider = Provider::new();
         machine.write("/etc/hosts.deny", "ALL: ALL\n");
         machine.write("/etc/hosts.allow", "");
-        start(&machine, &commented(&provider.shipped(FILE, &provider.good), "inetd.conf"));
+        start(&machine, &commented(&provider.printed(&machine, KIND, &provider.good), "inetd.conf"));
         assert_eq!(machine.client().line(), "");
         assert_eq!(provider.good.sessions(), 0);
     });
@@ -79,7 +105,7 @@ fn tcpd_without_its_line_gives_no_greeting() {
 fn behind_tcpd(smarthost: fn(&Provider) -> &Smarthost) -> Option<(Machine, Provider)> {
     let machine = Machine::boot(&["openbsd-inetd", "tcpd"])?;
     let provider = Provider::new();
-    let lines = provider.shipped(FILE, smarthost(&provider));
+    let lines = provider.printed(&machine, KIND, smarthost(&provider));
     machine.write("/etc/hosts.deny", "ALL: ALL\n");
     machine.write("/etc/hosts.allow", &commented(&lines, "hosts.allow"));
     start(&machine, &commented(&lines, "inetd.conf"));

@@ -1,5 +1,12 @@
 //! What accepts the connection and starts the bridge.
 
 pub mod inetd;
+mod inetutils;
+mod one_line;
+mod rlinetd;
 mod systemd;
+mod tcpserver;
 mod xinetd;
+
+/// What the tests of each superserver show.
+const SHOWN: &str = "mail with AUTH, 20 sessions at once, the reason whole, a queue of 300";

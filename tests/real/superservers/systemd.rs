@@ -1,20 +1,18 @@
-//! systemd: the shipped units under a systemd that is process 1 of the test's machine, and systemd-socket-activate.
+//! systemd: the printed units under a systemd that is process 1 of the test's machine, and systemd-socket-activate.
 
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use crate::support::limit::until;
 use crate::support::namespace::{inside_for, without_tool};
 use crate::support::smarthost::Smarthost;
 use crate::support::talk::{Hear, Talk};
+use crate::support::tested::{tested, Role};
 
 use crate::real::machine::Machine;
-use crate::real::{refuses, refuses_a_queue, relays, Provider, LIMIT};
+use crate::real::{fails, relays, serves, Provider, LIMIT, NAME};
 
-const SOCKET: &str = include_str!("../../../packaging/systemd/smtps-bridge.socket");
-const USER: &str = include_str!("../../../packaging/systemd/smtps-bridge.sysusers.conf");
-const SERVICE: &str = "systemd/smtps-bridge@.service";
+use super::SHOWN;
 
 /// Goal: systemd-analyze finds nothing to say about the units.
 #[test]
@@ -25,48 +23,81 @@ fn systemd_analyze_verifies_the_units() {
         }
         let Some(machine) = Machine::boot(&[]) else { return };
         let provider = Provider::new();
-        machine.sh("mkdir -p /etc/sysusers.d");
-        machine.write("/etc/sysusers.d/smtps-bridge.conf", USER);
-        machine.sh("systemd-sysusers && getent passwd smtps-bridge");
-        machine.write("/etc/systemd/system/smtps-bridge.socket", SOCKET);
-        machine.write("/etc/systemd/system/smtps-bridge@.service", &provider.shipped(SERVICE, &provider.good));
-        let said = machine
-            .sh("cd /etc/systemd/system && systemd-analyze verify --man=no smtps-bridge.socket smtps-bridge@.service");
-        assert_eq!(said, "");
+        for options in [String::new(), provider.identity()] {
+            write_units(&machine, &provider, &provider.good, &options);
+            machine.sh("systemd-sysusers && getent passwd smtps-bridge");
+            let units = "smtps-bridge.socket smtps-bridge@.service";
+            let said = machine.sh(&format!("cd /etc/systemd/system && systemd-analyze verify --man=no {units}"));
+            assert_eq!(said, "");
+        }
     });
 }
 
 /// Goal: systemd-socket-activate, which does Accept=yes without a systemd, starts a session a connection.
 #[test]
-fn systemd_socket_activate_relays_a_message() {
+fn systemd_socket_activate_relays_a_message_and_a_burst() {
     inside_for(LIMIT, || {
         let provider = Provider::new();
         let Some(machine) = activate(&provider, &provider.good) else { return };
-        relays(&machine, &provider);
+        serves(&machine, &provider);
     });
 }
 
 #[test]
-fn systemd_socket_activate_hands_on_the_reason() {
+fn systemd_socket_activate_hands_on_the_reason_to_a_queue_of_300() {
     inside_for(LIMIT, || {
         let provider = Provider::new();
         let Some(machine) = activate(&provider, &provider.expired) else { return };
-        refuses(&machine);
+        fails(&machine, 300);
+        tested(Role::Superserver, "systemd-activate", "systemd-socket-activate", &systemd_version(&machine), SHOWN);
     });
 }
 
-/// Goal: the shipped units carry mail with AUTH, as their own user.
+/// Goal: the printed units carry mail with AUTH, as their own user, and 20 sessions at once.
 #[test]
-fn systemd_relays_a_message() {
+fn systemd_relays_a_message_and_a_burst() {
     inside_for(LIMIT, || {
         let provider = Provider::new();
-        let Some(machine) = boot(&provider, &provider.good) else { return };
+        let Some(machine) = boot(&provider, &provider.good, "") else { return };
         let mut client = machine.client();
         assert!(client.line().starts_with("220 "));
         assert_eq!(machine.sh("ps -o user:20= -C smtps-bridge").trim(), "smtps-bridge");
         client.say("QUIT\r\n");
         client.rest();
-        relays(&machine, &provider);
+        serves(&machine, &provider);
+    });
+}
+
+/// Goal: a key of root's, mode 0600, reaches the service as a credential; nothing of the service is root's.
+#[test]
+fn systemd_hands_the_key_to_the_service() {
+    inside_for(LIMIT, || {
+        let provider = Provider::new();
+        let Some(machine) = boot(&provider, &provider.good, &provider.identity()) else { return };
+        let mut client = machine.client();
+        assert!(client.line().starts_with("220 "), "{:?}\n{}", machine.syslog.lines(), machine.console());
+        assert_eq!(machine.sh("ps -o user:20= -C smtps-bridge").trim(), "smtps-bridge");
+        client.say("QUIT\r\n");
+        client.rest();
+    });
+}
+
+/// Goal: words with characters that mean something to systemd reach the bridge as they are: it finds the file.
+#[test]
+fn systemd_reads_the_words_as_they_were_given() {
+    inside_for(LIMIT, || {
+        let provider = Provider::new();
+        let file = provider.house.dir.write("a b%i$HOME\"'\\.pem", provider.house.ca.pem());
+        let Some(machine) = boot(&provider, &provider.good, "") else { return };
+        machine.write("words", &format!("{}", file.display()));
+        machine.sh(&format!(
+            "smtps-bridge --print-config systemd.service --ca-file \"$(cat \"{}\")\" {NAME}:{} > {SERVICE}\n\
+             systemctl daemon-reload",
+            machine.path("words").display(),
+            provider.good.addr.port()
+        ));
+        let greeting = machine.client().line();
+        assert!(greeting.starts_with("220 "), "{greeting}\n{}", machine.sh(&format!("cat {SERVICE}")));
     });
 }
 
@@ -75,16 +106,17 @@ fn systemd_relays_a_message() {
 fn systemd_takes_500_failures_and_then_a_message() {
     inside_for(LIMIT, || {
         let provider = Provider::new();
-        let Some(machine) = boot(&provider, &provider.expired) else { return };
-        refuses_a_queue(&machine, 500);
+        let Some(machine) = boot(&provider, &provider.expired, "") else { return };
+        fails(&machine, 500);
         until(Duration::from_secs(10), "no instance is left", || {
             !machine.sh("systemctl list-units --all --no-legend 'smtps-bridge@*'").contains("smtps-bridge@")
         });
         assert_eq!(machine.sh("systemctl is-active smtps-bridge.socket"), "active\n");
         // The certificate has been renewed.
-        write_service(&machine, &provider, &provider.good);
+        write_units(&machine, &provider, &provider.good, "");
         machine.sh("systemctl daemon-reload");
         relays(&machine, &provider);
+        tested(Role::Superserver, "systemd", "systemd", &systemd_version(&machine), SHOWN);
     });
 }
 
@@ -93,7 +125,7 @@ fn activate(provider: &Provider, smarthost: &Smarthost) -> Option<Machine> {
         return None;
     }
     let machine = Machine::boot(&[])?;
-    let service = provider.shipped(SERVICE, smarthost);
+    let service = provider.printed(&machine, "systemd.service", smarthost);
     let command = service.lines().find_map(|line| line.strip_prefix("ExecStart=-")).expect("a command");
     machine.sh(&format!(
         "setpriv --reuid=nobody --regid=nogroup --clear-groups \
@@ -103,23 +135,32 @@ fn activate(provider: &Provider, smarthost: &Smarthost) -> Option<Machine> {
     Some(machine)
 }
 
-fn boot(provider: &Provider, smarthost: &Smarthost) -> Option<Machine> {
-    let service = provider.shipped(SERVICE, smarthost);
-    Machine::boot_systemd(|units| {
+/// As the README has it.
+fn boot(provider: &Provider, smarthost: &Smarthost, options: &str) -> Option<Machine> {
+    let machine = Machine::boot_systemd(|units| {
         let write = |name: &str, text: &str| fs::write(units.join(name), text).expect("a unit file");
-        write("smtps-bridge.socket", SOCKET);
-        write("smtps-bridge@.service", &service);
-        write("smtps-bridge.sysusers.conf", USER);
         // What the units are ordered against, without what else a machine does at boot.
-        for target in ["basic", "shutdown", "sockets", "sysinit"] {
+        for target in ["basic", "shutdown", "sockets", "sysinit", "test"] {
             write(&format!("{target}.target"), "[Unit]\nDefaultDependencies=no\n");
         }
-        write("test.target", "[Unit]\nRequires=smtps-bridge.socket\nAfter=smtps-bridge.socket\n");
-    })
-    .inspect(|machine| machine.until_listening())
+    })?;
+    write_units(&machine, provider, smarthost, options);
+    machine.sh("systemd-sysusers && systemctl daemon-reload && systemctl enable --now smtps-bridge.socket");
+    machine.until_listening();
+    Some(machine)
 }
 
-fn write_service(machine: &Machine, provider: &Provider, smarthost: &Smarthost) {
-    let name = Path::new("units").join("smtps-bridge@.service");
-    machine.write(&name.to_string_lossy(), &provider.shipped(SERVICE, smarthost));
+fn write_units(machine: &Machine, provider: &Provider, smarthost: &Smarthost, options: &str) {
+    machine.sh("mkdir -p /etc/sysusers.d");
+    for (kind, file) in [("systemd.socket", SOCKET), ("systemd.service", SERVICE), ("systemd.sysusers", USER)] {
+        machine.write(file, &provider.printed(machine, &format!("{kind} {options}"), smarthost));
+    }
 }
+
+fn systemd_version(machine: &Machine) -> String {
+    machine.sh("systemctl --version | sed -n '1s/.*(\\(.*\\)).*/\\1/p'").trim().to_owned()
+}
+
+const SOCKET: &str = "/etc/systemd/system/smtps-bridge.socket";
+const SERVICE: &str = "/etc/systemd/system/smtps-bridge@.service";
+const USER: &str = "/etc/sysusers.d/smtps-bridge.conf";
