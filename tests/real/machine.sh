@@ -44,6 +44,9 @@ if [ "$1" = inside ]; then
         # Reads a pipe that nobody writes to: it has nothing to do but to be there.
         exec cat "$dir/idle"
     fi
+    # systemd mounts a credential in a namespace of its own, on /dev/shm, and moves it to where the service sees it.
+    mkdir /dev/shm
+    mount --make-rshared /
     umount -R -l /sys/fs/cgroup
     mount -t cgroup2 cgroup2 /sys/fs/cgroup
     exec env -i PATH="$PATH" container=test SYSTEMD_UNIT_PATH="$dir/units:/etc/systemd/system" /lib/systemd/systemd \
