@@ -7,7 +7,7 @@ use std::sync::Arc;
 use base64ct::{Base64, Encoding};
 use rcgen::{
     date_time_ymd, BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PublicKeyData,
+    KeyUsagePurpose, PublicKeyData, PKCS_RSA_SHA256,
 };
 use rustls::crypto::aws_lc_rs::{cipher_suite::TLS13_AES_128_GCM_SHA256, default_provider};
 use rustls::pki_types::pem::PemObject;
@@ -85,14 +85,23 @@ impl Ca {
         })
     }
 
+    /// A good certificate with a key of RSA.
+    pub fn leaf_rsa(&self) -> Leaf {
+        let key = KeyPair::generate_for(&PKCS_RSA_SHA256).expect("a key");
+        self.leaf_of(&key, &LOCAL_NAMES, |_| {})
+    }
+
     /// Anything else: `change` sees the parameters of a good certificate last.
     pub fn leaf_with(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Leaf {
-        let key = KeyPair::generate().expect("a key");
+        self.leaf_of(&KeyPair::generate().expect("a key"), names, change)
+    }
+
+    fn leaf_of(&self, key: &KeyPair, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Leaf {
         let mut params = params(names, names.first().unwrap_or(&"nobody"));
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
         change(&mut params);
-        Leaf::new(params.signed_by(&key, &self.issuer).expect("a certificate").pem(), &key)
+        Leaf::new(params.signed_by(key, &self.issuer).expect("a certificate").pem(), key)
     }
 }
 

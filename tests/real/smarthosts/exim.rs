@@ -1,0 +1,72 @@
+//! Exim, as Debian builds it with GnuTLS.
+
+use crate::support::namespace::inside_for;
+use crate::support::tested::{tested, Role};
+
+use crate::real::machine::version;
+use crate::real::LIMIT;
+
+use super::Server;
+
+/// Goal: every kind of mail arrives as it was sent.
+#[test]
+fn exim_takes_every_kind_of_mail() {
+    inside_for(LIMIT, || {
+        let Some(server) = exim() else { return };
+        let taken = server.takes_every_kind_of_mail(&["8BITMIME", "SMTPUTF8", "CHUNKING", "PIPELINING"]);
+        taken.logged(&["tls=TLSv1.3", "end=close_notify"]);
+        tested(Role::Smarthost, "exim", "Exim (GnuTLS)", &version("exim"), &taken.kinds);
+    });
+}
+
+/// Goal: its 535 passes unchanged.
+#[test]
+fn exim_refuses_a_wrong_password() {
+    inside_for(LIMIT, || {
+        let Some(server) = exim() else { return };
+        server.refuses_a_wrong_password();
+    });
+}
+
+const CONF: &str = "primary_hostname = smtp.example.com
+local_interfaces = 127.0.0.1
+daemon_smtp_ports = 465
+tls_on_connect_ports = 465
+tls_certificate = /etc/smarthost-cert.pem
+tls_privatekey = /etc/smarthost-key.pem
+log_file_path = syslog
+message_size_limit = 40M
+acl_smtp_rcpt = rcpt
+begin acl
+rcpt:
+  accept authenticated = *
+  deny message = authentication required
+begin routers
+all:
+  driver = manualroute
+  route_list = * 127.0.0.1
+  self = send
+  transport = sink
+begin transports
+sink:
+  driver = smtp
+  port = 10025
+  allow_localhost
+  max_rcpt = 0
+begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_set_id = $auth2
+  server_condition = ${if and{{eq{$auth2}{alice}}{eq{$auth3}{secret}}}}
+";
+
+fn exim() -> Option<Server> {
+    let server = Server::boot(&["exim"])?;
+    let script = "printf 'Debian-exim:x:990:990::/var/spool/exim4:/bin/false\n' >> /etc/passwd
+        printf 'Debian-exim:x:990:\n' >> /etc/group
+        chown Debian-exim: /etc/smarthost-key.pem
+        install -d -o Debian-exim -g Debian-exim /var/spool/exim4 /var/log/exim4
+        exim4 -bd";
+    Some(server.start("/etc/exim4/exim4.conf", CONF, script))
+}
