@@ -91,28 +91,21 @@ macro_rules! shipped {
 }
 
 /// Superservers in the order in which a machine is searched for them: systemd last, because where an inetd was
-/// installed, somebody wanted it.
+/// installed, somebody wanted it; FreeBSD and macOS, which have /usr/sbin/inetd too, before the others.
 pub const KINDS: &[Kind] = &[
     Kind {
         name: "xinetd",
         help: "a file for /etc/xinetd.d",
         role: Role::Superserver,
         files: &[shipped!("", "xinetd/smtps-bridge", "/etc/xinetd.d/smtps-bridge", Xinetd, XINETD_AS_ROOT)],
-        signs: &["/usr/sbin/xinetd"],
-    },
-    Kind {
-        name: "inetd-debian",
-        help: "a line for openbsd-inetd or inetutils-inetd",
-        role: Role::Superserver,
-        files: &[shipped!("", "inetd/debian.conf", "/etc/inetd.conf", Inetd, INETD_AS_ROOT)],
-        signs: &["/usr/sbin/inetd", "/usr/sbin/inetutils-inetd"],
+        signs: &["/usr/sbin/xinetd", "/usr/local/sbin/xinetd"],
     },
     Kind {
         name: "inetd-freebsd",
         help: "a line for FreeBSD's inetd, and one for /etc/services",
         role: Role::Superserver,
         files: &[shipped!("", "inetd/freebsd.conf", "/etc/inetd.conf", Inetd, INETD_AS_ROOT)],
-        signs: &["/etc/defaults/rc.conf"],
+        signs: &["/bin/freebsd-version"],
     },
     Kind {
         name: "launchd",
@@ -126,6 +119,13 @@ pub const KINDS: &[Kind] = &[
             LAUNCHD_AS_ROOT
         )],
         signs: &["/System/Library/LaunchDaemons"],
+    },
+    Kind {
+        name: "inetd-debian",
+        help: "a line for openbsd-inetd or inetutils-inetd",
+        role: Role::Superserver,
+        files: &[shipped!("", "inetd/debian.conf", "/etc/inetd.conf", Inetd, INETD_AS_ROOT)],
+        signs: &["/usr/sbin/inetd", "/usr/sbin/inetutils-inetd"],
     },
     Kind {
         name: "tcpserver",

@@ -18,8 +18,8 @@ use crate::support::limit::skip;
 const MANUAL: &str = "man/smtps-bridge.8";
 
 /// Long options of other programs that our pages mention.
-const FOREIGN: [&str; 9] =
-    ["--auth", "--auth-user", "--example", "--from", "--now", "--pipe", "--release", "--ssl", "--to"];
+const FOREIGN: [&str; 10] =
+    ["--auth", "--auth-user", "--example", "--from", "--now", "--pipe", "--release", "--server", "--ssl", "--to"];
 
 #[test]
 fn the_manual_describes_the_options_of_the_program_in_the_order_of_the_help() {
@@ -164,10 +164,8 @@ fn our_pages_name_no_file_that_does_not_exist() {
 fn the_readme_and_the_manual_show_the_packaged_lines() {
     let inetd = read("packaging/inetd/debian.conf");
     let inetd = inetd.lines().find(|line| !line.starts_with('#')).expect("a line for inetd");
+    assert!(read(MANUAL).lines().any(|line| line == inetd), "the manual lacks {inetd}");
     let readme = read("README.md");
-    for (name, page) in [("the README", &readme), ("the manual", &read(MANUAL))] {
-        assert!(page.lines().any(|line| line.trim() == inetd), "{name} lacks {inetd}");
-    }
     let sendmail = read("packaging/mta/sendmail.mc");
     let lines: Vec<&str> = sendmail.lines().filter(|line| !line.starts_with("dnl")).collect();
     assert!(lines.len() >= 3, "{lines:?}");

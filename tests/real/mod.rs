@@ -19,6 +19,7 @@ use machine::Machine;
 
 mod machine;
 mod mail_programs;
+mod printed;
 mod smarthosts;
 mod superservers;
 

@@ -69,6 +69,23 @@ fn openbsd_inetd_starts_a_bridge_with_a_key() {
     });
 }
 
+/// Goal: the longest command that is printed is read to its end: the last of its hosts is the only one that answers.
+#[test]
+fn openbsd_inetd_reads_the_20th_word() {
+    inside_for(LIMIT, || {
+        let Some(machine) = Machine::boot(&["openbsd-inetd"]) else { return };
+        let provider = Provider::new();
+        // Two words for --ca-file, the program's own name, the good host, and these.
+        let kind = format!("{KIND}{}", " 127.0.0.1:1".repeat(16));
+        let lines = provider.printed(&machine, &kind, &provider.good);
+        let line = lines.lines().find(|line| !line.starts_with('#')).expect("a line");
+        assert_eq!(line.split(' ').skip_while(|word| *word != "smtps-bridge").count(), 20, "{line}");
+        start(&machine, &lines);
+        let greeting = machine.client().line();
+        assert!(greeting.starts_with("220 "), "{greeting}");
+    });
+}
+
 /// Goal: the two commented lines for users of tcpd let this machine through under "ALL: ALL" denied.
 #[test]
 fn tcpd_relays_a_message() {

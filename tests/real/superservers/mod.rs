@@ -4,7 +4,7 @@ pub mod inetd;
 mod inetutils;
 mod one_line;
 mod rlinetd;
-mod systemd;
+pub mod systemd;
 mod tcpserver;
 mod xinetd;
 

@@ -135,19 +135,22 @@ fn activate(provider: &Provider, smarthost: &Smarthost) -> Option<Machine> {
     Some(machine)
 }
 
-/// As the README has it.
 fn boot(provider: &Provider, smarthost: &Smarthost, options: &str) -> Option<Machine> {
-    let machine = Machine::boot_systemd(|units| {
-        let write = |name: &str, text: &str| fs::write(units.join(name), text).expect("a unit file");
-        // What the units are ordered against, without what else a machine does at boot.
-        for target in ["basic", "shutdown", "sockets", "sysinit", "test"] {
-            write(&format!("{target}.target"), "[Unit]\nDefaultDependencies=no\n");
-        }
-    })?;
+    let machine = empty()?;
     write_units(&machine, provider, smarthost, options);
     machine.sh("systemd-sysusers && systemctl daemon-reload && systemctl enable --now smtps-bridge.socket");
     machine.until_listening();
     Some(machine)
+}
+
+/// A systemd with nothing to do.
+pub fn empty() -> Option<Machine> {
+    Machine::boot_systemd(|units| {
+        // What our units are ordered against, without what else a machine does at boot.
+        for target in ["basic", "shutdown", "sockets", "sysinit", "test"] {
+            fs::write(units.join(format!("{target}.target")), "[Unit]\nDefaultDependencies=no\n").expect("a unit file");
+        }
+    })
 }
 
 fn write_units(machine: &Machine, provider: &Provider, smarthost: &Smarthost, options: &str) {

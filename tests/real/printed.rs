@@ -1,0 +1,123 @@
+//! `--print-config` on a machine where the bridge is /usr/bin/smtps-bridge: the shipped files, what it finds there, and
+//! the README's own commands.
+
+use std::fs;
+use std::path::Path;
+
+use smtps_bridge::kinds::{Role, KINDS};
+
+use crate::support::namespace::{inside_for, without_tool};
+
+use super::machine::Machine;
+use super::superservers::systemd;
+use super::{Provider, LIMIT, NAME};
+
+/// Goal: what is printed is what is shipped, byte for byte, also for a user who is nobody.
+#[test]
+fn the_installed_program_prints_the_shipped_files() {
+    inside_for(LIMIT, || {
+        let Some(machine) = Machine::boot(&[]) else { return };
+        for kind in KINDS {
+            let command = format!("smtps-bridge --print-config {} {NAME}", kind.name);
+            let files: Vec<String> = kind.files.iter().map(|file| shipped(file.source)).collect();
+            let user = "setpriv --reuid=65534 --regid=65534 --clear-groups";
+            assert_eq!(machine.sh(&format!("{user} {command} 2>&1")), files.join("\n"), "{}", kind.name);
+        }
+    });
+}
+
+/// Goal: an inetd or xinetd that was installed is what is meant, with the mail program beside it.
+#[test]
+fn without_a_kind_the_superserver_and_the_mail_program_are_those_of_the_machine() {
+    inside_for(LIMIT, || {
+        for (peers, superserver) in
+            [(["openbsd-inetd", "sendmail"], "inetd-debian"), (["xinetd", "sendmail"], "xinetd")]
+        {
+            let Some(machine) = Machine::boot(&peers) else { return };
+            machine.sh("mkdir -p /etc/mail && touch /etc/mail/sendmail.cf");
+            let printed = machine.sh(&format!("smtps-bridge --print-config {NAME}"));
+            for (name, role) in [(superserver, Role::Superserver), ("sendmail", Role::MailProgram)] {
+                let kind = KINDS.iter().find(|kind| kind.name == name && kind.role == role).expect("a kind");
+                let heading = format!(" is here: {name} (");
+                let (_, behind) = printed.split_once(&heading).unwrap_or_else(|| panic!("no {name} in {printed}"));
+                assert!(behind.contains(&shipped(kind.files[0].source)), "{printed}");
+            }
+        }
+    });
+}
+
+/// Goal: where no inetd is, the lines are systemd's, and the first line says why.
+#[test]
+fn without_a_kind_and_without_an_inetd_the_lines_are_those_of_systemd() {
+    inside_for(LIMIT, || {
+        let Some(machine) = Machine::boot(&[]) else { return };
+        if machine.run("ls /usr/sbin/inetd /usr/sbin/xinetd").code == Some(0) {
+            return;
+        }
+        let printed = machine.sh(&format!("smtps-bridge --print-config {NAME}"));
+        assert!(
+            printed.starts_with("## there is no inetd here, and no systemd runs now; still: systemd ("),
+            "{printed}"
+        );
+        machine.sh("mkdir -p /run/systemd/system");
+        let printed = machine.sh(&format!("smtps-bridge --print-config {NAME}"));
+        assert!(printed.starts_with("## there is no inetd here, and systemd runs: systemd ("), "{printed}");
+    });
+}
+
+/// Goal: the commands of the README, as they stand there, lead to the first message.
+#[test]
+fn the_commands_of_the_readme_for_inetd_send_a_message() {
+    inside_for(LIMIT, || {
+        let Some(machine) = Machine::boot(&["openbsd-inetd"]) else { return };
+        machine.write("/etc/inetd.conf", "");
+        machine.sh("inetd");
+        follow(&machine, "inetd (openbsd-inetd, Debian's)");
+    });
+}
+
+#[test]
+fn the_commands_of_the_readme_for_xinetd_send_a_message() {
+    inside_for(LIMIT, || {
+        let Some(machine) = Machine::boot(&["xinetd"]) else { return };
+        machine.sh("xinetd -stayalive");
+        follow(&machine, "xinetd");
+    });
+}
+
+#[test]
+fn the_commands_of_the_readme_for_systemd_send_a_message() {
+    inside_for(LIMIT, || {
+        let Some(machine) = systemd::empty() else { return };
+        follow(&machine, "systemd");
+    });
+}
+
+/// Runs the commands of a section; only the smarthost, the account and its password are those of the test.
+#[track_caller]
+fn follow(machine: &Machine, section: &str) {
+    if without_tool("swaks") {
+        return;
+    }
+    let provider = Provider::new();
+    let commands = commands(section);
+    let (message, setup) = commands.split_last().expect("commands");
+    machine.sh(&setup.join("\n").replace(NAME, &provider.words(&provider.good)));
+    machine.until_listening();
+    assert!(message.starts_with("swaks "), "{message}");
+    machine.sh(&message.replace("--auth-user account", "--auth-user alice --auth-password secret"));
+    let inbox = provider.good.inbox();
+    assert_eq!(inbox.iter().map(|message| message.user.as_str()).collect::<Vec<_>>(), ["alice"]);
+}
+
+fn commands(section: &str) -> Vec<String> {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("the README");
+    let lines = readme.lines().skip_while(|line| *line != format!("### {section}")).skip(1);
+    let lines = lines.take_while(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.strip_prefix("    ")).map(str::to_owned).collect()
+}
+
+fn shipped(source: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging").join(source);
+    fs::read_to_string(path).expect("a shipped file")
+}
