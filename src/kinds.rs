@@ -172,10 +172,17 @@ pub const KINDS: &[Kind] = &[
     },
     Kind {
         name: "sendmail",
-        help: "lines for sendmail.mc, through the port",
+        help: "lines for sendmail.mc: sendmail starts the bridge",
         role: Role::MailProgram,
-        files: &[shipped!("", "mta/sendmail.mc", "/etc/mail/sendmail.mc", M4, &[])],
+        files: &[shipped!("", "mta/sendmail.mailer.mc", "/etc/mail/sendmail.mc", M4, &[])],
         signs: &["/etc/mail/sendmail.cf"],
+    },
+    Kind {
+        name: "sendmail-port",
+        help: "lines for sendmail.mc, through a superserver's port",
+        role: Role::MailProgram,
+        files: &[shipped!("", "mta/sendmail.port.mc", "/etc/mail/sendmail.mc", M4, &[])],
+        signs: &[],
     },
 ];
 

@@ -94,6 +94,11 @@ pub fn render(file: &Shipped, fill: &Fill) -> Result<String, Error> {
     }
     let name = Path::new(fill.program).file_name().and_then(|name| name.to_str()).unwrap_or_default();
     pairs.push((HOSTS_ALLOW, format!("hosts.allow: {name}: {}", clients(listen, &fill.options.allow_from))));
+    if let (Syntax::M4, Some(host)) = (file.syntax, fill.options.hosts.first()) {
+        // Elsewhere in its lines the host is what a password is looked up by.
+        pairs.push((MAILER_ARGV, MAILER_ARGV.replace(example::HOST, &argv)));
+        pairs.push((example::HOST, host.name.clone()));
+    }
     pairs.push((example::HOST, argv));
     pairs.push((example::PROGRAM, quote::word(fill.program, file.syntax)?));
     let socket = format!("{}:{}", example::ADDRESS, example::PORT);
@@ -200,4 +205,5 @@ const SYSTEMD_USER: &str = "User=smtps-bridge\n";
 /// Not %d, which systemd knows from version 250 on only.
 const SYSTEMD_KEY: &str = "${CREDENTIALS_DIRECTORY}/key";
 const LOG_AND_HOST: &str = "--log syslog smtp.example.com";
+const MAILER_ARGV: &str = "A=smtps-bridge `smtp.example.com'";
 const HOSTS_ALLOW: &str = "hosts.allow: smtps-bridge: 127.0.0.1";

@@ -7,12 +7,16 @@ use crate::kinds::{Kind, Role, KINDS};
 
 use super::{all, Fill};
 
-/// The lines for both, each under a heading that says why it was chosen.
+/// The lines for both, each under a heading that says why it was chosen. A mail program that starts the bridge itself needs
+/// no superserver.
 ///
 /// # Errors
 /// `Error::Usage`.
 pub fn print(fill: &Fill) -> Result<String, Error> {
     let mut text = String::new();
+    if let Some((kind, sign)) = sign(Role::MailProgram).filter(|(kind, _)| kind.name == SENDMAIL) {
+        return Ok(heading(kind, &format!("{sign} is here")) + &all(kind, fill)?);
+    }
     let (superserver, why) = match sign(Role::Superserver) {
         Some((kind, sign)) if kind.name != SYSTEMD => (Some(kind), format!("{sign} is here")),
         Some((kind, _)) => (Some(kind), "there is no inetd here, and systemd runs".to_owned()),
@@ -37,6 +41,7 @@ pub fn print(fill: &Fill) -> Result<String, Error> {
 }
 
 const SYSTEMD: &str = "systemd";
+const SENDMAIL: &str = "sendmail";
 
 fn sign(role: Role) -> Option<(&'static Kind, &'static str)> {
     KINDS.iter().filter(|kind| kind.role == role).find_map(|kind| {

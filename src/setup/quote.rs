@@ -35,16 +35,22 @@ pub fn word(word: &str, syntax: Syntax) -> Result<String, Error> {
             shown(word)
         ));
     }
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_./:@+=,-[]".contains(c);
+    // A comma ends a field of sendmail's M line.
+    let signs = if syntax == Syntax::M4 { "_./:@+=-[]" } else { "_./:@+=,-[]" };
+    let plain = |c: char| c.is_ascii_alphanumeric() || signs.contains(c);
     if word.chars().all(plain) && !word.is_empty() {
         return Ok(word.to_owned());
     }
     match syntax {
         Syntax::Inetd | Syntax::Xinetd | Syntax::M4 => refused(format!(
-            "{}: {} splits its words at spaces and has no quotes; use a name of letters, digits and _./:@+=,- (a \
+            "{}: {} splits its words at spaces and has no quotes; use a name of letters, digits and {signs} (a \
              symbolic link will do), or systemd",
             shown(word),
-            if syntax == Syntax::Xinetd { "xinetd" } else { "inetd" }
+            match syntax {
+                Syntax::Xinetd => "xinetd",
+                Syntax::M4 => "sendmail",
+                _ => "inetd",
+            }
         )),
         Syntax::Systemd => {
             Ok(format!("\"{}\"", escaped(word, &[('\\', "\\\\"), ('"', "\\\""), ('%', "%%"), ('$', "$$")])))

@@ -166,7 +166,7 @@ fn the_readme_and_the_manual_show_the_packaged_lines() {
     let inetd = inetd.lines().find(|line| !line.starts_with('#')).expect("a line for inetd");
     assert!(read(MANUAL).lines().any(|line| line == inetd), "the manual lacks {inetd}");
     let readme = read("README.md");
-    let sendmail = read("packaging/mta/sendmail.mc");
+    let sendmail = read("packaging/mta/sendmail.port.mc");
     let lines: Vec<&str> = sendmail.lines().filter(|line| !line.starts_with("dnl")).collect();
     assert!(lines.len() >= 3, "{lines:?}");
     for line in lines {

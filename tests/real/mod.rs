@@ -1,9 +1,7 @@
 //! Real superservers and mail programs, with the lines that the program prints, or the files under packaging/ as they
 //! are shipped: only the host's name is replaced. Each test has a network and a machine of its own.
 
-use std::fs;
 use std::net::{Shutdown, TcpStream};
-use std::path::Path;
 use std::time::Duration;
 
 use rcgen::date_time_ymd;
@@ -64,14 +62,6 @@ impl Provider {
     /// The options and the host behind `smtps-bridge`.
     fn words(&self, host: &Smarthost) -> String {
         format!("--ca-file {} {NAME}:{}", self.house.dir.path("ca.pem").display(), host.addr.port())
-    }
-
-    /// A file under packaging/ with a host of ours in place of the provider's.
-    fn shipped(&self, file: &str, host: &Smarthost) -> String {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging").join(file);
-        let text = fs::read_to_string(path).expect("a shipped file");
-        assert!(text.contains(NAME), "{file} has no {NAME}");
-        text.replace(NAME, &self.words(host))
     }
 }
 

@@ -1,0 +1,88 @@
+//! sendmail starts the bridge itself, as a mailer, and speaks SMTP to its standard input and output.
+
+use std::net::TcpListener;
+
+use crate::real::machine::{version, Machine};
+use crate::real::{Provider, LIMIT, NAME};
+use crate::support::limit::until;
+use crate::support::namespace::inside_for;
+use crate::support::smarthost::Smarthost;
+use crate::support::tested::{tested, Role};
+
+use super::{assert_delivered, configure, mailq, queue_of_3, send, SENDMAIL};
+
+fn sendmail(provider: &Provider, host: &Smarthost) -> Option<Machine> {
+    super::sendmail(|machine| provider.printed(machine, "sendmail", host))
+}
+
+/// Goal: one message arrives, authenticated, and nothing listens on this machine.
+#[test]
+fn sendmail_starts_the_bridge_and_relays_a_message_with_auth() {
+    inside_for(LIMIT, || {
+        let provider = Provider::new();
+        let Some(machine) = sendmail(&provider, &provider.good) else { return };
+        let said = send(&machine);
+        assert!(said.contains("235 2.7.0 Authentication successful") && said.contains("Sent ("), "{said}");
+        assert_delivered(&machine, &provider);
+        assert!(mailq(&machine).contains("is empty"), "{}", mailq(&machine));
+        let line = machine.syslog.line("closed ");
+        assert!(line.contains(" client=pipe ") && line.contains("end=close_notify"), "{line}");
+    });
+}
+
+/// Goal: with the certificate expired the message stays queued with the bridge's sentence, and leaves when it is good again.
+#[test]
+fn sendmail_keeps_a_message_while_the_certificate_of_its_mailer_is_expired() {
+    inside_for(LIMIT, || {
+        let provider = Provider::new();
+        let Some(machine) = sendmail(&provider, &provider.expired) else { return };
+        send(&machine);
+        let queue = mailq(&machine);
+        assert!(queue.contains("(Deferred: 421 4.7.5 smtp.example.com: certificate expired on)"), "{queue}");
+        machine.syslog.line("stat=Deferred: 421 4.7.5 smtp.example.com: certificate expired on 2026-01-15");
+        assert_eq!(provider.expired.inbox(), []);
+        configure(&machine, &provider.printed(&machine, "sendmail", &provider.good));
+        machine.sh(&format!("{SENDMAIL} -qf"));
+        assert_delivered(&machine, &provider);
+        let result = "mail with AUTH, the reason in mailq, a session a message";
+        tested(Role::MailProgram, "sendmail", "sendmail, mailer", &version("sendmail"), result);
+    });
+}
+
+/// Goal: what the lines say. Each message has a session of its own, and its recipients share it.
+#[test]
+fn sendmail_gives_each_message_a_session_of_its_mailer() {
+    inside_for(LIMIT, || {
+        let provider = Provider::new();
+        let Some(machine) = sendmail(&provider, &provider.good) else { return };
+        queue_of_3(&machine);
+        assert_eq!((provider.good.inbox().len(), provider.good.sessions()), (3, 3));
+        assert!(provider.good.inbox().iter().all(|message| message.to.len() == 3 && message.user == "alice"));
+    });
+}
+
+/// Goal: mail that a user's .forward sends on is his to sendmail, which would run the mailer as him; then he could read the
+/// site's password in its memory. It is nobody, real, effective and saved.
+#[test]
+fn the_mailer_of_a_users_mail_is_not_that_user() {
+    inside_for(LIMIT, || {
+        let provider = Provider::new();
+        // It accepts and says nothing, so that the bridge stays.
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let Some(machine) = sendmail(&provider, &provider.good) else { return };
+        let port = silent.local_addr().unwrap().port();
+        configure(&machine, &machine.sh(&format!("smtps-bridge --print-config sendmail {NAME}:{port}")));
+        machine.sh(&format!(
+            "echo 'walter:x:1001:1001::/var/walter:/bin/sh' >> /etc/passwd
+             mkdir /var/walter && echo bob@example.net > /var/walter/.forward && chown -R 1001:1001 /var/walter
+             printf 'Subject: hello\n\nfrom sendmail\n' | {SENDMAIL} -Am -odb -f alice@example.org walter"
+        ));
+        let mut status = String::new();
+        until(LIMIT / 4, "the bridge has connected", || {
+            status = machine.run("grep -h ^Uid: /proc/$(pidof -s smtps-bridge)/status").text;
+            silent.set_nonblocking(true).unwrap();
+            !status.is_empty() && silent.accept().is_ok()
+        });
+        assert_eq!(status.split_whitespace().collect::<Vec<_>>(), ["Uid:", "65534", "65534", "65534", "65534"]);
+    });
+}
