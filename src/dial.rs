@@ -116,7 +116,7 @@ impl<'a> Search<'a, '_> {
                 Err(
                     error @ (Error::Terminated { .. }
                     | Error::OutOf { .. }
-                    | Error::Turned { .. }
+                    | Error::Turned { stage: Stage::Greeting, .. }
                     | Error::NotSmtp { .. }),
                 ) => return Err(self.failure(error, Some(addr), failed.len() + 1)),
                 Err(error) => failed.push((addr, error)),

@@ -107,7 +107,8 @@ pub enum Error {
         stage: Stage,
         seconds: u64,
     },
-    /// A greeting other than 220, of a host that is not the last one or under `--check`; there also a refused EHLO.
+    /// A greeting other than 220, of a host that is not the last one or under `--check`; there also a refused EHLO. At
+    /// the handshake, a reply of 4yz in plain text.
     Turned {
         stage: Stage,
         line: String,

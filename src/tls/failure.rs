@@ -144,9 +144,13 @@ pub fn looks_like_tls(head: &[u8]) -> bool {
 /// What else is there, by its first octets.
 pub fn not_tls(head: &[u8]) -> Error {
     let line = head.split(|b| *b == b'\r' || *b == b'\n').next().unwrap_or_default();
+    // A busy Exim says so before TLS, also on a port of implicit TLS.
+    if let [b'4', b'0'..=b'9', b'0'..=b'9', b' ' | b'-', ..] = head {
+        return Error::turned(Stage::Handshake, escape(line, 100));
+    }
     let line = escape(line, 60);
     match head {
-        [b'2' | b'4' | b'5', b'0'..=b'9', b'0'..=b'9', b' ' | b'-', ..] => Error::PlainSmtp { line },
+        [b'2' | b'5', b'0'..=b'9', b'0'..=b'9', b' ' | b'-', ..] => Error::PlainSmtp { line },
         [b'H', b'T', b'T', b'P', ..] => Error::NotTls { looks_like: "HTTP", line },
         [b'S', b'S', b'H', b'-', ..] => Error::NotTls { looks_like: "SSH", line },
         [b'*', b' ', b'O', b'K', ..] => Error::NotTls { looks_like: "IMAP", line },
@@ -170,6 +174,8 @@ mod tests {
     #[test]
     fn plain_smtp_is_told_from_http_and_from_tls() {
         assert!(matches!(not_tls(b"220 mail.example.com ESMTP\r\n"), Error::PlainSmtp { .. }));
+        assert!(matches!(not_tls(b"554 go away\r\n"), Error::PlainSmtp { .. }));
+        assert!(matches!(not_tls(b"421 too many\r\n"), Error::Turned { stage: Stage::Handshake, .. }));
         assert!(matches!(not_tls(b"HTTP/1.1 400 Bad Request\r\n"), Error::NotTls { looks_like: "HTTP", .. }));
         assert!(looks_like_tls(&[21, 3, 1]));
         assert!(!looks_like_tls(b"220 "));

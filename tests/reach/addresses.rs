@@ -1,6 +1,6 @@
 //! One name with several addresses: staggered connects, and a turn for each of them. In a network of the test's own.
 
-use std::io;
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread;
@@ -86,6 +86,26 @@ fn an_address_that_refuses_leaves_the_other_one_its_turn() {
         let good = net.serve(listener);
         let ended = session(net.bridge(port));
         assert!(!ended.log.contains("passed "), "{}", ended.log);
+        good.join().unwrap();
+    });
+}
+
+/// Goal: an address whose server is busy, and says so before TLS (as Exim does), leaves the other one its turn.
+#[test]
+fn an_address_that_is_busy_before_tls_leaves_the_other_one_its_turn() {
+    inside(|| {
+        let net = Net::new(&["::1", "127.0.0.1"]);
+        let busy = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).unwrap();
+        let port = busy.local_addr().unwrap().port();
+        let good = net.serve(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap());
+        let busy = thread::spawn(move || {
+            let mut tcp = accept(&busy);
+            tcp.write_all(b"421 Too many concurrent SMTP connections\r\n").unwrap();
+            io::copy(&mut tcp, &mut io::sink())
+        });
+        let ended = session(net.bridge(port));
+        assert!(ended.line().contains(&format!("addr=127.0.0.1:{port}")), "{}", ended.log);
+        busy.join().unwrap().unwrap();
         good.join().unwrap();
     });
 }

@@ -6,6 +6,7 @@ use crate::support::tested::{tested, Role};
 use crate::real::machine::version;
 use crate::real::LIMIT;
 
+use super::session::bridged;
 use super::Server;
 
 /// Goal: every kind of mail arrives as it was sent.
@@ -25,6 +26,28 @@ fn exim_refuses_a_wrong_password() {
     inside_for(LIMIT, || {
         let Some(server) = exim() else { return };
         server.refuses_a_wrong_password();
+    });
+}
+
+/// Goal: Exim refuses a third connection in plain text, before TLS; the client reads Exim's words, as something that
+/// passes, and the place of one that ends is free again.
+#[test]
+fn exim_refuses_a_third_connection() {
+    inside_for(LIMIT, || {
+        let Some(server) = exim_with("smtp_accept_max_per_host = 2\n") else { return };
+        let open = || bridged(&server.house, &server.host);
+        let [(first, mut one), (_second, mut two)] = [open(), open()];
+        one.greet();
+        two.greet();
+        let (third, mut session) = open();
+        let reply = session.reply();
+        let words =
+            "421 4.3.2 127.0.0.1: the server turned us away: 421 Too many concurrent SMTP connections from this IP";
+        assert!(reply.starts_with(words), "{reply:?}");
+        assert_eq!(session.ends(third).code, 75);
+
+        one.quit(first).assert("close_notify", 0);
+        server.until("there is a place again", || open().1.reply().starts_with("220 "));
     });
 }
 
@@ -62,11 +85,15 @@ plain:
 ";
 
 fn exim() -> Option<Server> {
+    exim_with("")
+}
+
+fn exim_with(more: &str) -> Option<Server> {
     let server = Server::boot(&["exim"])?;
     let script = "printf 'Debian-exim:x:990:990::/var/spool/exim4:/bin/false\n' >> /etc/passwd
         printf 'Debian-exim:x:990:\n' >> /etc/group
         chown Debian-exim: /etc/smarthost-key.pem
         install -d -o Debian-exim -g Debian-exim /var/spool/exim4 /var/log/exim4
         exim4 -bd";
-    Some(server.start("/etc/exim4/exim4.conf", CONF, script))
+    Some(server.start("/etc/exim4/exim4.conf", &format!("{more}{CONF}"), script))
 }
