@@ -20,7 +20,8 @@ fn opensmtpd_takes_every_kind_of_mail() {
             return tested(Role::Smarthost, "opensmtpd", "OpenSMTPD", &version("opensmtpd"), result);
         }
         let taken = server.takes_every_kind_of_mail(&["8BITMIME"]);
-        taken.logged(&["tls=TLSv1.3", "end=close_notify"]);
+        // It closes without a close_notify, behind its 221: in order all the same.
+        taken.logged(&["tls=TLSv1.3", "end=eof"]);
         tested(Role::Smarthost, "opensmtpd", "OpenSMTPD", &version("opensmtpd"), &taken.kinds);
     });
 }
@@ -68,7 +69,7 @@ fn opensmtpd() -> Option<Server> {
         printf 'opensmtpd:x:990:\nopensmtpq:x:991:\n' >> /etc/group
         install -d -m 711 /var/spool/smtpd /var/lib/opensmtpd/empty
         install -d -m 700 -o opensmtpq /var/spool/smtpd/purge
-        echo \"alice $(smtpctl encrypt secret)\" > /etc/smarthost-users
+        echo \"alice $(openssl passwd -6 secret)\" > /etc/smarthost-users
         touch /etc/aliases
         smtpd";
     Some(server.start("/etc/smtpd.conf", CONF, script))
