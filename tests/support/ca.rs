@@ -12,7 +12,8 @@ use rcgen::{
 use rustls::crypto::aws_lc_rs::{cipher_suite::TLS13_AES_128_GCM_SHA256, default_provider};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 
 /// The names of a smarthost on this machine.
@@ -176,6 +177,32 @@ impl Leaf {
         };
         builder.with_single_cert(self.chain(), self.key()).expect("a certificate that fits its key")
     }
+}
+
+/// A server that presents any chain and signs with any key: rustls would not serve what does not fit, or what it cannot
+/// read. None: a key that rustls cannot sign with.
+pub fn presenting(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Option<ServerConfig> {
+    #[derive(Debug)]
+    struct Always(Arc<CertifiedKey>);
+
+    impl ResolvesServerCert for Always {
+        fn resolve(&self, _: ClientHello) -> Option<Arc<CertifiedKey>> {
+            Some(Arc::clone(&self.0))
+        }
+    }
+
+    let provider = default_provider();
+    let key = provider.key_provider.load_private_key(key).ok()?;
+    let config = ServerConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(versions)
+        .expect("TLS versions that the provider knows")
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(Always(Arc::new(CertifiedKey::new(chain, key)))));
+    Some(config)
 }
 
 /// The pin of a public key (SubjectPublicKeyInfo in DER), as curl and `--pin` take it.

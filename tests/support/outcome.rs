@@ -44,9 +44,15 @@ pub fn refusal(start: Start) -> Refusal {
 }
 
 #[track_caller]
-pub fn refused(bridge: Bridge, mut client: TcpStream) -> Refusal {
+pub fn refused(bridge: Bridge, client: TcpStream) -> Refusal {
+    refused_behind(Vec::new(), bridge, client)
+}
+
+/// As `refused`, where the client has read `reply` already, or a part of it.
+#[track_caller]
+fn refused_behind(mut reply: Vec<u8>, bridge: Bridge, mut client: TcpStream) -> Refusal {
     client.shutdown(Shutdown::Write).expect("half of the client's socket closes");
-    let reply = client.rest();
+    reply.extend(client.rest());
     assert_reply(&reply);
     let ended = bridge.finish();
     Refusal {
@@ -81,12 +87,28 @@ pub fn session(start: Start) -> Ended {
 pub fn carried(bridge: Bridge, mut client: TcpStream) -> Ended {
     let greeting = client.line();
     assert_eq!(greeting, GREETING, "log: {}", bridge.log());
+    carried_behind_greeting(bridge, client)
+}
+
+#[track_caller]
+fn carried_behind_greeting(bridge: Bridge, mut client: TcpStream) -> Ended {
     client.say("QUIT\r\n");
     assert_eq!(String::from_utf8_lossy(&client.rest()), BYE, "log: {}", bridge.log());
     drop(client);
     let ended = bridge.finish();
     ended.assert("close_notify", 0);
     ended
+}
+
+/// Starts on one TCP socket and has whichever of the two the server is good for.
+#[track_caller]
+pub fn either(start: Start) -> Result<Ended, Refusal> {
+    let (bridge, mut client) = start.socket();
+    let line = client.line();
+    match line == GREETING {
+        true => Ok(carried_behind_greeting(bridge, client)),
+        false => Err(refused_behind(line.into_bytes(), bridge, client)),
+    }
 }
 
 /// A smarthost for one `session`, behind its handshake.

@@ -5,20 +5,15 @@ mod ca_file;
 mod hello;
 mod identity;
 mod key_only;
-mod openssl;
+pub mod openssl;
 mod pins;
 mod signature;
 mod versions;
 
-use std::sync::Arc;
-
-use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::server::{ClientHello, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, SupportedProtocolVersion};
 
 use crate::support::bridge::Start;
-use crate::support::ca::{Ca, Leaf};
+use crate::support::ca::{self, Ca, Leaf};
 use crate::support::outcome::{refusal, unsuccessful, Refusal};
 
 /// The bridge to `peer` with the file of `ca`, in the directory of the test.
@@ -39,23 +34,7 @@ fn refuses_certificate(start: Start, tls: ServerConfig, words: &[&str]) -> Refus
 /// A server that presents the certificate of one leaf and signs with the key of another; or with the same, where the
 /// certificate is such that rustls would not serve it.
 fn presenting(certificate: &Leaf, key: &Leaf, versions: &[&'static SupportedProtocolVersion]) -> ServerConfig {
-    #[derive(Debug)]
-    struct Always(Arc<CertifiedKey>);
-
-    impl ResolvesServerCert for Always {
-        fn resolve(&self, _: ClientHello) -> Option<Arc<CertifiedKey>> {
-            Some(Arc::clone(&self.0))
-        }
-    }
-
-    let provider = default_provider();
-    let key = provider.key_provider.load_private_key(key.key()).unwrap();
-    let resolver = Always(Arc::new(CertifiedKey::new(certificate.chain(), key)));
-    ServerConfig::builder_with_provider(Arc::new(provider))
-        .with_protocol_versions(versions)
-        .unwrap()
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(resolver))
+    ca::presenting(certificate.chain(), key.key(), versions).unwrap()
 }
 
 /// A port where the bridge need not come: it fails before.

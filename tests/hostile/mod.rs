@@ -1,0 +1,3 @@
+//! The hostile world.
+
+mod limbo;
