@@ -125,6 +125,13 @@ fn too_old(trusted: &Trusted) -> Error {
 
 /// The alert's name as RFC 8446 writes it: `handshake_failure`.
 pub fn alert_name(alert: AlertDescription) -> String {
+    match alert {
+        AlertDescription::UnrecognisedName => return "unrecognized_name".to_owned(),
+        AlertDescription::UnknownPSKIdentity => return "unknown_psk_identity".to_owned(),
+        AlertDescription::EncryptedClientHelloRequired => return "ech_required".to_owned(),
+        AlertDescription::Unknown(code) => return code.to_string(),
+        _ => {}
+    }
     let mut name = String::new();
     for (at, letter) in format!("{alert:?}").chars().take(60).enumerate() {
         // UnknownCA is unknown_ca: a letter behind a capital belongs to it.
@@ -169,6 +176,7 @@ mod tests {
         assert_eq!(alert_name(AlertDescription::UnknownCA), "unknown_ca");
         assert_eq!(alert_name(AlertDescription::CertificateRequired), "certificate_required");
         assert_eq!(alert_name(AlertDescription::BadRecordMac), "bad_record_mac");
+        assert_eq!(alert_name(AlertDescription::UnknownPSKIdentity), "unknown_psk_identity");
     }
 
     #[test]
