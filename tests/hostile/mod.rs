@@ -1,3 +1,31 @@
 //! The hostile world.
 
+mod alerts;
+mod by_hand;
+mod handshake;
 mod limbo;
+mod plain;
+mod session;
+mod truncation;
+
+use crate::support::bridge::Start;
+use crate::support::outcome::refusal;
+
+/// Under bounds that no server may make us reach, in the debug build: seconds of CPU, KiB of address space.
+fn costs_little(start: Start) -> Start {
+    start.under_shell("ulimit -t 5 && ulimit -v 600000 &&", "")
+}
+
+/// Goal of every handshake that breaks the rules: 421 4.7.5, its exit code, and what was wrong in the log line.
+#[track_caller]
+fn breaks_rules(what: &str, start: Start, code: i32, word: &str) {
+    let refusal = refusal(costs_little(start));
+    let right = refusal.reply.starts_with("421 4.7.5 ") && refusal.line.contains("stage=handshake");
+    assert!(right && refusal.code == code && refusal.line.contains(word), "{what}: not {code}, {word}: {refusal:#?}");
+}
+
+/// A handshake message (RFC 8446 section 4).
+fn message(kind: u8, content: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(content.len()).unwrap().to_be_bytes();
+    [&[kind], &length[1..], content].concat()
+}

@@ -3,6 +3,7 @@
 pub mod bridge;
 pub mod ca;
 pub mod dir;
+pub mod forge;
 pub mod kernel;
 pub mod limit;
 pub mod mail;

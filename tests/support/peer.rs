@@ -99,8 +99,8 @@ impl Link {
         while self.tls.is_handshaking() {
             let flight = self.pending();
             self.tcp.write_all(&flight)?;
-            if self.tls.is_handshaking() {
-                self.feed()?;
+            if self.tls.is_handshaking() && !self.feed()? {
+                return Err(ErrorKind::UnexpectedEof.into());
             }
         }
         let flight = self.pending();

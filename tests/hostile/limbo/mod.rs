@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::PrivateKeyDer;
 
+use crate::hostile::costs_little;
 use crate::support::bridge::Start;
 use crate::support::ca::presenting;
 use crate::support::dir::Dir;
@@ -24,9 +25,6 @@ use table::Table;
 
 /// Ten seconds on two cores; other tests run beside it.
 const LIMIT: Duration = Duration::from_secs(180);
-
-/// What no chain may cost, in the debug build: seconds of CPU and KiB of address space.
-const BOUNDS: &str = "ulimit -t 5 && ulimit -v 600000 &&";
 
 /// Goal: every chain of x509-limbo that can be served is taken or refused as it says, or there is a documented reason.
 /// No chain costs more than a bounded time and memory; no refused server hears an octet behind the handshake; every
@@ -100,7 +98,7 @@ fn serve_by_openssl(case: &Case, dir: &Dir, start: Start) -> (Verdict, String) {
 }
 
 fn verdict(case: &Case, start: Start) -> (Verdict, String) {
-    match either(start.under_shell(BOUNDS, "")) {
+    match either(costs_little(start)) {
         Ok(_) => (Verdict::Accept, String::new()),
         Err(refusal) => {
             assert!([69, 76, 78].contains(&refusal.code), "{}: {refusal:#?}", case.id);

@@ -1,0 +1,170 @@
+//! Servers that break the handshake under its keys: what stands in the encrypted part of TLS 1.3, and in the Finished of
+//! TLS 1.2.
+
+use std::sync::Arc;
+
+use rustls::crypto::aws_lc_rs::{default_provider, kx_group};
+use rustls::crypto::CryptoProvider;
+use rustls::ServerConfig;
+
+use crate::hostile::{breaks_rules, message};
+use crate::support::bridge::House;
+use crate::support::forge::{forging, unchanged, Change};
+use crate::support::limit::{within, USUAL};
+use crate::support::namespace::without_tool;
+use crate::support::outcome::{refusal, serve, session, unsuccessful};
+use crate::support::peer::{Peer, TLS_1_2, TLS_1_3};
+use crate::trust::openssl::Server;
+
+// Handshake messages (RFC 8446 section 4, RFC 8879 section 7.2), extensions (RFC 8446 section 4.2).
+const TICKET: u8 = 4;
+const ENCRYPTED_EXTENSIONS: u8 = 8;
+const CERTIFICATE: u8 = 11;
+const CERTIFICATE_VERIFY: u8 = 15;
+const FINISHED: u8 = 20;
+const KEY_UPDATE: u8 = 24;
+const COMPRESSED_CERTIFICATE: u8 = 25;
+const ALPN: u8 = 16;
+const MAX_FRAGMENT_LENGTH: u8 = 1;
+
+fn replaced(flight: Vec<Vec<u8>>, kind: u8, with: &[u8]) -> Vec<Vec<u8>> {
+    assert!(flight.iter().any(|it| it[0] == kind), "no message {kind} in {flight:02x?}");
+    flight.into_iter().map(|it| if it[0] == kind { with.to_vec() } else { it }).collect()
+}
+
+/// Encrypted extensions with these in place of the server's.
+fn extensions(flight: Vec<Vec<u8>>, extensions: &[u8]) -> Vec<Vec<u8>> {
+    let length = u16::try_from(extensions.len()).unwrap().to_be_bytes();
+    replaced(flight, ENCRYPTED_EXTENSIONS, &message(ENCRYPTED_EXTENSIONS, &[&length, extensions].concat()))
+}
+
+/// Goal: each is a refusal with 421 4.7.5 and 76 (69 where the certificate is to blame), and the server hears nothing
+/// behind the handshake.
+#[test]
+fn promise_3_a_handshake_that_breaks_the_rules_under_its_keys_is_refused() {
+    let table: [(&str, i32, &str, Change); 17] = [
+        ("a wrong Finished", 76, "cannot decrypt", |mut flight| {
+            *flight.last_mut().unwrap().last_mut().unwrap() ^= 1;
+            flight
+        }),
+        ("no Finished but another message", 76, "got KeyUpdate when expecting Finished", |flight| {
+            replaced(flight, FINISHED, &message(KEY_UPDATE, &[0]))
+        }),
+        ("an empty Finished", 76, "cannot decrypt", |flight| replaced(flight, FINISHED, &message(FINISHED, &[]))),
+        ("a message behind the Finished in its record", 76, "KeyEpochWithPendingFragment", |mut flight| {
+            flight.push(message(TICKET, &[0; 20]));
+            flight
+        }),
+        ("ALPN that nobody offered", 76, "UnsolicitedEncryptedExtension", |flight| {
+            extensions(flight, &[0, ALPN, 0, 5, 0, 3, 2, b'h', b'2'])
+        }),
+        ("an extension that nobody offered", 76, "UnsolicitedEncryptedExtension", |flight| {
+            extensions(flight, &[0, MAX_FRAGMENT_LENGTH, 0, 1, 1])
+        }),
+        ("an extension twice", 76, "DuplicateExtension", |flight| extensions(flight, &[0, 0, 0, 0, 0, 0, 0, 0])),
+        ("extensions that are longer than their message", 76, "MessageTooShort", |flight| {
+            replaced(flight, ENCRYPTED_EXTENSIONS, &message(ENCRYPTED_EXTENSIONS, &[0xff, 0xff]))
+        }),
+        ("no extensions", 76, "got Certificate when expecting EncryptedExtensions", |mut flight| {
+            flight.remove(0);
+            flight
+        }),
+        ("no certificate in its message", 76, "no certificates", |flight| {
+            replaced(flight, CERTIFICATE, &message(CERTIFICATE, &[0; 4]))
+        }),
+        ("a certificate that is none", 69, "BadEncoding", |flight| {
+            replaced(flight, CERTIFICATE, &message(CERTIFICATE, &[0, 0, 0, 8, 0, 0, 3, 1, 2, 3, 0, 0]))
+        }),
+        ("an empty certificate", 69, "BadEncoding", |flight| {
+            replaced(flight, CERTIFICATE, &message(CERTIFICATE, &[0, 0, 0, 5, 0, 0, 0, 0, 0]))
+        }),
+        ("the certificate twice", 76, "got Certificate when expecting CertificateVerify", |flight| {
+            let twice = [flight[1].clone(), flight[1].clone()].concat();
+            replaced(flight, CERTIFICATE, &twice)
+        }),
+        // zlib, 16 MiB out of 5 octets.
+        ("a compressed certificate that nobody offered to unpack", 76, "got CompressedCertificate", |flight| {
+            let bomb = [0, 1, 0xff, 0xff, 0xff, 0, 0, 5, 1, 2, 3, 4, 5];
+            replaced(flight, CERTIFICATE, &message(COMPRESSED_CERTIFICATE, &bomb))
+        }),
+        ("no signature", 76, "got Finished when expecting CertificateVerify", |mut flight| {
+            flight.retain(|it| it[0] != CERTIFICATE_VERIFY);
+            flight
+        }),
+        ("a signature of a kind that nobody offered", 76, "SignedHandshakeWithUnadvertisedSigScheme", |flight| {
+            // rsa_pkcs1_md5
+            replaced(flight, CERTIFICATE_VERIFY, &message(CERTIFICATE_VERIFY, &[1, 1, 0, 2, 0, 0]))
+        }),
+        ("everything twice", 76, "KeyEpochWithPendingFragment", |flight| [flight.clone(), flight].concat()),
+    ];
+    within(USUAL, move || {
+        let house = House::new();
+        for (what, code, word, change) in table {
+            let peer = unsuccessful(forging(&house.leaf, TLS_1_3, change));
+            breaks_rules(what, house.bridge(peer.host()), code, word);
+            assert_eq!(peer.done(), b"", "{what}: the server heard something");
+        }
+    });
+}
+
+/// Goal: the control of the tests that forge: with everything left as it is there is a session.
+#[test]
+fn a_forging_server_that_forges_nothing_is_a_good_one() {
+    within(USUAL, || {
+        for version in [TLS_1_2, TLS_1_3] {
+            let house = House::new();
+            let peer = Peer::with(forging(&house.leaf, version, unchanged), serve);
+            session(house.bridge(peer.host()));
+            peer.done();
+        }
+    });
+}
+
+#[test]
+fn promise_3_a_wrong_finished_of_tls_1_2_is_refused() {
+    within(USUAL, || {
+        let house = House::new();
+        let peer = unsuccessful(forging(&house.leaf, TLS_1_2, |mut flight| {
+            flight[0][7] ^= 1;
+            flight
+        }));
+        refusal(house.bridge(peer.host())).assert("4.7.5", 76, &["stage=handshake", "cannot decrypt"]);
+        assert_eq!(peer.done(), b"");
+    });
+}
+
+/// Goal: a server that wants another group than those we gave a key for asks once more and gets it.
+#[test]
+fn a_hello_retry_request_for_a_group_that_we_have_is_a_session() {
+    within(USUAL, || {
+        let house = House::new();
+        let provider = CryptoProvider { kx_groups: vec![kx_group::SECP384R1], ..default_provider() };
+        let tls = ServerConfig::builder_with_provider(Arc::new(provider))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(house.leaf.chain(), house.leaf.key())
+            .unwrap();
+        let peer = Peer::with(tls, serve);
+        let ended = session(house.bridge(peer.host()));
+        assert!(ended.line().contains("group=secp384r1"), "{}", ended.log);
+        peer.done();
+    });
+}
+
+/// Goal: no group in common: the server says so by an alert.
+#[test]
+fn a_server_without_a_group_in_common_is_refused() {
+    if without_tool("openssl") {
+        return;
+    }
+    within(USUAL, || {
+        let house = House::new();
+        house.dir.write("cert.pem", &house.leaf.cert_pem);
+        house.dir.write("key.pem", &house.leaf.key_pem);
+        for version in ["-tls1_2", "-tls1_3"] {
+            let Some(server) = Server::start(&house.dir, &[version, "-groups", "P-521"]) else { return };
+            breaks_rules(version, house.bridge(server.host()), 76, "handshake_failure");
+        }
+    });
+}
