@@ -1,6 +1,7 @@
 //! Real superservers and mail programs, with the lines that the program prints, or the files under packaging/ as they
 //! are shipped: only the host's name is replaced. Each test has a network and a machine of its own.
 
+use std::io::Read;
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
@@ -148,6 +149,19 @@ fn refuses(machine: &Machine) {
     // <19>: facility mail, severity err.
     assert!(line.starts_with("<19>") && line.contains("expired on 2026-01-15"), "{line}");
     assert!(line.contains("reply=\"421 4.7.5\""), "{line}");
+}
+
+/// How many sessions, one after the other, have their 421 before one has none; at most 300.
+fn answered() -> usize {
+    let answer = || {
+        let mut client = TcpStream::connect("127.0.0.1:2525").ok()?;
+        // Whoever is not served now is not served for minutes.
+        client.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
+        let mut reply = [0; 4];
+        client.read_exact(&mut reply).ok()?;
+        (reply == *b"421 ").then_some(())
+    };
+    (0..300).take_while(|_| answer().is_some()).count()
 }
 
 /// As many sessions, one after the other, each with its 421.

@@ -6,7 +6,7 @@ use crate::support::talk::{Hear, Talk};
 use crate::support::tested::{tested, Role};
 
 use crate::real::machine::{version, Machine};
-use crate::real::{fails, refuses, serves, Provider, LIMIT};
+use crate::real::{answered, fails, refuses, serves, Provider, LIMIT};
 
 use super::SHOWN;
 
@@ -33,6 +33,19 @@ fn openbsd_inetd_hands_on_the_reason_to_a_queue_of_300() {
         start(&machine, &provider.printed(&machine, KIND, &provider.expired));
         fails(&machine, 300);
         tested(Role::Superserver, "inetd-openbsd", "openbsd-inetd", &version("openbsd-inetd"), SHOWN);
+    });
+}
+
+/// Goal: the number in the line is needed, as its comment says: without it inetd stops before the queue is through.
+#[test]
+fn openbsd_inetd_without_the_limit_of_the_line_stops_in_a_queue_of_300() {
+    inside_for(LIMIT, || {
+        let Some(machine) = Machine::boot(&["openbsd-inetd"]) else { return };
+        let provider = Provider::new();
+        let lines = provider.printed(&machine, KIND, &provider.expired);
+        start(&machine, &lines.replace(" nowait.6000 ", " nowait "));
+        let answered = answered();
+        assert!((200..300).contains(&answered), "{answered}");
     });
 }
 

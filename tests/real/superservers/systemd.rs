@@ -87,7 +87,7 @@ fn systemd_hands_the_key_to_the_service() {
 fn systemd_reads_the_words_as_they_were_given() {
     inside_for(LIMIT, || {
         let provider = Provider::new();
-        let file = provider.house.dir.write("a b%i$HOME\"'\\.pem", provider.house.ca.pem());
+        let file = provider.house.dir.write("a b%i${HOME}\"'\\.pem", provider.house.ca.pem());
         let Some(machine) = boot(&provider, &provider.good, "") else { return };
         machine.write("words", &format!("{}", file.display()));
         machine.sh(&format!(
