@@ -2,11 +2,16 @@
 //! the README's own commands.
 
 use std::fs;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
+use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
 
 use smtps_bridge::kinds::{Role, KINDS};
 
-use crate::support::namespace::{inside_for, without_tool};
+use crate::support::namespace::{inside_for, sh, without_tool};
+use crate::support::talk::Hear;
 
 use super::machine::Machine;
 use super::superservers::systemd;
@@ -120,4 +125,34 @@ fn commands(section: &str) -> Vec<String> {
 fn shipped(source: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging").join(source);
     fs::read_to_string(path).expect("a shipped file")
+}
+
+/// Goal: the scanner in the corner: a line for an address of the network serves the device that it names, and tells
+/// another one why not.
+#[test]
+fn a_line_for_a_network_serves_the_device_that_it_names() {
+    inside_for(LIMIT, || {
+        sh("ip address add 192.168.1.5/24 dev lo; ip address add 192.168.1.20/24 dev lo; \
+            ip address add 192.168.1.21/24 dev lo");
+        let Some(machine) = Machine::boot(&["xinetd"]) else { return };
+        let provider = Provider::new();
+        let words = "xinetd --listen 192.168.1.5:2525 --allow-from 192.168.1.20";
+        machine.write("/etc/xinetd.d/smtps-bridge", &provider.printed(&machine, words, &provider.good));
+        machine.sh("xinetd");
+        // The address itself is this machine.
+        drop(machine.client_of("192.168.1.5:2525"));
+        assert!(from("192.168.1.20").line().starts_with("220 "));
+        let reply = from("192.168.1.21").line();
+        assert!(reply.starts_with("421 4.7.0 "), "{reply}");
+        assert!(TcpStream::connect("127.0.0.1:2525").is_err());
+    });
+}
+
+/// A client on this address of the machine.
+fn from(address: &str) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.bind(&SocketAddr::new(address.parse().expect("an address"), 0).into()).expect("an address of ours");
+    socket.connect(&SocketAddr::from(([192, 168, 1, 5], 2525)).into()).expect("a connection");
+    socket.set_read_timeout(Some(Duration::from_secs(20))).expect("a read timeout");
+    socket.into()
 }

@@ -10,6 +10,7 @@ use smtps_bridge::kinds::{example, find, Wanted, KINDS};
 use crate::setup::{lines, render, shipped};
 use crate::support::bridge::PROGRAM;
 use crate::support::limit::{within, USUAL};
+use crate::support::namespace::without_tool;
 
 /// Goal: the files under packaging/ are the only source: with the words of the example they are printed as they are.
 #[test]
@@ -151,6 +152,27 @@ fn words_are_elements_of_the_property_list() {
         " <string>/usr/bin/smtps-bridge</string> <string>--ca-file</string> \
          <string>/a b&amp;&lt;c&gt;.pem</string> <string>smtp.example.com</string>\n\t"
     );
+}
+
+/// Goal: what is printed for launchd is a property list that a parser of Apple's format reads, with a note behind it too.
+#[test]
+fn the_property_list_can_be_parsed() {
+    within(USUAL, || {
+        if without_tool("python3") {
+            return;
+        }
+        for words in [&["smtp.example.com"][..], &["--ca-file", "a--b&.pem", "--no-pq", "smtp.example.com"]] {
+            let list = render("launchd", words);
+            let program = "import plistlib, sys\n\
+                           list = plistlib.loads(sys.argv[1].encode())\n\
+                           listener = list['Sockets']['Listeners']\n\
+                           print(listener['SockNodeName'], listener['SockServiceName'], list['UserName'])\n\
+                           print(list['ProgramArguments'][-1])";
+            let output = Command::new("python3").args(["-c", program, &list]).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert_eq!(said, "127.0.0.1 2525 nobody\nsmtp.example.com\n", "{output:?}");
+        }
+    });
 }
 
 /// Goal: IPv6 loopback is as good as IPv4's, in the target's own form.
