@@ -58,6 +58,12 @@ pub fn all(kind: &Kind, fill: &Fill) -> Result<String, Error> {
 pub fn render(file: &Shipped, fill: &Fill) -> Result<String, Error> {
     let systemd = file.syntax == Syntax::Systemd;
     let listen = fill.lines.listen;
+    if listen.is_ipv6() && file.syntax == Syntax::M4 && file.text.contains(example::ADDRESS) {
+        return refused(format!(
+            "--listen {listen}: the lines for sendmail hold an IPv4 address only, in its host and in the key of its \
+             password; use 127.0.0.1 or another one of 127.0.0.0/8"
+        ));
+    }
     let mut notes = Vec::new();
     let mut given = Vec::new();
     for option in &fill.lines.given {

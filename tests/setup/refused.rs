@@ -1,12 +1,20 @@
 //! What is refused, with the reason and the cure, and nothing on standard output.
 
 use std::ffi::OsStr;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::process::Stdio;
+
+use smtps_bridge::kinds::KINDS;
+use socket2::{Domain, Socket, Type};
 
 use crate::setup::refusal;
 use crate::support::bridge::Start;
 use crate::support::limit::{within, USUAL};
+use crate::support::namespace::{inside, sh};
 use crate::support::outcome;
+use crate::support::talk::Hear;
 
 /// One row: the words behind --print-config, and words of the sentence.
 type Row<'a> = (&'a [&'a str], &'a [&'a str]);
@@ -85,6 +93,37 @@ fn what_no_file_can_hold_is_refused() {
         assert!(sentence.contains("line break"), "{sentence}");
     }
     assert!(refusal("/opt/$x/smtps-bridge", "systemd", &["a"]).contains("$"));
+}
+
+/// Goal: no line is printed that was never seen to work: sendmail writes an IPv6 address in two forms of its own.
+#[test]
+fn an_ipv6_address_is_refused_for_sendmail() {
+    let words = ["--listen", "[::1]:25", "smtp.example.com"];
+    for kind in KINDS.iter().filter(|kind| kind.files.iter().any(|file| file.source == "mta/sendmail.mc")) {
+        assert!(refusal("/usr/bin/smtps-bridge", kind.name, &words).contains("IPv4 address only"));
+    }
+}
+
+/// Goal: promise 7. A superserver's line with --print-config in it tells a stranger nothing.
+#[test]
+fn promise_7_a_stranger_reads_no_configuration() {
+    inside(|| {
+        sh("ip address add 192.0.2.1/24 dev lo; ip address add 192.0.2.2/24 dev lo");
+        for (client, code) in [("192.0.2.2:0", 77), ("127.0.0.1:0", 0)] {
+            let listener = TcpListener::bind("0.0.0.0:0").unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let server = if code == 0 { [127, 0, 0, 1] } else { [192, 0, 2, 1] };
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            socket.bind(&client.parse::<SocketAddr>().unwrap().into()).unwrap();
+            socket.connect(&SocketAddr::from((server, port)).into()).unwrap();
+            let (theirs, _) = listener.accept().unwrap();
+            let copy = OwnedFd::from(theirs.try_clone().unwrap());
+            let start = Start::new().args(["--print-config", "xinetd", "smtp.example.com"]);
+            let bridge = start.on(copy, OwnedFd::from(theirs), Stdio::piped());
+            let heard = TcpStream::from(socket).rest();
+            assert_eq!((heard.is_empty(), bridge.finish().code), (code == 77, code));
+        }
+    });
 }
 
 #[test]
