@@ -189,6 +189,10 @@ pub enum Issuer {
     Sent(String),
     /// Somebody who was not sent.
     Missing(String),
+    /// One of our trust anchors, by its name; its key is another.
+    Namesake(String),
+    /// A CA, sent or a trust anchor, whose RSA key is too short (or too long) for any signature.
+    Weak { name: String, bits: usize },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

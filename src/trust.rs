@@ -23,7 +23,7 @@ use rustls::{
 use base64ct::{Base64, Encoding};
 use webpki::{EndEntityCert, KeyUsage};
 
-use crate::error::{Error, Pin, Sent};
+use crate::error::{Error, Issuer, Pin, Sent};
 use crate::options::{Anchors, Groups, KeyHash, ServerTrust, Trust, Versions};
 use crate::text::escape;
 use crate::x509;
@@ -112,6 +112,11 @@ impl Trusted {
         self.asked.was()
     }
 
+    /// Why what the latest server presented leads to none of our trust anchors; a name in at most `cap` octets.
+    pub fn issuer(&self, cap: usize) -> Option<Issuer> {
+        self.presented().issuer(self.roots.as_ref().map_or(&[], |roots| &roots.roots), cap)
+    }
+
     /// The pin of the key that the latest server presented.
     pub fn presented_pin(&self) -> Pin {
         self.presented().certs.first().and_then(pin)
@@ -147,6 +152,19 @@ impl fmt::Display for PinMismatch {
 }
 
 impl std::error::Error for PinMismatch {}
+
+/// A certificate of the chain is signed in a way that webpki does not take. rustls has the same words for a handshake
+/// that is signed so, which is about another key.
+#[derive(Debug)]
+pub struct UnusableSignature;
+
+impl fmt::Display for UnusableSignature {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("unusable signature")
+    }
+}
+
+impl std::error::Error for UnusableSignature {}
 
 fn provider(groups: Groups) -> CryptoProvider {
     let mut provider = aws_lc_rs::default_provider();
@@ -227,6 +245,10 @@ impl ServerCertVerifier for Verifier {
                         rustls::Error::InvalidCertificate(CertificateError::BadSignature) => {
                             CertificateError::UnknownIssuer.into()
                         }
+                        rustls::Error::InvalidCertificate(
+                            CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+                            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. },
+                        ) => CertificateError::Other(OtherError(Arc::new(UnusableSignature))).into(),
                         other => other,
                     },
                 )?;

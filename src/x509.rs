@@ -2,14 +2,16 @@
 
 mod describe;
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::pki_types::{CertificateDer, UnixTime};
 use x509_cert::certificate::{CertificateInner, Raw};
-use x509_cert::der::asn1::{ObjectIdentifier, UintRef};
-use x509_cert::der::{DateTime, Decode, Encode, NestedReader, Reader, SliceReader};
+use x509_cert::der::asn1::{AnyRef, ObjectIdentifier, UintRef};
+use x509_cert::der::{DateTime, Decode, Encode, NestedReader, Reader, SliceReader, Tag};
+use x509_cert::spki::SubjectPublicKeyInfoRef;
 
-pub use describe::{anchor_name, describe, matches, most_specific, names, Described};
+pub use describe::{anchor_name, anchor_subject, describe, matches, most_specific, names, Described, ADDRESS_AS_NAME};
 
 /// notBefore and notAfter (RFC 5280 section 4.1.2.5), as time since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +65,16 @@ pub fn is_version_one(cert: &CertificateDer) -> bool {
 
 /// The length of an RSA key's modulus; None for other keys.
 pub fn rsa_bits(cert: &CertificateDer) -> Option<usize> {
-    let key = parse(cert)?.tbs_certificate.subject_public_key_info;
+    modulus_bits(&parse(cert)?.tbs_certificate.subject_public_key_info.to_der().ok()?)
+}
+
+/// The same of a trust anchor's key, which webpki keeps as the inside of its SEQUENCE.
+pub fn anchor_rsa_bits(inside: &[u8]) -> Option<usize> {
+    modulus_bits(&AnyRef::new(Tag::Sequence, inside).ok()?.to_der().ok()?)
+}
+
+fn modulus_bits(public_key: &[u8]) -> Option<usize> {
+    let key = SubjectPublicKeyInfoRef::from_der(public_key).ok()?;
     if key.algorithm.oid != RSA_ENCRYPTION {
         return None;
     }
@@ -75,7 +86,24 @@ pub fn rsa_bits(cert: &CertificateDer) -> Option<usize> {
     SliceReader::new(key.subject_public_key.as_bytes()?).ok()?.sequence(modulus).ok()
 }
 
+/// What webpki verifies signatures by; other lengths look to it like signatures that do not verify.
+pub const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
+
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+
+/// The hash of a signature that is no proof any more.
+pub fn old_signature(cert: &CertificateDer) -> Option<&'static str> {
+    let algorithm = parse(cert)?.signature_algorithm.oid;
+    OLD_SIGNATURES.iter().find(|(oid, _)| *oid == algorithm).map(|(_, hash)| *hash)
+}
+
+/// RFC 8017 appendix A.2.4, RFC 3279 section 2.2.
+const OLD_SIGNATURES: [(ObjectIdentifier, &str); 4] = [
+    (ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.4"), "MD5"),
+    (ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.5"), "SHA-1"),
+    (ObjectIdentifier::new_unwrap("1.2.840.10045.4.1"), "SHA-1"),
+    (ObjectIdentifier::new_unwrap("1.2.840.10040.4.3"), "SHA-1"),
+];
 
 /// `2026-11-01`.
 pub fn date(since_1970: Duration) -> String {

@@ -17,6 +17,8 @@ impl Error {
     }
 }
 
+const NEEDED_KEY: &str = "it needs RSA of 2048 to 8192 bits, or ECDSA";
+
 const HOST_IS_A_FILE: &str = "there is no configuration file: give the smarthost's name, as in \
                               `smtps-bridge smtp.example.com`";
 
@@ -131,6 +133,15 @@ impl fmt::Display for Error {
                 "certificate from an unknown issuer, itself ({anchors}): use --ca-file with this certificate, \
                  or --pin-only"
             ),
+            Error::UnknownIssuer { issuer: Some(Issuer::Namesake(name)), anchors } => write!(
+                f,
+                "certificate from an unknown issuer: it names {name}, whom we know, most likely with another key \
+                 ({anchors}): has that CA a newer certificate?"
+            ),
+            Error::UnknownIssuer { issuer: Some(Issuer::Weak { name, bits }), .. } => write!(
+                f,
+                "the key of the certificate's CA, {name}, cannot be used (RSA of {bits} bits): {NEEDED_KEY}"
+            ),
             Error::UnknownIssuer { issuer: None, anchors } => {
                 write!(f, "certificate from an unknown issuer ({anchors}): use --ca-file with its CA")
             }
@@ -150,7 +161,7 @@ impl fmt::Display for Error {
                 "an X.509 version 1 certificate works with TLS 1.3 and --pin-only alone, and this server speaks TLS 1.2",
             ),
             Error::WeakKey { problem } => {
-                write!(f, "the server's key cannot be used ({problem}): it needs RSA of 2048 bits or more, or ECDSA")
+                write!(f, "the server's key cannot be used ({problem}): {NEEDED_KEY}")
             }
             Error::BadCertificate { problem } => write!(f, "certificate refused: {problem}"),
 

@@ -6,7 +6,7 @@ use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatibl
 use crate::error::{Error, Pin, Sent, Stage};
 use crate::options::Versions;
 use crate::text::{cut, escape};
-use crate::trust::{PinMismatch, Trusted};
+use crate::trust::{PinMismatch, Trusted, UnusableSignature};
 use crate::x509;
 
 /// How many of a certificate's names are told; it may hold 10 000.
@@ -34,6 +34,14 @@ pub fn explain(stage: Stage, error: &rustls::Error, head: &[u8], name: &ServerNa
         rustls::Error::InvalidMessage(_) if !looks_like_tls(head) && stage == Stage::Handshake => not_tls(head),
         // SSL 3.0 to TLS 1.1 as rustls meets them: a version it does not know.
         rustls::Error::InvalidMessage(InvalidMessage::UnknownProtocolVersion) => too_old(trusted),
+        // rustls reads no larger one, and nothing else that a server says is large.
+        rustls::Error::InvalidMessage(InvalidMessage::HandshakePayloadTooLarge) => Error::Protocol {
+            stage,
+            problem:
+                "a message of more than 64 KiB: does the server send more certificates than its own chain, or one \
+                      for very many names?"
+                    .to_owned(),
+        },
         other => Error::Protocol { stage, problem: shown(other) },
     }
 }
@@ -54,15 +62,35 @@ fn certificate(error: &CertificateError, name: &ServerName, trusted: &Trusted) -
         // Its names in rustls' words would have to be read back from a debug format.
         CertificateError::NotValidForNameContext { .. } => {
             let mut names = leaf.as_ref().and_then(x509::describe).map(|it| it.names).unwrap_or_default();
+            let wanted = name.to_str();
+            if names.contains(&format!("{}{wanted}", x509::ADDRESS_AS_NAME)) {
+                return Error::BadCertificate {
+                    problem: format!(
+                        "it has {wanted} as a DNS name, not as an address: its administrator must put it in as an \
+                         address, or confirm its key for --pin-only"
+                    ),
+                };
+            }
             let more = names.len().saturating_sub(NAMES);
             names.truncate(NAMES);
             let names = names.into_iter().map(|name| cut(&name, NAME)).collect();
-            Error::WrongName { wanted: name.to_str().into_owned(), names, more }
+            Error::WrongName { wanted: wanted.into_owned(), names, more }
         }
         CertificateError::UnknownIssuer => {
-            Error::UnknownIssuer { issuer: trusted.presented().issuer(ISSUER), anchors: trusted.anchors.clone() }
+            Error::UnknownIssuer { issuer: trusted.issuer(ISSUER), anchors: trusted.anchors.clone() }
         }
         CertificateError::Other(other) if other.0.is::<PinMismatch>() => Error::PinMismatch { presented: key },
+        CertificateError::Other(other) if other.0.is::<UnusableSignature>() => {
+            let chain = trusted.presented().certs;
+            let old = chain.iter().find_map(x509::old_signature);
+            Error::BadCertificate {
+                problem: match old {
+                    Some(old) => format!("it, or a CA's above it, is signed with {old}, which is not safe any more"),
+                    None => "it, or a CA's above it, is signed in a way, or with a kind of key, that is not supported"
+                        .to_owned(),
+                } + ": its administrator needs a new one",
+            }
+        }
         CertificateError::Other(other) => match other.0.downcast_ref::<webpki::Error>() {
             Some(webpki::Error::CaUsedAsEndEntity) => Error::CaAsServer { key },
             Some(webpki::Error::UnsupportedCertVersion) => version_one(trusted, key),
@@ -74,9 +102,8 @@ fn certificate(error: &CertificateError, name: &ServerName, trusted: &Trusted) -
         | CertificateError::UnsupportedSignatureAlgorithmContext { .. } => {
             Error::WeakKey { problem: "its signature algorithm is not supported".to_owned() }
         }
-        // webpki refuses keys of RSA under 2048 bits as a signature that does not verify.
         CertificateError::BadSignature => match leaf.as_ref().and_then(x509::rsa_bits) {
-            Some(bits) if bits < 2048 => Error::WeakKey { problem: format!("RSA of {bits} bits") },
+            Some(bits) if !x509::RSA_BITS.contains(&bits) => Error::WeakKey { problem: format!("RSA of {bits} bits") },
             _ => Error::BadCertificate { problem: "a signature does not verify".to_owned() },
         },
         other => Error::BadCertificate { problem: escape(other.to_string().as_bytes(), 150) },

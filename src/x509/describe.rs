@@ -6,9 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use rustls::pki_types::{CertificateDer, ServerName};
 use x509_cert::certificate::{CertificateInner, Raw};
 use x509_cert::der::asn1::{AnyRef, ObjectIdentifier};
-use x509_cert::der::{Decode, Tag};
-use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::der::{Decode, NestedReader, Reader, SliceReader, Tag, TagNumber, Tagged};
 use x509_cert::name::RdnSequence;
 
 use super::{parse, rsa_bits, validity, Validity};
@@ -39,7 +37,7 @@ pub fn describe(cert: &CertificateDer) -> Option<Described> {
         issuer: distinguished(&inner.tbs_certificate.issuer, NAME),
         validity: validity(cert)?,
         key: key(cert, &inner),
-        names: alternative_names(&inner).iter().filter_map(plain).collect(),
+        names: alternative_names(&inner),
     })
 }
 
@@ -64,8 +62,12 @@ pub fn names(cert: &CertificateDer) -> Option<(RdnSequence, RdnSequence)> {
 
 /// The name of a trust anchor, which webpki keeps as the inside of its SEQUENCE.
 pub fn anchor_name(inside: &[u8]) -> Option<String> {
-    let name = AnyRef::new(Tag::Sequence, inside).ok()?.decode_as::<RdnSequence>().ok()?;
-    Some(distinguished(&name, NAME))
+    anchor_subject(inside).map(|name| distinguished(&name, NAME))
+}
+
+/// The same, to compare.
+pub fn anchor_subject(inside: &[u8]) -> Option<RdnSequence> {
+    AnyRef::new(Tag::Sequence, inside).ok()?.decode_as::<RdnSequence>().ok()
 }
 
 /// `CN=R11`, for a sentence.
@@ -128,27 +130,49 @@ const KEYS: [(ObjectIdentifier, &str); 5] = [
     (ObjectIdentifier::new_unwrap("1.3.101.113"), "Ed448"),
 ];
 
-fn alternative_names(inner: &CertificateInner<Raw>) -> Vec<GeneralName> {
+/// Names that a server can be verified by. Read one by one: a name that breaks RFC 5280 must not hide the others from us.
+fn alternative_names(inner: &CertificateInner<Raw>) -> Vec<String> {
     let extensions = inner.tbs_certificate.extensions.as_deref().unwrap_or_default();
-    let found = extensions.iter().find(|extension| extension.extn_id == SUBJECT_ALT_NAME);
-    let names = found.and_then(|it| SubjectAltName::from_der(it.extn_value.as_bytes()).ok());
-    names.map(|names| names.0).unwrap_or_default()
+    let Some(found) = extensions.iter().find(|extension| extension.extn_id == SUBJECT_ALT_NAME) else {
+        return Vec::new();
+    };
+    let mut names = Vec::new();
+    let read = |inside: &mut NestedReader<SliceReader>| {
+        while !inside.is_finished() {
+            let name = AnyRef::decode(inside)?;
+            names.extend(plain(name.tag(), name.value()));
+        }
+        Ok(())
+    };
+    // What comes behind an error stays unread.
+    let _ = SliceReader::new(found.extn_value.as_bytes()).and_then(|mut reader| reader.sequence(read));
+    names
 }
 
 const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 
-/// Names that a server can be verified by.
-fn plain(name: &GeneralName) -> Option<String> {
-    match name {
-        GeneralName::DnsName(name) => Some(escape(name.as_str().as_bytes(), ALT_NAME)),
-        GeneralName::IpAddress(octets) => {
-            let v4 = <[u8; 4]>::try_from(octets.as_bytes()).map(|octets| IpAddr::V4(Ipv4Addr::from(octets)));
-            let v6 = <[u8; 16]>::try_from(octets.as_bytes()).map(|octets| IpAddr::V6(Ipv6Addr::from(octets)));
+/// GeneralName ::= CHOICE { dNSName [2], iPAddress [7] ... } (RFC 5280 section 4.2.1.6)
+fn plain(tag: Tag, value: &[u8]) -> Option<String> {
+    match tag {
+        DNS_NAME => match std::str::from_utf8(value).ok().and_then(|name| name.parse::<IpAddr>().ok()) {
+            // No verifier takes it for an address.
+            Some(address) => Some(format!("{ADDRESS_AS_NAME}{address}")),
+            None => Some(escape(value, ALT_NAME)),
+        },
+        IP_ADDRESS => {
+            let v4 = <[u8; 4]>::try_from(value).map(|octets| IpAddr::V4(Ipv4Addr::from(octets)));
+            let v6 = <[u8; 16]>::try_from(value).map(|octets| IpAddr::V6(Ipv6Addr::from(octets)));
             v4.or(v6).ok().map(|address| address.to_string())
         }
         _ => None,
     }
 }
+
+const DNS_NAME: Tag = Tag::ContextSpecific { constructed: false, number: TagNumber::N2 };
+const IP_ADDRESS: Tag = Tag::ContextSpecific { constructed: false, number: TagNumber::N7 };
+
+/// Stands before an address that is among the DNS names.
+pub const ADDRESS_AS_NAME: &str = "DNS:";
 
 #[cfg(test)]
 mod tests {

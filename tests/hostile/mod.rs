@@ -6,9 +6,12 @@ mod handshake;
 mod limbo;
 mod plain;
 mod session;
+mod shapes;
 mod truncation;
+mod weak;
 
 use crate::support::bridge::Start;
+use crate::support::limit::skip;
 use crate::support::outcome::refusal;
 
 /// Under bounds that no server may make us reach, in the debug build: seconds of CPU, KiB of address space.
@@ -28,4 +31,16 @@ fn breaks_rules(what: &str, start: Start, code: i32, word: &str) {
 fn message(kind: u8, content: &[u8]) -> Vec<u8> {
     let length = u32::try_from(content.len()).unwrap().to_be_bytes();
     [&[kind], &length[1..], content].concat()
+}
+
+/// The bridge at another time, in UTC. None, with a skip: without libfaketime.
+fn at(start: Start, time: &str) -> Option<Start> {
+    let libraries = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    let library = libraries.map(|it| it.path().join("faketime/libfaketimeMT.so.1")).find(|it| it.is_file());
+    let Some(library) = library else {
+        skip("needs libfaketime");
+        return None;
+    };
+    let start = start.env("LD_PRELOAD", library).env("FAKETIME", time).env("TZ", "UTC");
+    Some(start.env("FAKETIME_DONT_FAKE_MONOTONIC", "1"))
 }

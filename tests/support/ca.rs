@@ -33,17 +33,25 @@ impl Ca {
     }
 
     pub fn named(name: &str) -> Ca {
-        let key = KeyPair::generate().expect("a key");
-        let mut params = params(&[], name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let (params, key) = (ca_params(name), KeyPair::generate().expect("a key"));
         let pem = params.self_signed(&key).expect("a CA certificate").pem();
+        Ca { issuer: Issuer::new(params, key), pem }
+    }
+
+    /// A CA below this one.
+    pub fn sub(&self, name: &str) -> Ca {
+        let (params, key) = (ca_params(name), KeyPair::generate().expect("a key"));
+        let pem = params.signed_by(&key, &self.issuer).expect("a CA certificate").pem();
         Ca { issuer: Issuer::new(params, key), pem }
     }
 
     /// What goes into `--ca-file`.
     pub fn pem(&self) -> &str {
         &self.pem
+    }
+
+    pub fn cert(&self) -> CertificateDer<'static> {
+        CertificateDer::from_pem_slice(self.pem.as_bytes()).expect("a certificate in PEM")
     }
 
     /// A good certificate for `LOCAL_NAMES`.
@@ -97,7 +105,8 @@ impl Ca {
         self.leaf_of(&KeyPair::generate().expect("a key"), names, change)
     }
 
-    fn leaf_of(&self, key: &KeyPair, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Leaf {
+    /// The same for a key of any kind.
+    pub fn leaf_of(&self, key: &KeyPair, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Leaf {
         let mut params = params(names, names.first().unwrap_or(&"nobody"));
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
@@ -124,6 +133,13 @@ fn self_signed(is_ca: IsCa) -> Leaf {
 }
 
 /// Valid from 2020 to 2100, so that no warning about a near end shows up by itself.
+fn ca_params(name: &str) -> CertificateParams {
+    let mut params = params(&[], name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
+}
+
 fn params(names: &[&str], common_name: &str) -> CertificateParams {
     let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
     let mut params = CertificateParams::new(names).expect("names of a certificate");

@@ -1,0 +1,199 @@
+//! Certificates of strange shape: whatever stands in one, the client reads one clean line and so does the log.
+
+use rcgen::{CustomExtension, KeyPair, PKCS_ECDSA_P521_SHA512, PKCS_ED25519};
+
+use crate::hostile::{at, costs_little};
+use crate::support::bridge::House;
+use crate::support::ca::{presenting, Ca, Leaf, LOCAL_NAMES};
+use crate::support::limit::{within, USUAL};
+use crate::support::outcome::{good, refusal, serve, session, unsuccessful, Refusal};
+use crate::support::peer::Peer;
+
+const SUBJECT_ALT_NAME: [u64; 4] = [2, 5, 29, 17];
+
+/// Goal of every refusal here: exit 69 and 421 4.7.5 (69), one line of printable ASCII, and the server hears nothing.
+#[track_caller]
+fn refuses(house: &House, leaf: &Leaf, words: &[&str]) -> Refusal {
+    let tls = presenting(leaf.chain(), leaf.key(), rustls::ALL_VERSIONS).unwrap();
+    let peer = unsuccessful(tls);
+    let refusal = refusal(costs_little(house.bridge(peer.host())));
+    refusal.assert("4.7.5", 69, words);
+    assert_eq!(refusal.log.trim_end_matches('\n'), refusal.line, "more than one line");
+    assert!(refusal.line.len() < 1024, "{} octets: {refusal:#?}", refusal.line.len());
+    assert!(refusal.line.bytes().all(|octet| (0x20..=0x7e).contains(&octet)), "{refusal:#?}");
+    assert_eq!(peer.done(), b"");
+    refusal
+}
+
+/// A certificate whose subjectAltName holds these octets as DNS names.
+fn named(ca: &Ca, names: &[&[u8]]) -> Leaf {
+    // dNSName [2] and SEQUENCE, each behind its length (X.690 section 8.1.3).
+    let tagged = |tag: u8, content: &[u8]| {
+        let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+        let length = match length {
+            [0, short @ ..0x80] => vec![short],
+            [0, long] => vec![0x81, long],
+            long => [[0x82].as_slice(), &long].concat(),
+        };
+        [&[tag], length.as_slice(), content].concat()
+    };
+    let names: Vec<u8> = names.iter().flat_map(|name| tagged(0x82, name)).collect();
+    ca.leaf_with(&[], |params| {
+        let names = CustomExtension::from_oid_content(&SUBJECT_ALT_NAME, tagged(0x30, &names));
+        params.custom_extensions.push(names);
+    })
+}
+
+/// Goal: no octet of a name breaks a line, colours a terminal or is read as another name.
+#[test]
+fn names_of_strange_octets_are_escaped_in_line_and_reply() {
+    within(USUAL, || {
+        let house = House::new();
+        let long = vec![b'a'; 60_000];
+        let table: [(&[&[u8]], &str); 9] = [
+            (&[b"a\nb.example"], "for a\\x0ab.example:"),
+            (&[b"127.0.0.1\0.example"], "for 127.0.0.1\\x00.example:"),
+            (&[b"\x1b[2J.example"], "for \\x1b[2J.example:"),
+            (&[b"a\r\n250 ok"], "for a\\x0d\\x0a250 ok:"),
+            (&["b\u{fc}cher.example".as_bytes()], "for b\\xc3\\xbccher.example:"),
+            (&[b"\xff\xfe", b"good.example"], "for \\xff\\xfe, good.example:"),
+            (&[b"a\" reply=\"250 2.0.0\" x=\""], "for a' reply='250 2.0.0' x=':"),
+            (&[&long], "aaa...:"),
+            (&[b""], "certificate"),
+        ];
+        for (names, words) in table {
+            refuses(&house, &named(&house.ca, names), &[words]);
+        }
+    });
+}
+
+/// Goal: the same in the name of an issuer that nobody knows.
+#[test]
+fn an_issuer_of_strange_octets_is_escaped_in_line_and_reply() {
+    within(USUAL, || {
+        let house = House::new();
+        let long = "a".repeat(50_000);
+        for (name, words) in [
+            ("a\nb", "CN=a\\x0ab,"),
+            ("a\0b", "CN=a\\x00b,"),
+            ("\x1b[31mred", "CN=\\x1b[31mred,"),
+            ("B\u{fc}cher CA", "CN=B\\xc3\\xbccher CA,"),
+            ("a\" reply=\"250", "CN=a' reply='250,"),
+            (&long, "aaa...,"),
+            ("", "CN=,"),
+        ] {
+            refuses(&house, &Ca::named(name).leaf(), &["unknown issuer", words]);
+        }
+    });
+}
+
+/// Goal: very many names are three and a count; so many that the message is larger than rustls reads are told as that.
+#[test]
+fn very_many_names_are_told_by_three_and_a_count() {
+    within(USUAL, || {
+        let house = House::new();
+        refuses(&house, &house.ca.leaf_with_many_names(1000), &["host-2.example.net and 997 more"]);
+        let leaf = house.ca.leaf_with_many_names(10_000);
+        let peer = unsuccessful(presenting(leaf.chain(), leaf.key(), rustls::ALL_VERSIONS).unwrap());
+        let refusal = refusal(costs_little(house.bridge(peer.host())));
+        refusal.assert("4.7.5", 76, &["more than 64 KiB", "very many names"]);
+        assert_eq!(peer.done(), b"");
+    });
+}
+
+/// Goal: a good certificate may have 1000 names and strange ones beside the right one.
+#[test]
+fn the_right_name_among_strange_ones_is_a_session() {
+    within(USUAL, || {
+        let house = House::new();
+        let mut names: Vec<String> = (0..1000).map(|i| format!("host-{i}.example.net")).collect();
+        names.push("127.0.0.1".to_owned());
+        let many = house.ca.leaf_for(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        let peer = good(&many);
+        session(house.bridge(peer.host()));
+        peer.done();
+        let strange = named(&house.ca, &[b"a\nb", b"\xff\xfe", b"mail.example.com"]);
+        let tls = presenting(strange.chain(), strange.key(), rustls::ALL_VERSIONS).unwrap();
+        let peer = Peer::with(tls, serve);
+        session(house.bridge(peer.host()).args(["--server-name", "mail.example.com"]));
+        peer.done();
+    });
+}
+
+/// Goal: a bug that was: "certificate is not for 127.0.0.1 but for 127.0.0.1".
+#[test]
+fn an_address_among_the_dns_names_is_told_as_what_it_is() {
+    within(USUAL, || {
+        let house = House::new();
+        let refusal = refuses(&house, &named(&house.ca, &[b"127.0.0.1"]), &["127.0.0.1 as a DNS name", "--pin-only"]);
+        assert!(!refusal.line.contains("but for"), "{refusal:#?}");
+    });
+}
+
+/// Goal: kinds of keys that are rare and good.
+#[test]
+fn p_521_and_ed25519_are_sessions() {
+    within(USUAL, || {
+        let house = House::new();
+        for algorithm in [&PKCS_ECDSA_P521_SHA512, &PKCS_ED25519] {
+            let leaf = house.ca.leaf_of(&KeyPair::generate_for(algorithm).unwrap(), &LOCAL_NAMES, |_| {});
+            let peer = good(&leaf);
+            session(house.bridge(peer.host()));
+            peer.done();
+        }
+    });
+}
+
+/// Goal: a chain may come in any order behind its leaf, twice, and with strangers in it.
+#[test]
+fn a_chain_in_disorder_is_a_session_and_an_incomplete_one_names_what_is_missing() {
+    within(USUAL, || {
+        let house = House::new();
+        let (one, two) = (house.ca.sub("Sub 1"), Ca::named("Stranger"));
+        let sub = one.sub("Sub 2");
+        let leaf = sub.leaf();
+        let [root, one, two, sub] = [&house.ca, &one, &two, &sub].map(Ca::cert);
+        let leaf_der = leaf.chain().remove(0);
+        let orders: [Vec<_>; 4] = [
+            vec![&leaf_der, &sub, &one],
+            vec![&leaf_der, &one, &sub, &root],
+            vec![&leaf_der, &one, &one, &sub, &sub, &leaf_der, &one],
+            vec![&leaf_der, &two, &sub, &two, &one],
+        ];
+        for order in orders {
+            let chain = order.into_iter().cloned().collect();
+            let peer = Peer::with(presenting(chain, leaf.key(), rustls::ALL_VERSIONS).unwrap(), serve);
+            session(house.bridge(peer.host()));
+            peer.done();
+        }
+        for (chain, words) in [
+            (vec![&leaf_der], "CN=Sub 2, which was not sent"),
+            (vec![&leaf_der, &sub], "CN=Sub 1, which was not sent"),
+            (vec![&leaf_der, &one], "CN=Sub 2, which was not sent"),
+            (vec![&one, &leaf_der], "a CA certificate used as a server certificate"),
+        ] {
+            let chain = chain.into_iter().cloned().collect();
+            let peer = unsuccessful(presenting(chain, leaf.key(), rustls::ALL_VERSIONS).unwrap());
+            refusal(house.bridge(peer.host())).assert("4.7.5", 69, &[words]);
+            peer.done();
+        }
+    });
+}
+
+/// Goal: a clock at its start (no battery) or at the end of 32 bits says that it may be the clock.
+#[test]
+fn a_clock_at_1970_or_2106_is_told_as_a_clock() {
+    within(USUAL, || {
+        let house = House::new();
+        let leaf = house.ca.leaf_valid((2020, 1, 1), (2040, 1, 1));
+        for (time, words) in [
+            ("1970-01-01 00:00:01", "not valid before 2020-01-01: is this machine's clock right?"),
+            ("2106-02-07 06:28:17", "expired on 2040-01-01: its administrator must renew it (or this machine's clock"),
+        ] {
+            let peer = unsuccessful(leaf.server(rustls::ALL_VERSIONS));
+            let Some(start) = at(house.bridge(peer.host()), time) else { return };
+            refusal(start).assert("4.7.5", 69, &[words]);
+            peer.done();
+        }
+    });
+}
