@@ -25,7 +25,7 @@ fn sendmail(lines: impl FnOnce(&Machine) -> String) -> Option<Machine> {
 }
 
 fn configure(machine: &Machine, lines: &str) {
-    machine.write("/etc/mail/lines.mc", lines);
+    machine.write("/etc/mail/smtps-bridge.mc", lines);
     let authinfo = lines.lines().find_map(|line| line.strip_prefix("dnl authinfo: ")).expect("a line for authinfo");
     machine.write("/etc/mail/authinfo", &authinfo.replace("account", "alice").replace("P:password", "P:secret"));
     // What the packages do when they are configured: users, empty files, and the .cf from the .mc; no DNS here.
@@ -38,9 +38,8 @@ fn configure(machine: &Machine, lines: &str) {
          touch m4/dialup.m4 m4/provider.m4 local-host-names relay-domains
          echo 'postmaster: root' > aliases
          debian=/usr/share/sendmail/cf/debian/sendmail.mc
-         sed '/^MAILER_DEFINITIONS/,$d' $debian > sendmail.mc
-         cat lines.mc >> sendmail.mc
-         sed -n '/^MAILER_DEFINITIONS/,$p' $debian >> sendmail.mc
+         sed \"/^MAILER_DEFINITIONS/i include(\\`/etc/mail/smtps-bridge.mc')dnl\" $debian > sendmail.mc
+         grep -q smtps-bridge.mc sendmail.mc
          m4 sendmail.mc > sendmail.cf
          makemap hash access < /dev/null
          chmod 600 authinfo && makemap hash authinfo < authinfo");
