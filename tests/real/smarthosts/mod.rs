@@ -118,25 +118,21 @@ impl Server {
     /// Waits until all recipients have it, and compares.
     #[track_caller]
     fn arrives(&self, mail: &Mail) {
-        let arrived = || -> Vec<(usize, Message)> {
-            let inbox = (self.inbox)().into_iter();
-            inbox.filter_map(|message| Some((mail.begins(&message.data)?, message))).collect()
-        };
+        let arrived =
+            || -> Vec<Message> { (self.inbox)().into_iter().filter(|message| message.name == mail.name).collect() };
         self.until(&format!("{} has arrived", mail.name), || {
-            arrived().iter().map(|(_, message)| message.to.len()).sum::<usize>() >= mail.to.len()
+            arrived().iter().map(|message| message.to.len()).sum::<usize>() >= mail.to.len()
         });
         let arrived = arrived();
-        let mut to: Vec<&str> = arrived.iter().flat_map(|(_, message)| &message.to).map(String::as_str).collect();
+        let mut to: Vec<&str> = arrived.iter().flat_map(|message| &message.to).map(String::as_str).collect();
         let mut expected: Vec<&str> = mail.to.iter().map(String::as_str).collect();
         to.sort_unstable();
         expected.sort_unstable();
         assert_eq!(to, expected, "{}", mail.name);
-        for (begins, message) in &arrived {
-            let (above, data) = message.data.split_at(*begins);
-            let above = String::from_utf8_lossy(above);
-            let from = message.from.as_str();
-            assert_eq!((from, data.len()), (mail.from, mail.data.len()), "{}, below {above}", mail.name);
-            assert_eq!(sha256(data), sha256(&mail.data), "{}, below {above}", mail.name);
+        for message in &arrived {
+            let (from, above) = (message.from.as_str(), &message.above);
+            assert_eq!((from, message.data.len()), (mail.from, mail.data.len()), "{}, below {above}", mail.name);
+            assert_eq!(sha256(&message.data), sha256(&mail.data), "{}, below {above}", mail.name);
         }
     }
 

@@ -1,7 +1,5 @@
 //! A server of rustls that knows X25519MLKEM768, in the test's own process: the embedded smarthost.
 
-use std::sync::Arc;
-
 use crate::support::bridge::House;
 use crate::support::limit::within;
 use crate::support::tested::{tested, Role};
@@ -34,7 +32,7 @@ fn rustls() -> Server {
     let house = House::new();
     let smarthost = mail::smarthost(&house.leaf);
     let host = smarthost.host();
-    let message = |m: smarthost::Message| Message { from: m.from, to: m.to, data: Arc::new(m.data) };
+    let message = |m: smarthost::Message| Message::new(m.from, m.to, &m.data);
     let inbox = Box::new(move || smarthost.inbox().into_iter().map(message).collect());
     Server { house, host, inbox, machine: None }
 }

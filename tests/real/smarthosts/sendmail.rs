@@ -38,6 +38,9 @@ define(`confAUTH_REALM', `smarthost')dnl
 define(`confCACERT_PATH', `/etc/ssl')dnl
 define(`confCACERT', `/etc/smarthost-cert.pem')dnl
 define(`confTO_IDENT', `0')dnl
+dnl A busy machine is no reason to wait.
+define(`confQUEUE_LA', `1000')dnl
+define(`confREFUSE_LA', `1000')dnl
 TRUST_AUTH_MECH(`PLAIN LOGIN')dnl
 FEATURE(`no_default_msa')dnl
 FEATURE(`nocanonify')dnl

@@ -11,12 +11,34 @@ pub struct Sink {
     inbox: Arc<Mutex<Vec<Message>>>,
 }
 
+/// The first line of our header.
+const NAME: &[u8] = b"X-Mail: ";
+
 #[derive(Clone)]
 pub struct Message {
     pub from: String,
     pub to: Vec<String>,
-    /// Dots unstuffed, without the final dot.
+    /// Which mail it is: the line `X-Mail: NAME`. What a smarthost added stands above it.
+    pub name: String,
+    pub above: String,
+    /// From that line on; dots unstuffed, without the final dot.
     pub data: Arc<Vec<u8>>,
+}
+
+impl Message {
+    pub fn new(from: String, to: Vec<String>, data: &[u8]) -> Message {
+        let mut begins = 0;
+        for line in data.split_inclusive(|&octet| octet == b'\n') {
+            if line.starts_with(NAME) {
+                break;
+            }
+            begins += line.len();
+        }
+        let (above, data) = data.split_at(begins);
+        let first = data.split(|&octet| octet == b'\r').next().and_then(|line| line.strip_prefix(NAME));
+        let [name, above] = [first.unwrap_or_default(), above].map(|text| String::from_utf8_lossy(text).into_owned());
+        Message { from, to, name, above, data: Arc::new(data.to_vec()) }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -87,7 +109,7 @@ fn serve(tcp: TcpStream, inbox: &Mutex<Vec<Message>>, mut welcome: Welcome) -> i
             }
             "DATA" => {
                 say("354 End data with <CR><LF>.<CR><LF>")?;
-                let message = Message { from: from.clone(), to: to.clone(), data: Arc::new(data(&mut stream)?) };
+                let message = Message::new(from.clone(), to.clone(), &data(&mut stream)?);
                 inbox.lock().unwrap_or_else(PoisonError::into_inner).push(message);
                 say("250 2.0.0 Ok: taken")?;
             }
