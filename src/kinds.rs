@@ -184,6 +184,27 @@ pub const KINDS: &[Kind] = &[
         files: &[shipped!("", "mta/sendmail.port.mc", "/etc/mail/sendmail.mc", M4, &[])],
         signs: &[],
     },
+    Kind {
+        name: "postfix",
+        help: "lines for main.cf and master.cf",
+        role: Role::MailProgram,
+        files: &[
+            shipped!("postfix.main", "mta/postfix.main.cf", "/etc/postfix/main.cf", Shell, &[]),
+            shipped!("postfix.master", "mta/postfix.master.cf", "/etc/postfix/master.cf", Shell, &[]),
+        ],
+        signs: &["/etc/postfix/main.cf"],
+    },
+    Kind {
+        name: "exim",
+        help: "a router and a transport, in Debian's files or in your own",
+        role: Role::MailProgram,
+        files: &[
+            shipped!("exim.main", "mta/exim.main", "/etc/exim4/conf.d/main/00_smtps-bridge", Shell, &[]),
+            shipped!("exim.router", "mta/exim.router", "/etc/exim4/conf.d/router/170_smtps-bridge", Shell, &[]),
+            shipped!("exim.transport", "mta/exim.transport", "/etc/exim4/conf.d/transport/30_smtps-bridge", Shell, &[]),
+        ],
+        signs: &["/usr/sbin/exim4", "/usr/sbin/exim"],
+    },
 ];
 
 const XINETD_AS_ROOT: &[(&str, &str)] = &[(

@@ -58,10 +58,10 @@ pub fn all(kind: &Kind, fill: &Fill) -> Result<String, Error> {
 pub fn render(file: &Shipped, fill: &Fill) -> Result<String, Error> {
     let systemd = file.syntax == Syntax::Systemd;
     let listen = fill.lines.listen;
-    if listen.is_ipv6() && file.syntax == Syntax::M4 && file.text.contains(example::ADDRESS) {
+    if listen.is_ipv6() && file.source.starts_with(MAIL_PROGRAMS) && file.text.contains(example::ADDRESS) {
         return refused(format!(
-            "--listen {listen}: the lines for sendmail hold an IPv4 address only, in its host and in the key of its \
-             password; use 127.0.0.1 or another one of 127.0.0.0/8"
+            "--listen {listen}: the lines for mail programs hold an IPv4 address only, in the host and in the key of \
+             the password; use 127.0.0.1 or another one of 127.0.0.0/8"
         ));
     }
     let mut notes = Vec::new();
@@ -207,6 +207,8 @@ fn list() -> String {
     text
 }
 
+/// Below packaging/.
+const MAIL_PROGRAMS: &str = "mta/";
 const SYSTEMD_USER: &str = "User=smtps-bridge\n";
 /// Not %d, which systemd knows from version 250 on only.
 const SYSTEMD_KEY: &str = "${CREDENTIALS_DIRECTORY}/key";

@@ -1,0 +1,143 @@
+//! Exim with the lines of `--print-config exim` in Debian's split configuration, through openbsd-inetd.
+
+use std::time::Duration;
+
+use crate::support::limit::until;
+use crate::support::namespace::inside_for;
+use crate::support::tested::{tested, Role};
+
+use crate::real::machine::{version, Machine};
+use crate::real::{Provider, LIMIT};
+
+use super::{account, assert_arrived, listen, marked, renewed, MESSAGE, QUEUE, REASON, SHOWN};
+
+/// Goal: one message arrives, authenticated.
+#[test]
+fn exim_relays_a_message_with_auth() {
+    inside_for(LIMIT, || {
+        let provider = Provider::new();
+        let Some(machine) = exim(&provider, false) else { return };
+        send(&machine);
+        assert_arrived(&machine, &provider);
+        assert_eq!(machine.sh("exim4 -bpc").trim(), "0");
+    });
+}
+
+/// Goal: with the certificate expired the message stays queued, its log has the bridge's whole sentence, and the next
+/// run of the queue delivers it.
+#[test]
+fn exim_keeps_a_message_while_the_certificate_is_expired() {
+    inside_for(LIMIT, || {
+        let provider = Provider::new();
+        let Some(machine) = exim(&provider, true) else { return };
+        send(&machine);
+        assert_kept(&machine, &provider, REASON);
+        renewed(&machine, &provider, "exim4 -qff");
+        tested(Role::MailProgram, "exim", "Exim", &version("exim"), SHOWN);
+    });
+}
+
+/// Goal: the guard in the lines keeps a message for which there is no password; without it it would have bounced.
+#[test]
+fn exim_keeps_a_message_without_credentials() {
+    inside_for(LIMIT, || {
+        let provider = Provider::new();
+        let Some(machine) = exim(&provider, false) else { return };
+        machine.write("/etc/exim4/passwd.client", "127.0.0.9:alice:secret\n");
+        send(&machine);
+        assert_kept(&machine, &provider, "authentication required but authentication attempt(s) failed");
+
+        machine.sh("sed -i /hosts_require_auth/d /etc/exim4/conf.d/transport/30_smtps-bridge && update-exim4.conf
+            exim4 -qff");
+        assert!(mainlog(&machine).contains("** bob@example.net "), "{}", mainlog(&machine));
+    });
+}
+
+/// Goal: and with a wrong one; the log has the smarthost's words.
+#[test]
+fn exim_keeps_a_message_with_wrong_credentials() {
+    inside_for(LIMIT, || {
+        let provider = Provider::new();
+        let Some(machine) = exim(&provider, false) else { return };
+        machine.write("/etc/exim4/passwd.client", "127.0.0.1:alice:wrong\n");
+        send(&machine);
+        assert_kept(&machine, &provider, "authentication required but authentication attempt(s) failed");
+        assert!(mainlog(&machine).contains("535 5.7.8 Authentication credentials invalid"), "{}", mainlog(&machine));
+
+        machine.write("/etc/exim4/passwd.client", "127.0.0.1:alice:secret\n");
+        machine.sh("exim4 -qff");
+        assert_arrived(&machine, &provider);
+    });
+}
+
+/// Goal: a queue, run at once by two runners, arrives whole through the limits of both lines, and nothing of it bounces.
+#[test]
+fn exim_flushes_a_queue_of_300() {
+    inside_for(LIMIT, || {
+        let provider = Provider::new();
+        let Some(machine) = exim(&provider, false) else { return };
+        // Submitted in one session: -bs, local SMTP.
+        let one =
+            "MAIL FROM:<alice@example.org>\\r\\nRCPT TO:<bob@example.net>\\r\\nDATA\\r\\n\\r\\nhello\\r\\n.\\r\\n";
+        machine.sh(&format!(
+            "{{ printf 'HELO mailer.example.test\\r\\n'; for n in $(seq {QUEUE}); do printf '{one}'; done
+             printf 'QUIT\\r\\n'; }} | exim4 -odq -bs > /dev/null"
+        ));
+        assert_eq!((machine.sh("exim4 -bpc").trim(), provider.good.sessions()), (&*QUEUE.to_string(), 0));
+        until(Duration::from_secs(90), "all have arrived", || {
+            machine.sh("exim4 -qff & exim4 -qff; wait");
+            provider.good.inbox().len() >= QUEUE
+        });
+        assert_eq!(provider.good.inbox().len(), QUEUE);
+        assert!(!mainlog(&machine).contains(" ** "), "{}", mainlog(&machine));
+    });
+}
+
+/// Debian's configuration for a machine on the internet, with the printed files in it, and openbsd-inetd, which listens.
+fn exim(provider: &Provider, expired: bool) -> Option<Machine> {
+    let machine = Machine::boot(&["openbsd-inetd", "exim", "exim4-config"])?;
+    listen(&machine, provider, expired);
+    for (part, file) in [
+        ("main", "main/00_smtps-bridge"),
+        ("router", "router/170_smtps-bridge"),
+        ("transport", "transport/30_smtps-bridge"),
+    ] {
+        let lines = provider.printed(&machine, &format!("exim.{part}"), &provider.good);
+        assert!(lines.contains(&format!("/etc/exim4/conf.d/{file}")), "{lines}");
+        machine.write(&format!("/etc/exim4/conf.d/{file}"), &lines);
+    }
+    let main = provider.printed(&machine, "exim.main", &provider.good);
+    machine.write("/etc/exim4/passwd.client", &format!("{}\n", account(&marked(&main, "password"))));
+    machine.write(
+        "/etc/exim4/update-exim4.conf.conf",
+        "dc_eximconfig_configtype='internet'\ndc_other_hostnames='mailer.example.test'\n\
+         dc_local_interfaces='127.0.0.1'\ndc_use_split_config='true'\nCFILEMODE='640'\n",
+    );
+    // What Debian's packages do when they are configured.
+    machine.sh("printf 'Debian-exim:x:990:990::/var/spool/exim4:/bin/false\n' >> /etc/passwd
+        printf 'Debian-exim:x:990:\n' >> /etc/group
+        install -d -o Debian-exim -g Debian-exim /var/spool/exim4 /var/log/exim4
+        install -d /var/lib/exim4
+        echo mailer.example.test > /etc/mailname
+        cd /etc/exim4 && chown root:Debian-exim passwd.client && chmod 640 passwd.client
+        update-exim4.conf");
+    Some(machine)
+}
+
+/// Submits and tries once, before it returns.
+fn send(machine: &Machine) {
+    machine.sh(&format!("printf '{MESSAGE}' | exim4 -odf -f alice@example.org bob@example.net"));
+}
+
+/// The message is in the queue, and its log, as `exim4 -Mvl` shows it, has the reason.
+#[track_caller]
+fn assert_kept(machine: &Machine, provider: &Provider, reason: &str) {
+    let log = machine.sh("exim4 -Mvl $(exim4 -bpr | sed -n 's/^ *[^ ]* *[^ ]* \\([^ ]*\\) <.*/\\1/p')");
+    assert!(log.contains(reason) && log.contains("bob@example.net R=smtps_bridge T=smtps_bridge defer ("), "{log}");
+    assert_eq!(machine.sh("exim4 -bpc").trim(), "1");
+    assert_eq!(provider.good.inbox(), []);
+}
+
+fn mainlog(machine: &Machine) -> String {
+    machine.sh("cat /var/log/exim4/mainlog")
+}
