@@ -175,6 +175,20 @@ fn the_readme_has_the_line_for_sendmails_password() {
     assert!(read("README.md").lines().any(|line| line.trim() == authinfo), "the README lacks {authinfo}");
 }
 
+/// Goal: each answer to a fault of our relatives has a test, and it is there.
+#[test]
+fn the_tests_that_security_md_names_exist() {
+    let security = read("SECURITY.md");
+    let table = security.split("## What went wrong elsewhere").nth(1).expect("the table").split("\n## ").next();
+    let rows: Vec<&str> = table.unwrap_or_default().lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert!(rows.len() >= 12, "{rows:?}");
+    let tests: String = files("tests").into_iter().map(|path| read(&path)).collect();
+    for row in rows {
+        let name = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default().trim_matches('`');
+        assert!(tests.contains(&format!("\nfn {name}()")), "no test {name}");
+    }
+}
+
 #[test]
 fn the_sentences_in_the_readme_are_those_of_the_program() {
     let host = || "smtp.example.com".to_owned();

@@ -41,6 +41,17 @@ fn x25519mlkem768_is_offered_first_and_with_a_key() {
     });
 }
 
+/// Goal: no finite-field Diffie-Hellman, whose numbers a server could choose badly.
+#[test]
+fn nothing_but_elliptic_curves_and_ml_kem_is_offered() {
+    within(USUAL, || {
+        // secp256r1, secp384r1, secp521r1 (RFC 8422 section 5.1.1) beside the two above.
+        let known = [X25519, X25519_MLKEM768, 0x0017, 0x0018, 0x0019];
+        let groups = hello(&[], "127.0.0.1").groups();
+        assert!(groups.iter().all(|group| known.contains(group)), "{groups:04x?}");
+    });
+}
+
 #[test]
 fn no_pq_offers_classical_groups_only() {
     within(USUAL, || {
