@@ -74,6 +74,10 @@ pub fn render(file: &Shipped, fill: &Fill) -> Result<String, Error> {
     let mut pairs: Vec<(&str, String)> = Vec::new();
     if systemd {
         pairs.push((SYSTEMD_USER, systemd_rights(key.as_deref(), user.as_deref())?));
+        // The key is read outside of the service.
+        if ["--ca-file", "--cert"].into_iter().filter_map(value).any(|path| at_home(&path)) {
+            pairs.push((SYSTEMD_HOMES, "ProtectHome=read-only\n".to_owned()));
+        }
         given.retain(|option| option.name != "--user");
         for option in given.iter_mut().filter(|option| key.is_some() && option.value == key) {
             option.value = Some(SYSTEMD_KEY.to_owned());
@@ -174,6 +178,11 @@ fn systemd_rights(key: Option<&str>, user: Option<&str>) -> Result<String, Error
     Ok(lines)
 }
 
+/// Where ProtectHome=yes leaves nothing to read (systemd.exec(5)).
+fn at_home(path: &str) -> bool {
+    ["/home/", "/root/", "/run/user/"].iter().any(|home| path.starts_with(home))
+}
+
 /// Whom tcpd is to let through: this machine, and the networks of `--allow-from`.
 fn clients(listen: SocketAddr, allow_from: &[Network]) -> String {
     let address = |ip: IpAddr| if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() };
@@ -210,6 +219,7 @@ fn list() -> String {
 /// Below packaging/.
 const MAIL_PROGRAMS: &str = "mta/";
 const SYSTEMD_USER: &str = "User=smtps-bridge\n";
+const SYSTEMD_HOMES: &str = "ProtectHome=yes\n";
 /// Not %d, which systemd knows from version 250 on only.
 const SYSTEMD_KEY: &str = "${CREDENTIALS_DIRECTORY}/key";
 const LOG_AND_HOST: &str = "--log syslog smtp.example.com";

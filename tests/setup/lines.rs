@@ -112,6 +112,21 @@ fn a_key_is_a_credential_of_the_systemd_service() {
     assert!(text.contains("\nUser=mail\n") && !text.contains("--user"), "{text}");
 }
 
+/// Goal: a file in somebody's home can be read by the service that is told to; elsewhere homes stay shut.
+#[test]
+fn homes_are_open_to_a_systemd_service_only_for_a_file_there() {
+    for (words, line) in [
+        (&["--ca-file", "/etc/ca.pem"][..], "ProtectHome=yes"),
+        (&["--cert", "/etc/c.pem", "--key", "/root/k.pem"], "ProtectHome=yes"),
+        (&["--ca-file", "/home/a/ca.pem"], "ProtectHome=read-only"),
+        (&["--cert", "/root/c.pem", "--key", "/root/k.pem"], "ProtectHome=read-only"),
+    ] {
+        let text = render("systemd", &[words, &["smtp.example.com"]].concat());
+        let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("ProtectHome=")).collect();
+        assert_eq!(lines, [line], "{words:?}");
+    }
+}
+
 /// Goal: one `--log` on the line, the one that was asked for.
 #[test]
 fn a_log_option_replaces_the_one_of_the_file() {

@@ -1,9 +1,11 @@
 //! systemd: the printed units under a systemd that is process 1 of the test's machine, and systemd-socket-activate.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use crate::support::limit::until;
+use crate::reach::lookup::{name_server, NO_ERROR};
+use crate::support::limit::{skip, until};
 use crate::support::namespace::{inside_for, without_tool};
 use crate::support::smarthost::Smarthost;
 use crate::support::talk::{Hear, Talk};
@@ -30,6 +32,61 @@ fn systemd_analyze_verifies_the_units() {
             let said = machine.sh(&format!("cd /etc/systemd/system && systemd-analyze verify --man=no {units}"));
             assert_eq!(said, "");
         }
+    });
+}
+
+/// Goal: what systemd itself measures of the service's rights (0 is best, 10 worst) is under 2.0.
+#[test]
+fn systemd_analyze_finds_the_service_exposed_by_less_than_2() {
+    inside_for(LIMIT, || {
+        if without_tool("systemd-analyze") {
+            return;
+        }
+        let Some(machine) = Machine::boot(&[]) else { return };
+        let provider = Provider::new();
+        for options in [String::new(), provider.identity()] {
+            write_units(&machine, &provider, &provider.good, &options);
+            let said = machine.run(
+                "cd /etc/systemd/system && systemd-analyze security --no-pager --offline=true ./smtps-bridge@.service",
+            );
+            if said.text.contains("unrecognized option") {
+                return skip("needs systemd-analyze security --offline (systemd 250)");
+            }
+            let figure = said.text.rsplit_once(".service: ").and_then(|(_, rest)| rest.split(' ').next()?.parse().ok());
+            let figure: f64 = figure.unwrap_or_else(|| panic!("no figure in:\n{}", said.text));
+            assert!(figure < 2.0, "{}", said.text);
+        }
+    });
+}
+
+/// Goal: the walls of the unit leave the bridge's own ones standing: Landlock as far as the kernel has it, the limits of
+/// a session, a name server's word. And they stand: a filter of system calls is in force, and the service sees no process but its own.
+#[test]
+fn systemd_s_walls_and_those_of_the_bridge_stand_together() {
+    inside_for(LIMIT, || {
+        let provider = Provider::new();
+        let Some(machine) = boot(&provider, &provider.good, "-v") else { return };
+        let landlock = |log: &str| {
+            let word = log.split_once("confined landlock=").and_then(|(_, rest)| rest.split_whitespace().next());
+            word.unwrap_or_else(|| panic!("no word of Landlock in {log}")).to_owned()
+        };
+        let by_hand = machine.path("by-hand").display().to_string();
+        let words = provider.words(&provider.good);
+        machine.sh(&format!("printf 'QUIT\\r\\n' | smtps-bridge -v --log stderr {words} 2> {by_hand} > /dev/null"));
+        let by_hand = fs::read_to_string(by_hand).expect("its log");
+        // Its name is known to a name server alone, from here on.
+        machine.sh("echo '127.0.0.1 localhost' > /etc/hosts");
+        name_server(NO_ERROR, Some(Ipv4Addr::LOCALHOST));
+        let mut client = machine.client();
+        assert!(client.line().starts_with("220 "));
+        assert_eq!(landlock(&machine.syslog.line("confined ")), landlock(&by_hand));
+        let state = machine
+            .sh("cd /proc/$(pidof smtps-bridge); grep Seccomp: status; grep processes limits; grep ' /proc ' mounts");
+        let words: Vec<&str> = state.split_whitespace().collect();
+        assert_eq!(words[..6], ["Seccomp:", "2", "Max", "processes", "0", "0"], "{state}");
+        assert!(state.contains("hidepid=invisible") && state.contains("subset=pid"), "{state}");
+        client.say("QUIT\r\n");
+        client.rest();
     });
 }
 
