@@ -1,6 +1,8 @@
 //! The files behind `--ca-file`, `--system-roots`, `--cert` and `--key`: each way in which one can be wrong has a
 //! sentence that names the file and the cure.
 
+use std::env;
+use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
@@ -58,20 +60,53 @@ pub fn system_roots() -> Result<RootCertStore, Error> {
     let privileged = getresuid().is_ok_and(|ids| {
         ids.real.is_root() || ids.effective.is_root() || ids.saved.is_root() || ids.real != ids.effective
     });
-    let found = if privileged {
-        let first = SYSTEM_FILES.iter().map(Path::new).find(|path| path.is_file());
-        rustls_native_certs::load_certs_from_paths(first, None)
-    } else {
-        rustls_native_certs::load_native_certs()
+    let named = |name| env::var_os(name).filter(|value| !value.is_empty() && !privileged);
+    let certs = match (named("SSL_CERT_FILE"), named("SSL_CERT_DIR")) {
+        (None, None) if privileged => {
+            let first = SYSTEM_FILES.iter().map(Path::new).find(|path| path.is_file());
+            rustls_native_certs::load_certs_from_paths(first, None).certs
+        }
+        (None, None) => rustls_native_certs::load_native_certs().certs,
+        (file, directories) => named_roots(file, directories)?,
     };
     let mut store = RootCertStore::empty();
-    let (_, _) = store.add_parsable_certificates(found.certs);
+    let (_, _) = store.add_parsable_certificates(certs);
     match store.is_empty() {
         false => Ok(store),
         true => Err(unusable(
             "--system-roots",
             "",
             &"this system has none: install its package ca-certificates, or leave --system-roots out",
+        )),
+    }
+}
+
+/// What the environment names, read as warily as any other file: rustls-native-certs opens a FIFO and waits, and reads
+/// /dev/zero until the memory ends. As in OpenSSL, a directory may be missing, and may hold other things than roots.
+fn named_roots(file: Option<OsString>, directories: Option<OsString>) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let mut contents = Vec::new();
+    if let Some(file) = file {
+        contents.push(read("SSL_CERT_FILE", Path::new(&file))?);
+    }
+    for directory in directories.iter().flat_map(env::split_paths) {
+        for entry in directory.read_dir().into_iter().flatten().flatten() {
+            if entry.path().is_file() {
+                contents.push(read("SSL_CERT_DIR", &entry.path())?);
+            }
+        }
+    }
+    let mut certs = Vec::new();
+    for section in contents.iter().flat_map(|content| sections(content)) {
+        if let Ok((Label::Certificate, der)) = section {
+            certs.push(CertificateDer::from(der.to_vec()));
+        }
+    }
+    match certs.is_empty() {
+        false => Ok(certs),
+        true => Err(unusable(
+            "--system-roots",
+            "",
+            &"SSL_CERT_FILE and SSL_CERT_DIR lead to no certificate: correct them, or unset them for the system's roots",
         )),
     }
 }

@@ -1,11 +1,16 @@
 //! Built-in roots, `--ca-file`, `--system-roots`: who may vouch for a smarthost.
 
+use std::os::unix::fs::symlink;
+
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
 use smtps_bridge::trust::ROOTS;
 
 use crate::support::bridge::{House, Start};
 use crate::support::ca::Ca;
 use crate::support::dir::Dir;
-use crate::support::limit::{skip, within, USUAL};
+use crate::support::limit::{skip, within, without_root, USUAL};
 use crate::support::namespace::{inside, replace};
 use crate::support::outcome::{good, session};
 use crate::trust::{refuses_certificate, refuses_configuration, trusting};
@@ -103,6 +108,54 @@ fn promise_3_system_roots_come_from_the_system_and_for_root_not_from_the_environ
         session(start().user(65534).arg(peer.host()));
         peer.done();
         refuses_certificate(start().user(65534), ca.leaf().server(rustls::ALL_VERSIONS), &["unknown issuer"]);
+    });
+}
+
+/// Goal: what a user's environment names is read as warily as what an option names: a FIFO does not hang it, an endless
+/// file does not fill the memory (it ended in SIGABRT), and the sentence says which file is wrong.
+#[test]
+fn system_roots_of_the_environment_that_are_no_files_are_named_and_not_read() {
+    if without_root() {
+        return;
+    }
+    within(USUAL, || {
+        let (dir, ca) = (Dir::new(), Ca::new());
+        for folder in ["large.d", "mixed.d", "mixed.d/folder"] {
+            std::fs::create_dir(dir.path(folder)).unwrap();
+        }
+        dir.write("text", "to be done\n");
+        dir.write("large", " ".repeat(2 * 1024 * 1024));
+        dir.write("large.d/a.pem", " ".repeat(2 * 1024 * 1024));
+        for fifo in ["fifo", "mixed.d/fifo"] {
+            mkfifo(&dir.path(fifo), Mode::from_bits_truncate(0o644)).unwrap();
+            dir.mode(fifo, 0o644);
+        }
+        let table: [(&str, &str, &[&str]); 8] = [
+            ("SSL_CERT_FILE", "fifo", &["/fifo: ", "not a regular file"]),
+            ("SSL_CERT_FILE", "/dev/zero", &["/dev/zero: ", "not a regular file"]),
+            ("SSL_CERT_FILE", "large", &["/large: ", "larger than 1 MiB"]),
+            ("SSL_CERT_FILE", "absent", &["/absent: ", "no such file"]),
+            ("SSL_CERT_FILE", "mixed.d", &["/mixed.d: ", "is a directory"]),
+            ("SSL_CERT_FILE", "text", &["lead to no certificate", "unset them"]),
+            ("SSL_CERT_DIR", "large.d", &["/large.d/a.pem: ", "larger than 1 MiB"]),
+            ("SSL_CERT_DIR", "absent", &["lead to no certificate", "unset them"]),
+        ];
+        for (variable, name, words) in table {
+            let both = Start::new().env("SSL_CERT_FILE", "").env("SSL_CERT_DIR", "");
+            let start = both.user(65534).arg("--system-roots").env(variable, dir.path(name));
+            refuses_configuration(start, &[&[variable], words].concat());
+        }
+
+        // As a directory of OpenSSL may look, and two of them.
+        dir.write("mixed.d/README", "to be done\n");
+        symlink("/dev/zero", dir.path("mixed.d/zero")).unwrap();
+        symlink("absent", dir.path("mixed.d/dangling")).unwrap();
+        dir.write("mixed.d/ca.pem", ca.pem());
+        let peer = good(&ca.leaf());
+        let both = format!("{}:{}", dir.path("absent").display(), dir.path("mixed.d").display());
+        let start = Start::new().user(65534).arg("--system-roots").env("SSL_CERT_FILE", "").env("SSL_CERT_DIR", both);
+        session(start.arg(peer.host()));
+        peer.done();
     });
 }
 
