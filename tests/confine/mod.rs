@@ -1,5 +1,6 @@
 //! Rights: who the bridge is before it talks to anybody, and whom it serves.
 
+mod apparmor;
 mod client;
 mod inside;
 mod namespace;
