@@ -2,6 +2,7 @@
 
 mod apparmor;
 mod client;
+mod environment;
 mod inside;
 mod namespace;
 mod order;

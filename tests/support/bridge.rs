@@ -47,6 +47,7 @@ impl House {
 }
 
 /// A bridge about to start.
+#[derive(Clone)]
 pub struct Start {
     program: OsString,
     args: Vec<OsString>,
