@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::mpsc::Sender as Outbox;
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::clock::Activity;
 use super::last_line::LastLine;
@@ -60,38 +60,45 @@ pub struct Up {
 impl Up {
     pub fn run(self) {
         let mut buffer = Zeroizing::new(vec![0; RECORD]);
-        let mut crlf = Zeroizing::new(Vec::new());
+        // Never moved by growing: the old place would keep what was in it.
+        let mut crlf = Zeroizing::new(Vec::with_capacity(match self.newlines {
+            Newlines::AsTheyAre => 0,
+            Newlines::Crlf => 2 * RECORD,
+        }));
         let mut after_cr = false;
         let mut deaf = false;
         loop {
-            let data = match stdio::read(&mut buffer) {
+            let n = match stdio::read(&mut buffer) {
                 Ok(0) => {
                     self.bell.ring(Event::LocalEof);
                     break;
                 }
-                Ok(n) => buffer.get(..n).unwrap_or_default(),
+                Ok(n) => n,
                 Err(error) => {
                     self.bell.ring(Event::ClientGone(error));
                     break;
                 }
             };
+            let read = buffer.get_mut(..n).unwrap_or_default();
             let data = match self.newlines {
-                Newlines::AsTheyAre => data,
+                Newlines::AsTheyAre => &*read,
                 Newlines::Crlf => {
-                    to_crlf(data, &mut after_cr, &mut crlf);
+                    to_crlf(read, &mut after_cr, &mut crlf);
                     &crlf
                 }
             };
-            if deaf {
-                continue;
+            if !deaf {
+                self.activity.up(0);
+                match self.sender.send(data) {
+                    Ok(()) => self.activity.up(data.len()),
+                    // The connection is gone, and `down` will read how. We go on reading and drop what we read: closing
+                    // a socket with unread input sends RST, which would destroy the last reply on its way to the client.
+                    Err(_) => deaf = true,
+                }
             }
-            self.activity.up(0);
-            match self.sender.send(data) {
-                Ok(()) => self.activity.up(data.len()),
-                // The connection is gone, and `down` will read how. We go on reading and drop what we read: closing a
-                // socket with unread input sends RST, which would destroy the last reply on its way to the client.
-                Err(_) => deaf = true,
-            }
+            // It may have been a password, and the next octet may be an hour away.
+            read.zeroize();
+            crlf.zeroize();
         }
         self.bell.ring(Event::UpDone);
     }

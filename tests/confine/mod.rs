@@ -4,6 +4,7 @@ mod apparmor;
 mod client;
 mod environment;
 mod inside;
+mod memory;
 mod namespace;
 mod order;
 mod user;
