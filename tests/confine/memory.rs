@@ -32,7 +32,7 @@ fn a_password_that_was_passed_on_is_nowhere_in_the_memory() {
                 let (bridge, mut client) = house.bridge(host.clone()).args(options).socket();
                 assert_eq!(client.line(), GREETING);
                 // The search finds what is there: the host's name, on the command line.
-                assert!(!found(&bridge, &[host.clone()]).is_empty());
+                assert!(!found(&bridge, std::slice::from_ref(&host)).is_empty());
 
                 let plain = Settings::plain("alice", PASSWORD);
                 let login = Base64::encode_string(PASSWORD.as_bytes());

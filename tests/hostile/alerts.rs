@@ -1,9 +1,10 @@
 //! Every alert in the place of a hello.
 
-use crate::hostile::breaks_rules;
 use crate::hostile::by_hand::{Link, ALERT};
+use crate::hostile::{breaks_rules, costs_little};
 use crate::support::bridge::House;
 use crate::support::limit::{within, USUAL};
+use crate::support::outcome::refusal;
 use crate::support::peer::Peer;
 
 /// RFC 8446 section 6 and RFC 5246 section 7.2.
@@ -56,5 +57,27 @@ fn every_alert_instead_of_a_hello_has_its_name_in_the_line() {
             breaks_rules(&format!("alert {code}"), house.bridge(peer.host()), 76, name);
             peer.done();
         }
+    });
+}
+
+/// Goal: close_notify before there are keys may come from anybody. It is no end and no loop (CVE-2024-32650): the deadline
+/// ends a wait for more, and a flood of it is refused.
+#[test]
+fn close_notify_in_the_handshake_is_no_endless_loop() {
+    within(USUAL, || {
+        let house = House::new();
+        let peer = Peer::tcp(|tcp| {
+            let mut link = Link::new(tcp);
+            link.send(ALERT, &[1, 0]);
+            // Until the bridge is gone.
+            drop(std::io::copy(&mut link.tcp, &mut std::io::sink()));
+        });
+        let refusal = refusal(costs_little(house.bridge(peer.host()).args(["--setup-timeout", "1"])));
+        refusal.assert("4.4.2", 75, &["silent or slow", "stage=handshake"]);
+        peer.done();
+
+        let peer = Peer::tcp(|tcp| Link::new(tcp).flood(ALERT, &[1, 0]));
+        breaks_rules("a flood", house.bridge(peer.host()), 76, "WarningAlerts");
+        peer.done();
     });
 }
