@@ -6,10 +6,14 @@ use crate::real::machine::{version, Machine};
 use crate::real::{Provider, LIMIT, NAME};
 use crate::support::limit::until;
 use crate::support::namespace::inside_for;
+use crate::support::peer::Peer;
 use crate::support::smarthost::Smarthost;
 use crate::support::tested::{tested, Role};
 
-use super::{assert_delivered, configure, mailq, queue_of_3, send, SENDMAIL};
+use super::{
+    assert_delivered, bounces_with_wrong_credentials, configure, keeps_without_credentials, mailq, queue_of_3, send,
+    SENDMAIL,
+};
 
 fn sendmail(provider: &Provider, host: &Smarthost) -> Option<Machine> {
     super::sendmail(|machine| provider.printed(machine, "sendmail", host))
@@ -58,6 +62,48 @@ fn sendmail_gives_each_message_a_session_of_its_mailer() {
         queue_of_3(&machine);
         assert_eq!((provider.good.inbox().len(), provider.good.sessions()), (3, 3));
         assert!(provider.good.inbox().iter().all(|message| message.to.len() == 3 && message.user == "alice"));
+    });
+}
+
+/// Goal: the guard in the lines holds mail back while there is no password for it, and says so in the queue.
+#[test]
+fn sendmail_with_a_mailer_keeps_a_message_without_credentials() {
+    inside_for(LIMIT, || {
+        let provider = Provider::new();
+        let Some(machine) = sendmail(&provider, &provider.good) else { return };
+        keeps_without_credentials(&machine, &provider, "smtps");
+    });
+}
+
+/// Goal: the warning in the lines is true.
+#[test]
+fn sendmail_with_a_mailer_bounces_a_message_with_wrong_credentials() {
+    inside_for(LIMIT, || {
+        let provider = Provider::new();
+        let Some(machine) = sendmail(&provider, &provider.good) else { return };
+        bounces_with_wrong_credentials(&machine, &provider);
+    });
+}
+
+/// Goal: a smarthost that offers STARTTLS inside the tunnel is not taken at its word.
+#[test]
+fn sendmail_with_a_mailer_does_no_starttls_inside_the_tunnel() {
+    inside_for(LIMIT, || {
+        let provider = Provider::new();
+        let peer = Peer::start(&provider.house.ca.leaf_for(&[NAME]), |mut link| {
+            link.send(b"220 smtp.example.com ESMTP\r\n");
+            let hello = link.line();
+            link.send(b"250-smtp.example.com\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n");
+            let next = link.line();
+            link.send(b"421 4.3.2 enough\r\n");
+            (hello, next)
+        });
+        let words = format!("--ca-file {} {NAME}:{}", provider.house.dir.path("ca.pem").display(), peer.addr.port());
+        let lines = |machine: &Machine| machine.sh(&format!("smtps-bridge --print-config sendmail {words}"));
+        let Some(machine) = super::sendmail(lines) else { return };
+        send(&machine);
+        let (hello, next) = peer.done();
+        assert!(hello.starts_with("EHLO ") && next.starts_with("AUTH PLAIN "), "{hello:?}, {next:?}");
     });
 }
 

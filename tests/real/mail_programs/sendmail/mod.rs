@@ -29,7 +29,7 @@ fn configure(machine: &Machine, lines: &str) {
     let authinfo = lines.lines().find_map(|line| line.strip_prefix("dnl authinfo: ")).expect("a line for authinfo");
     machine.write("/etc/mail/authinfo", &authinfo.replace("account", "alice").replace("P:password", "P:secret"));
     // What the packages do when they are configured: users, empty files, and the .cf from the .mc; no DNS here.
-    machine.sh("cd /etc/mail
+    let said = machine.sh("cd /etc/mail
          if ! grep -q smmta /etc/passwd; then
              printf 'smmta:x:990:990::/var:/bin/false\nsmmsp:x:991:991::/var:/bin/false\n' >> /etc/passwd
              printf 'smmta:x:990:\nsmmsp:x:991:\n' >> /etc/group
@@ -42,7 +42,9 @@ fn configure(machine: &Machine, lines: &str) {
          grep -q smtps-bridge.mc sendmail.mc
          m4 sendmail.mc > sendmail.cf
          makemap hash access < /dev/null
-         chmod 600 authinfo && makemap hash authinfo < authinfo");
+         chmod 600 authinfo && makemap hash authinfo < authinfo
+         /usr/libexec/sendmail/sendmail -bt -d0.1 < /dev/null");
+    assert!(!said.contains("***") && !said.contains("Warning"), "{said}");
 }
 
 /// True, with a skip, where Cyrus SASL's plugins are not installed: sendmail would leave AUTH out.
@@ -91,4 +93,35 @@ fn assert_delivered(machine: &Machine, provider: &Provider) {
         ("alice@example.org", ["bob@example.net".to_owned()].as_slice())
     );
     assert!(String::from_utf8_lossy(&message.data).ends_with("\r\nfrom sendmail\r\n"));
+}
+
+#[track_caller]
+fn keeps_without_credentials(machine: &Machine, provider: &Provider, key: &str) {
+    let reason = format!("(Deferred: 454 4.7.0 no AuthInfo:{key} in");
+    machine.sh("cd /etc/mail && makemap hash authinfo < /dev/null");
+    send(machine);
+    assert!(mailq(machine).contains(&reason), "{}", mailq(machine));
+
+    machine.sh("cd /etc/mail && makemap hash authinfo < authinfo
+         mkdir auth && mv authinfo* auth && chmod o+w auth
+         sed -i 's,/etc/mail/authinfo,/etc/mail/auth/authinfo,' sendmail.cf");
+    // It says so with its exit code too.
+    machine.run(&format!("{SENDMAIL} -qf"));
+    machine.syslog.line("unsafe map file /etc/mail/auth/authinfo.db");
+    let queue = mailq(machine);
+    assert!(queue.contains("(hash map \"authinfo\": unsafe map file /etc/mail/auth/authinfo)"), "{queue}");
+    assert_eq!(provider.good.inbox(), []);
+
+    machine.sh("chmod o-w /etc/mail/auth");
+    machine.sh(&format!("{SENDMAIL} -qf"));
+    assert_delivered(machine, provider);
+}
+
+#[track_caller]
+fn bounces_with_wrong_credentials(machine: &Machine, provider: &Provider) {
+    machine.sh("cd /etc/mail && sed s/secret/wrong/ authinfo | makemap hash authinfo");
+    let said = send(machine);
+    assert!(said.contains("535 5.7.8") && said.contains("530 5.7.0 Authentication required"), "{said}");
+    machine.syslog.line("dsn=5.0.0, reply=530 5.7.0 Authentication required, stat=Service unavailable");
+    assert_eq!(provider.good.inbox(), []);
 }
