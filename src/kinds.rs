@@ -50,6 +50,8 @@ pub enum Syntax {
     Systemd,
     /// sh(1).
     Shell,
+    /// An argument between ' and ' in sh(1), which a program splits at spaces.
+    Pipe,
     /// A property list: XML, one element a word.
     Plist,
     /// m4 of sendmail: no word of the bridge's command line stands there.
@@ -204,6 +206,48 @@ pub const KINDS: &[Kind] = &[
             shipped!("exim.transport", "mta/exim.transport", "/etc/exim4/conf.d/transport/30_smtps-bridge", Shell, &[]),
         ],
         signs: &["/usr/sbin/exim4", "/usr/sbin/exim"],
+    },
+    Kind {
+        name: "opensmtpd",
+        help: "its own implicit TLS, and why not the bridge",
+        role: Role::MailProgram,
+        files: &[shipped!("", "mta/opensmtpd.conf", "/etc/smtpd.conf", Shell, &[])],
+        signs: &["/usr/sbin/smtpctl"],
+    },
+    Kind {
+        name: "nullmailer",
+        help: "a line for remotes",
+        role: Role::MailProgram,
+        files: &[shipped!("", "mta/nullmailer.remotes", "/etc/nullmailer/remotes", Shell, &[])],
+        signs: &["/usr/sbin/nullmailer-send"],
+    },
+    Kind {
+        name: "dma",
+        help: "lines for dma.conf",
+        role: Role::MailProgram,
+        files: &[shipped!("", "mta/dma.conf", "/etc/dma/dma.conf", Shell, &[])],
+        signs: &["/usr/sbin/dma"],
+    },
+    Kind {
+        name: "msmtp",
+        help: "an account for msmtprc",
+        role: Role::MailProgram,
+        files: &[shipped!("", "mta/msmtprc", "/etc/msmtprc", Shell, &[])],
+        signs: &["/usr/bin/msmtp"],
+    },
+    Kind {
+        name: "busybox",
+        help: "a script for its sendmail, without a port",
+        role: Role::MailProgram,
+        files: &[shipped!("", "mta/busybox", "a script of yours", Pipe, &[])],
+        signs: &[],
+    },
+    Kind {
+        name: "swaks",
+        help: "a test message, without a port",
+        role: Role::MailProgram,
+        files: &[shipped!("", "mta/swaks", "a script of yours", Pipe, &[])],
+        signs: &[],
     },
 ];
 

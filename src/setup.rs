@@ -109,6 +109,12 @@ pub fn render(file: &Shipped, fill: &Fill) -> Result<String, Error> {
         pairs.push((MAILER_ARGV, MAILER_ARGV.replace(example::HOST, &argv)));
         pairs.push((example::HOST, host.name.clone()));
     }
+    if let (OPENSMTPD, Some(host)) = (file.source, fill.options.hosts.first()) {
+        pairs.push((
+            example::HOST,
+            if host.port == 465 { host.name.clone() } else { format!("{}:{}", host.name, host.port) },
+        ));
+    }
     pairs.push((example::HOST, argv));
     pairs.push((example::PROGRAM, quote::word(fill.program, file.syntax)?));
     let socket = format!("{}:{}", example::ADDRESS, example::PORT);
@@ -195,7 +201,7 @@ fn comment(line: &str, syntax: Syntax) -> String {
     match syntax {
         Syntax::M4 => format!("dnl {line}\n"),
         Syntax::Plist => format!("<!-- {} -->\n", line.replace("--", "- -")),
-        Syntax::Inetd | Syntax::Xinetd | Syntax::Systemd | Syntax::Shell => format!("# {line}\n"),
+        Syntax::Inetd | Syntax::Xinetd | Syntax::Systemd | Syntax::Shell | Syntax::Pipe => format!("# {line}\n"),
     }
 }
 
@@ -218,6 +224,8 @@ fn list() -> String {
 
 /// Below packaging/.
 const MAIL_PROGRAMS: &str = "mta/";
+/// It dials the smarthost itself.
+const OPENSMTPD: &str = "mta/opensmtpd.conf";
 const SYSTEMD_USER: &str = "User=smtps-bridge\n";
 const SYSTEMD_HOMES: &str = "ProtectHome=yes\n";
 /// Not %d, which systemd knows from version 250 on only.

@@ -42,13 +42,14 @@ pub fn word(word: &str, syntax: Syntax) -> Result<String, Error> {
         return Ok(word.to_owned());
     }
     match syntax {
-        Syntax::Inetd | Syntax::Xinetd | Syntax::M4 => refused(format!(
+        Syntax::Inetd | Syntax::Xinetd | Syntax::M4 | Syntax::Pipe => refused(format!(
             "{}: {} splits its words at spaces and has no quotes; use a name of letters, digits and {signs} (a \
              symbolic link will do), or systemd",
             shown(word),
             match syntax {
                 Syntax::Xinetd => "xinetd",
                 Syntax::M4 => "sendmail",
+                Syntax::Pipe => "this program",
                 _ => "inetd",
             }
         )),

@@ -98,7 +98,7 @@ fn what_no_file_can_hold_is_refused() {
 #[test]
 fn an_ipv6_address_is_refused_for_mail_programs() {
     let words = ["--listen", "[::1]:25", "smtp.example.com"];
-    for kind in ["sendmail-port", "postfix", "exim"] {
+    for kind in ["sendmail-port", "postfix", "exim", "nullmailer", "dma", "msmtp"] {
         assert!(refusal("/usr/bin/smtps-bridge", kind, &words).contains("IPv4 address only"), "{kind}");
     }
 }
