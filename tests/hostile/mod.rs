@@ -2,8 +2,10 @@
 
 mod alerts;
 mod by_hand;
+mod calls;
 mod handshake;
 mod limbo;
+mod limits;
 mod plain;
 mod session;
 mod shapes;

@@ -216,8 +216,13 @@ impl Bridge {
     /// Waits for an end by a signal, which only exhausted memory or stack may cause.
     #[track_caller]
     pub fn finish_by_signal(self) -> (Option<i32>, String) {
-        let (status, log) = self.end(PATIENCE);
+        let (status, log) = self.finish_anyhow();
         (status.signal(), log)
+    }
+
+    #[track_caller]
+    pub fn finish_anyhow(self) -> (ExitStatus, String) {
+        self.end(PATIENCE)
     }
 
     #[track_caller]
