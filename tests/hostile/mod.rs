@@ -3,6 +3,7 @@
 mod alerts;
 mod by_hand;
 mod calls;
+mod clients;
 mod handshake;
 mod limbo;
 mod limits;
