@@ -29,13 +29,16 @@ pub struct Settings {
     pub name: String,
     pub user: String,
     pub password: String,
+    /// One more line of the answer to EHLO; STARTTLS ends the session.
+    pub extension: Option<&'static str>,
     /// Certificate and TLS versions: `Leaf::server` of ca.rs.
     pub tls: ServerConfig,
 }
 
 impl Settings {
     pub fn new(tls: ServerConfig) -> Settings {
-        Settings { name: "smarthost.test".to_owned(), user: "alice".to_owned(), password: "secret".to_owned(), tls }
+        let [name, user, password] = ["smarthost.test", "alice", "secret"].map(str::to_owned);
+        Settings { name, user, password, extension: None, tls }
     }
 
     /// What follows `AUTH PLAIN `.
@@ -55,6 +58,7 @@ struct Shared {
     name: String,
     user: String,
     password: String,
+    extension: Option<&'static str>,
     tls: Arc<ServerConfig>,
     inbox: Mutex<Vec<Message>>,
     sessions: AtomicUsize,
@@ -71,6 +75,7 @@ impl Smarthost {
             name: settings.name,
             user: settings.user,
             password: settings.password,
+            extension: settings.extension,
             tls: Arc::new(settings.tls),
             inbox: Mutex::default(),
             sessions: AtomicUsize::new(0),
@@ -150,7 +155,8 @@ impl Session<'_> {
         match verb.to_ascii_uppercase().as_str() {
             "EHLO" => {
                 let name = self.shared.name.clone();
-                self.reply(&format!("250-{name}\r\n250-8BITMIME\r\n250-PIPELINING\r\n250 AUTH PLAIN LOGIN"))
+                let more = self.shared.extension.map(|line| format!("250-{line}\r\n")).unwrap_or_default();
+                self.reply(&format!("250-{name}\r\n{more}250-8BITMIME\r\n250-PIPELINING\r\n250 AUTH PLAIN LOGIN"))
             }
             "HELO" => self.reply(&format!("250 {}", self.shared.name.clone())),
             "AUTH" => self.authenticate(argument),
@@ -159,6 +165,7 @@ impl Session<'_> {
                 (self.from, self.to) = (None, Vec::new());
                 self.reply("250 2.0.0 Ok")
             }
+            "STARTTLS" => return Ok(Next::Close),
             "QUIT" => {
                 self.reply("221 2.0.0 Bye")?;
                 return Ok(Next::Close);

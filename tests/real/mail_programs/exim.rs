@@ -9,7 +9,7 @@ use crate::support::tested::{tested, Role};
 use crate::real::machine::{version, Machine};
 use crate::real::{Provider, LIMIT};
 
-use super::{account, assert_arrived, listen, marked, renewed, MESSAGE, QUEUE, REASON, SHOWN};
+use super::{account, assert_arrived, listen, marked, offering_starttls, renewed, MESSAGE, QUEUE, REASON, SHOWN};
 
 /// Goal: one message arrives, authenticated.
 #[test]
@@ -67,6 +67,18 @@ fn exim_keeps_a_message_with_wrong_credentials() {
         machine.write("/etc/exim4/passwd.client", "127.0.0.1:alice:secret\n");
         machine.sh("exim4 -qff");
         assert_arrived(&machine, &provider);
+    });
+}
+
+/// Goal: no TLS in TLS, though the smarthost offers it.
+#[test]
+fn exim_leaves_starttls_alone_behind_the_bridge() {
+    inside_for(LIMIT, || {
+        let provider = offering_starttls();
+        let Some(machine) = exim(&provider, false) else { return };
+        send(&machine);
+        assert_arrived(&machine, &provider);
+        assert_eq!(provider.good.sessions(), 1);
     });
 }
 

@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use crate::support::limit::until;
+use crate::support::smarthost::{Settings, Smarthost};
 
 use super::machine::Machine;
 use super::superservers::inetd;
-use super::Provider;
+use super::{Provider, NAME};
 
 mod commands;
 mod dma;
@@ -28,6 +29,16 @@ const MESSAGE: &str = "Subject: hello\\n\\nfrom a mail program\\n";
 const QUEUE: usize = 300;
 /// Until a program has done what it does by itself, with several such tests on two cores.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A provider whose smarthost offers STARTTLS inside of TLS, as a plain one behind a TLS proxy does, and ends the session
+/// of a client that takes it.
+fn offering_starttls() -> Provider {
+    let mut provider = Provider::new();
+    let tls = provider.house.ca.leaf_for(&[NAME]).server(rustls::ALL_VERSIONS);
+    let settings = Settings { extension: Some("STARTTLS"), ..Settings::new(tls) };
+    provider.good = Smarthost::start(settings).expect("a port");
+    provider
+}
 
 /// Lines of a kind, with the account of the tests; `expired` for the smarthost whose certificate has.
 fn lines(machine: &Machine, provider: &Provider, kind: &str, expired: bool) -> String {

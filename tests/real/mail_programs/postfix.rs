@@ -9,7 +9,9 @@ use crate::support::tested::{tested, Role};
 use crate::real::machine::{version, Machine};
 use crate::real::{Provider, LIMIT};
 
-use super::{account, assert_arrived, listen, marked, renewed, MESSAGE, PATIENCE, QUEUE, REASON, SHOWN};
+use super::{
+    account, assert_arrived, listen, marked, offering_starttls, renewed, MESSAGE, PATIENCE, QUEUE, REASON, SHOWN,
+};
 
 /// Goal: one message arrives, authenticated.
 #[test]
@@ -73,6 +75,22 @@ fn postfix_keeps_a_message_with_wrong_credentials() {
             !provider.good.inbox().is_empty()
         });
         assert_arrived(&machine, &provider);
+    });
+}
+
+/// Goal: no TLS in TLS where the smarthost offers it, though main.cf, as Debian has it, takes it from others.
+#[test]
+fn postfix_leaves_starttls_alone_behind_the_bridge() {
+    inside_for(LIMIT, || {
+        let provider = offering_starttls();
+        let Some(machine) = postfix(&provider, false) else { return };
+        machine.sh("postconf -e smtp_tls_security_level=may && postfix reload 2> /dev/null");
+        send(&machine);
+        until(PATIENCE, "its fate is in the log", || {
+            machine.syslog.lines().iter().any(|line| line.contains(" status="))
+        });
+        assert_arrived(&machine, &provider);
+        assert_eq!(provider.good.sessions(), 1);
     });
 }
 
