@@ -82,6 +82,23 @@ fn exim_leaves_starttls_alone_behind_the_bridge() {
     });
 }
 
+/// Goal: where there are no authenticators of Debian's, the one in the comment logs in.
+#[test]
+fn exim_logs_in_with_the_authenticator_of_the_comment() {
+    inside_for(LIMIT, || {
+        let provider = Provider::new();
+        let Some(machine) = exim(&provider, false) else { return };
+        let main = provider.printed(&machine, "exim.main", &provider.good);
+        let lines: Vec<&str> = main.lines().filter_map(|line| line.strip_prefix("#elsewhere: ")).collect();
+        machine.write("/etc/exim4/conf.d/auth/30_smtps-bridge", &account(&format!("{}\n", lines.join("\n"))));
+        machine.sh("rm /etc/exim4/passwd.client /etc/exim4/conf.d/auth/30_exim4-config_examples
+            sed -i /AUTH_CLIENT/d /etc/exim4/conf.d/main/00_smtps-bridge
+            update-exim4.conf");
+        send(&machine);
+        assert_arrived(&machine, &provider);
+    });
+}
+
 /// Goal: a queue, run at once by two runners, arrives whole through the limits of both lines, and nothing of it bounces.
 #[test]
 fn exim_flushes_a_queue_of_300() {
