@@ -70,6 +70,33 @@ fn swaks_relays_a_message_through_a_port() {
     });
 }
 
+/// Goal: the printed script starts the bridge by itself: nothing listens.
+#[test]
+fn the_printed_script_of_swaks_sends_a_message_through_a_pipe() {
+    inside_for(LIMIT, || {
+        if without_tool("swaks") {
+            return;
+        }
+        let provider = Provider::new();
+        let Some(machine) = Machine::boot(&[]) else { return };
+        let send = |host| {
+            let script = provider.printed(&machine, "swaks", host);
+            let script = script.replace("--auth-user account", "--auth-user alice --auth-password secret");
+            let script =
+                script.replace("me@example.com", "alice@example.org").replace("you@example.com", "bob@example.net");
+            machine.write("/etc/send", &script);
+            machine.run("sh /etc/send --body 'from a mail program'")
+        };
+        let said = send(&provider.good);
+        assert_arrived(&machine, &provider);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        let said = send(&provider.expired);
+        assert!(said.code != Some(0) && said.text.contains(&format!("<** {REASON}")), "{said:?}");
+        let version = machine.sh("swaks --version | sed -n '1s/.*version //p'");
+        tested(Role::MailProgram, "swaks-pipe", "swaks --pipe", version.trim(), WITHOUT_QUEUE);
+    });
+}
+
 /// Goal: curl says the reason with -v; without, its exit code is all.
 #[test]
 fn curl_relays_a_message_through_a_port() {
