@@ -1,11 +1,12 @@
 //! sendmail starts the bridge itself, as a mailer, and speaks SMTP to its standard input and output.
 
 use std::net::TcpListener;
+use std::sync::mpsc;
 
 use crate::real::machine::{version, Machine};
 use crate::real::{Provider, LIMIT, NAME};
 use crate::support::limit::until;
-use crate::support::namespace::inside_for;
+use crate::support::namespace::{inside_for, without_tool};
 use crate::support::peer::Peer;
 use crate::support::smarthost::Smarthost;
 use crate::support::tested::{tested, Role};
@@ -130,5 +131,39 @@ fn the_mailer_of_a_users_mail_is_not_that_user() {
             !status.is_empty() && silent.accept().is_ok()
         });
         assert_eq!(status.split_whitespace().collect::<Vec<_>>(), ["Uid:", "65534", "65534", "65534", "65534"]);
+    });
+}
+
+/// Goal: the same for mail that a user of this machine sends, with a set-user-ID sendmail, as it was installed for long.
+#[test]
+fn the_mailer_of_mail_that_a_user_sends_is_not_that_user() {
+    inside_for(LIMIT, || {
+        if without_tool("setpriv") || without_tool("ps") {
+            return;
+        }
+        let provider = Provider::new();
+        let (release, released) = mpsc::channel::<()>();
+        let (greeted, greeting) = mpsc::channel();
+        let peer = Peer::start(&provider.house.ca.leaf_for(&[NAME]), move |mut link| {
+            link.send(b"220 smtp.example.com ESMTP\r\n");
+            greeted.send(link.line()).unwrap();
+            let _ = released.recv();
+        });
+        let words = format!("--ca-file {} {NAME}:{}", provider.house.dir.path("ca.pem").display(), peer.addr.port());
+        let lines = |machine: &Machine| machine.sh(&format!("smtps-bridge --print-config sendmail {words}"));
+        let Some(machine) = super::sendmail(lines) else { return };
+        machine.sh(&format!(
+            "echo 'walter:x:1001:1001::/:/bin/sh' >> /etc/passwd && echo walter:x:1001: >> /etc/group
+             cp {SENDMAIL} /var/sendmail && chmod 4755 /var/sendmail
+             echo hello | setpriv --reuid 1001 --regid 1001 --clear-groups \
+                 /var/sendmail -Am -odb -f alice@example.org bob@example.net > /dev/null 2>&1"
+        ));
+        assert!(greeting.recv_timeout(LIMIT / 4).unwrap().starts_with("EHLO "));
+        let ids = machine.sh("ps -o ruid=,euid=,suid=,fuid=,rgid=,egid=,sgid=,fgid= -C smtps-bridge");
+        assert_eq!(ids.split_whitespace().collect::<Vec<_>>(), ["65534"; 8]);
+        drop(release);
+        peer.done();
+        // To sendmail it was this user's mail.
+        machine.syslog.line("ctladdr=alice@example.org (1001/1001)");
     });
 }
