@@ -1,7 +1,10 @@
 //! The profile under packaging/apparmor.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
+
+use smtps_bridge::kinds::{example, KINDS};
 
 use crate::support::limit::{within, USUAL};
 use crate::support::namespace::without_tool;
@@ -29,10 +32,16 @@ fn apparmor_parser_takes_the_profile_without_a_warning() {
     });
 }
 
-/// Goal: the profile is that of the program where the README installs it.
+/// Goal: the profile is that of the program where the README installs it, and --print-config finds what it looks for.
 #[test]
 fn the_profile_is_that_of_the_installed_program() {
-    let profile = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(PROFILE)).unwrap();
-    let program = smtps_bridge::kinds::example::PROGRAM;
-    assert!(profile.contains(&format!("\nprofile smtps-bridge {program} {{\n")), "{profile}");
+    let profile = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(PROFILE)).unwrap();
+    assert!(profile.contains(&format!("\nprofile smtps-bridge {} {{\n", example::PROGRAM)), "{profile}");
+    let elsewhere = ["/bin/freebsd-version", "/System/Library/LaunchDaemons"];
+    for sign in KINDS.iter().flat_map(|kind| kind.signs).filter(|sign| !elsewhere.contains(sign)) {
+        let program = ["/usr/bin/", "/usr/sbin/", "/usr/local/sbin/"].iter().any(|folder| sign.starts_with(folder));
+        let rule = if program { "/usr/{,local/}{bin,sbin}/*" } else { sign };
+        let found = [format!("  {rule} r,"), format!("  {rule}/ r,")];
+        assert!(profile.lines().any(|line| found.contains(&line.to_owned())), "{sign}");
+    }
 }
