@@ -119,10 +119,11 @@ fn found(bridge: &Bridge, words: &[String]) -> Vec<String> {
         if memory.read_exact_at(&mut content, start).is_err() {
             continue;
         }
-        for word in words {
-            let at = content.windows(word.len()).position(|window| window == word.as_bytes());
-            places.extend(at.map(|at| format!("{word} at {at:#x} of {line}")));
-        }
+        // Most of it was never written. A debug build searches text faster than octets.
+        let written: Vec<&[u8]> = content.chunks(4096).filter(|page| **page != [0; 4096][..page.len()]).collect();
+        let text = written.concat();
+        let text = String::from_utf8_lossy(&text);
+        places.extend(words.iter().filter(|word| text.contains(*word)).map(|word| format!("{word} in {line}")));
     }
     places
 }
