@@ -29,7 +29,7 @@ fn a_password_that_was_passed_on_is_nowhere_in_the_memory() {
                 let house = House::new();
                 let peer = Peer::with(house.leaf.server(versions), smarthost);
                 let host = peer.host();
-                let (bridge, mut client) = house.bridge(host.clone()).args(options).socket();
+                let (bridge, mut client) = house.bridge(&host).args(options).socket();
                 assert_eq!(client.line(), GREETING);
                 // The search finds what is there: the host's name, on the command line.
                 assert!(!found(&bridge, std::slice::from_ref(&host)).is_empty());
