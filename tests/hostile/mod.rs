@@ -1,4 +1,25 @@
-//! The hostile world.
+//! The hostile world: bad certificates, bad servers, bad clients, failing calls. What a case is about decides where it
+//! lives; a good part of them is told with the stage that they belong to.
+//!
+//! | case | here | elsewhere |
+//! |---|---|---|
+//! | chains that must be taken or refused, fixed times, denial of service | limbo | trust/anchors |
+//! | no TLS at all, floods, drips, silence | plain | reach/deadline, check/failures, exit_status |
+//! | alerts in the place of a hello | alerts | |
+//! | hellos, retries, groups, records before there are keys | plain, handshake | relay/greeting |
+//! | certificate messages, extensions, Finished under the keys | handshake | trust/signature |
+//! | old versions, suites, client certificates | | trust/versions, trust/identity |
+//! | end or reset inside the handshake or the greeting | | relay/resets |
+//! | records in mid-session, tickets, warnings, renegotiation | session | relay/renegotiation, relay/blocked (KeyUpdate) |
+//! | bad MAC, alert, reset, close_notify in mid-session | | relay/server_ends |
+//! | truncation at any octet | truncation | relay/server_ends |
+//! | names and issuers of strange octets, chains in disorder, clocks | shapes | check/certificates, logging/lines |
+//! | weak keys, old hashes, namesakes of a CA | weak | trust/key_only |
+//! | clients that are early, gone, silent | clients | relay/client_ends, relay/close, stdio/ |
+//! | failing system calls | calls | logging/syslog, stdio/devices (full disk) |
+//! | descriptors, threads, memory, SIGSTOP | limits | relay/signals (SIGTERM, storms), logging/panics |
+//! | many at once | soak | real/superservers |
+//! | no CPU while idle, half-closed or stalled | | relay/quiet |
 
 mod alerts;
 mod by_hand;
@@ -10,6 +31,7 @@ mod limits;
 mod plain;
 mod session;
 mod shapes;
+mod soak;
 mod truncation;
 mod weak;
 
