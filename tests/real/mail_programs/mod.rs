@@ -17,6 +17,7 @@ mod nullmailer;
 mod opensmtpd;
 mod pipe;
 mod postfix;
+mod scripts;
 mod sendmail;
 
 /// What the tests of each program with a queue show.
