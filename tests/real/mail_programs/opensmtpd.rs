@@ -1,13 +1,15 @@
 //! OpenSMTPD, which sends no password over a plain hop: its own lines, and the bridge without AUTH.
 
+use crate::support::limit::until;
 use crate::support::namespace::{inside_for, without_tool};
 use crate::support::peer::Peer;
+use crate::support::smarthost::Smarthost;
 use crate::support::tested::{tested, Role};
 
 use crate::real::machine::{version, Machine};
 use crate::real::{Provider, LIMIT, NAME};
 
-use super::{listen, marked, REASON};
+use super::{account, assert_arrived, listen, marked, PATIENCE, REASON};
 
 /// Goal: the printed lines are a configuration, with the smarthost's name and port and nothing else of the bridge's.
 #[test]
@@ -20,6 +22,62 @@ fn opensmtpd_takes_the_lines_for_its_own_tls() {
         assert!(lines.contains(&host), "{lines}");
         configure(&machine, &lines);
         assert!(machine.sh("smtpd -n 2>&1").contains("configuration OK"));
+    });
+}
+
+/// Goal: the printed lines deliver with AUTH where the smarthost's CA is among Debian's.
+#[test]
+fn opensmtpd_relays_a_message_with_auth_by_its_own_tls() {
+    inside_for(LIMIT, || {
+        let provider = Provider::new();
+        let Some(machine) = with_its_own_tls(&provider, &provider.good) else { return };
+        submit(&machine);
+        assert_arrived(&machine, &provider);
+    });
+}
+
+/// Goal: and it looks at the certificate: the password goes to nobody else.
+#[test]
+fn opensmtpd_sends_no_password_by_its_own_tls_while_the_certificate_is_expired() {
+    inside_for(LIMIT, || {
+        let provider = Provider::new();
+        let Some(machine) = with_its_own_tls(&provider, &provider.expired) else { return };
+        submit(&machine);
+        machine.syslog.line("mta error reason=SSL certificate check failed");
+        assert_eq!(provider.expired.inbox(), []);
+    });
+}
+
+/// Goal: what the lines say is why the bridge is of no use to it with AUTH: it does not even dial.
+#[test]
+fn opensmtpd_takes_no_password_for_a_plain_hop() {
+    inside_for(LIMIT, || {
+        let provider = Provider::new();
+        let Some(machine) = configured(|action| action.replace("smtp://", "smtp://provider@") + " auth <secrets>")
+        else {
+            return;
+        };
+        listen(&machine, &provider, false);
+        machine.sh("smtpd -d > /var/tmp/smtpd 2>&1 &");
+        submit(&machine);
+        until(PATIENCE, "it says why", || {
+            machine.sh("cat /var/tmp/smtpd").contains("Failed to parse smarthost smtp://provider@127.0.0.1:2525")
+        });
+        assert_eq!((provider.good.sessions(), provider.good.inbox()), (0, Vec::new()));
+    });
+}
+
+/// Goal: without AUTH it bounces what the smarthost answers with 530.
+#[test]
+fn opensmtpd_bounces_a_message_to_a_smarthost_that_wants_a_password() {
+    inside_for(LIMIT, || {
+        let provider = Provider::new();
+        let Some(machine) = opensmtpd() else { return };
+        listen(&machine, &provider, false);
+        submit(&machine);
+        let line = machine.syslog.line("result=\"PermFail\"");
+        assert!(line.contains("530 5.7.0 Authentication required"), "{line}");
+        assert_eq!(provider.good.inbox(), []);
     });
 }
 
@@ -88,15 +146,35 @@ fn opensmtpd_keeps_a_message_while_the_certificate_is_expired() {
 
 /// It listens on port 25 for mail of this machine, and relays it to the bridge as the lines say.
 fn opensmtpd() -> Option<Machine> {
+    let machine = configured(str::to_owned)?;
+    machine.sh("smtpd 2>&1");
+    Some(machine)
+}
+
+/// It will listen on port 25 for mail of this machine, and relay it to the bridge as the lines say, or nearly so.
+fn configured(change: fn(&str) -> String) -> Option<Machine> {
     if without_tool("swaks") {
         return None;
     }
     let machine = Machine::boot(&["openbsd-inetd", "opensmtpd"])?;
     let lines = machine.sh(&format!("smtps-bridge --print-config opensmtpd {NAME}"));
-    let action = marked(&lines, "bridge");
+    let action = change(&marked(&lines, "bridge"));
     let lines: Vec<&str> = lines.lines().filter(|line| !line.starts_with("action ")).collect();
     let (table, matches) = lines.split_at(lines.iter().position(|line| line.starts_with("match ")).expect("a match"));
     configure(&machine, &format!("listen on lo port 25\n{}\n{action}\n{}\n", table.join("\n"), matches.join("\n")));
+    Some(machine)
+}
+
+/// It listens on port 25 for mail of this machine, trusts the test's CA, and has the printed lines as they are.
+fn with_its_own_tls(provider: &Provider, host: &Smarthost) -> Option<Machine> {
+    if without_tool("swaks") {
+        return None;
+    }
+    let machine = Machine::boot(&["opensmtpd"])?;
+    let lines = provider.printed(&machine, "opensmtpd", host);
+    configure(&machine, &format!("listen on lo port 25\n{lines}"));
+    machine.write("/etc/mail/secrets", &format!("{}\n", account(&marked(&lines, "password"))));
+    machine.sh(&format!("cp {} /etc/ssl/certs/ca-certificates.crt", provider.house.dir.path("ca.pem").display()));
     machine.sh("smtpd 2>&1");
     Some(machine)
 }
@@ -113,7 +191,7 @@ fn configure(machine: &Machine, lines: &str) {
 }
 
 fn submit(machine: &Machine) {
-    crate::support::limit::until(super::PATIENCE, "it takes a message", || {
+    until(PATIENCE, "it takes a message", || {
         machine
             .run("swaks --server 127.0.0.1:25 --from alice@example.org --to bob@example.net --body 'from a mail program'")
             .code
