@@ -30,7 +30,12 @@ pub fn become_user(user: Option<&UserSpec>) -> Result<(), Error> {
                 format!("only root can become another user, and this is {}:{}: leave --user out", geteuid(), getegid());
             return Err(Error::Unusable { role: "--user", object: name(user), problem });
         }
-        // Set-user-ID, or a mailer of sendmail with U=: whoever started us must not reach us, nor we them.
+        // Set-group-ID, set-user-ID, or a mailer of sendmail with U=: whoever started us must not reach us, nor we them.
+        let groups = nix::unistd::getresgid().map_err(|errno| refused("getresgid", errno, user))?;
+        if [groups.real, groups.saved] != [groups.effective; 2] {
+            let gid = groups.effective;
+            setresgid(gid, gid, gid).map_err(|errno| refused("setresgid", errno, user))?;
+        }
         return if ours == [uid; 3] { Ok(()) } else { set_uid(uid, user) };
     }
     // `--user root`, said aloud: also where setgroups(2) is refused.

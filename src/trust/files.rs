@@ -10,7 +10,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::unistd::{geteuid, getresuid};
+use nix::unistd::{geteuid, getresgid, getresuid};
 use rustls::pki_types::pem::{self, SectionKind};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::RootCertStore;
@@ -59,7 +59,7 @@ pub fn ca_file(path: &Path) -> Result<RootCertStore, Error> {
 pub fn system_roots() -> Result<RootCertStore, Error> {
     let privileged = getresuid().is_ok_and(|ids| {
         ids.real.is_root() || ids.effective.is_root() || ids.saved.is_root() || ids.real != ids.effective
-    });
+    }) || getresgid().is_ok_and(|ids| ids.real != ids.effective);
     let named = |name| env::var_os(name).filter(|value| !value.is_empty() && !privileged);
     let certs = match (named("SSL_CERT_FILE"), named("SSL_CERT_DIR")) {
         (None, None) if privileged => {

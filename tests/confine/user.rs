@@ -170,3 +170,19 @@ fn a_set_user_id_start_is_nobody_in_every_way_too() {
         becomes(|start| start.under_shell(&exec, "").user(4242), uid, gid);
     });
 }
+
+/// Goal: set-group-ID: the group of whoever started it is not kept to go back to.
+#[test]
+fn a_set_group_id_start_keeps_one_group() {
+    if without_root() {
+        return;
+    }
+    within(USUAL, || {
+        let house = House::new();
+        let copy = house.dir.path("bridge");
+        sh(&format!("cp {PROGRAM} {0} && chgrp 4243 {0}", copy.display()));
+        house.dir.mode("bridge", 0o2755);
+        let exec = format!("exec {} \"$@\";", copy.display());
+        becomes(|start| start.under_shell(&exec, "").user(4242), 4242, 4243);
+    });
+}

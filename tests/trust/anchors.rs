@@ -7,11 +7,11 @@ use nix::unistd::mkfifo;
 
 use smtps_bridge::trust::ROOTS;
 
-use crate::support::bridge::{House, Start};
+use crate::support::bridge::{House, Start, PROGRAM};
 use crate::support::ca::Ca;
 use crate::support::dir::Dir;
 use crate::support::limit::{skip, within, without_root, USUAL};
-use crate::support::namespace::{inside, replace};
+use crate::support::namespace::{inside, replace, sh};
 use crate::support::outcome::{good, session};
 use crate::trust::{refuses_certificate, refuses_configuration, trusting};
 
@@ -108,6 +108,17 @@ fn promise_3_system_roots_come_from_the_system_and_for_root_not_from_the_environ
         session(start().user(65534).arg(peer.host()));
         peer.done();
         refuses_certificate(start().user(65534), ca.leaf().server(rustls::ALL_VERSIONS), &["unknown issuer"]);
+
+        // Set-group-ID is a privilege too, though the user is the same.
+        let copy = dir.path("bridge");
+        sh(&format!("cp {PROGRAM} {}", copy.display()));
+        dir.mode("bridge", 0o2755);
+        let exec = format!("exec {} \"$@\";", copy.display());
+        let start = || start().under_shell(&exec, "").user(65534);
+        let peer = good(&ca.leaf());
+        session(start().arg(peer.host()));
+        peer.done();
+        refuses_certificate(start(), other.leaf().server(rustls::ALL_VERSIONS), &["unknown issuer", "system"]);
     });
 }
 
