@@ -28,13 +28,19 @@ use crate::options::UserSpec;
 /// Enough for a name with fifty addresses that all stall, and the resolver's own files.
 const DESCRIPTORS: u64 = 64;
 
+/// The usual limit is 1024, and nobody hands down as many; closing what is not open costs next to nothing.
+const MOST_INHERITED: i32 = 4096;
+
 /// 0, 1, 2, SIGTERM's, the log's, the smarthost's, a pair to wake the supervisor, /dev/null, and some to spare.
 const DESCRIPTORS_OF_A_SESSION: u64 = 16;
 
 /// Closes what a superserver left open above descriptor 2: a listening socket, a log, another client.
 pub fn close_inherited() {
-    let Ok(open) = fs::read_dir("/dev/fd") else { return };
-    let numbers: Vec<i32> = open.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    let numbers: Vec<i32> = match fs::read_dir("/dev/fd") {
+        Ok(open) => open.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect(),
+        // No /proc, or no descriptor left to look with.
+        Err(_) => (0..MOST_INHERITED).collect(),
+    };
     // The directory's own is among them, and closed by now: an error that means nothing.
     for number in numbers.into_iter().filter(|number| *number > 2) {
         let _ = nix::unistd::close(number);

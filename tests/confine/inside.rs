@@ -10,6 +10,7 @@ use nix::fcntl::{fcntl, FcntlArg, FdFlag};
 use crate::support::bridge::{Ended, House, Start};
 use crate::support::dir::Dir;
 use crate::support::limit::{skip, within, without_hooks, without_root, USUAL};
+use crate::support::namespace::{inside, sh};
 use crate::support::outcome::{carried, good};
 
 const NOBODY: u32 = 65534;
@@ -121,6 +122,25 @@ fn descriptors_above_2_that_were_inherited_are_closed() {
         let open = fs::read_dir(format!("/proc/{}/fd", bridge.pid())).unwrap();
         let open: Vec<_> = open.flatten().filter_map(|fd| fs::read_link(fd.path()).ok()).collect();
         assert!(!open.iter().any(|path| path.ends_with("status")), "{open:?}");
+        carried(bridge, client);
+        peer.done();
+    });
+}
+
+/// Goal: the same where there is no /proc to look them up in: a chroot, or a container that hides it.
+#[test]
+fn descriptors_that_were_inherited_are_closed_without_proc_too() {
+    inside(|| {
+        let house = House::new();
+        let peer = good(&house.leaf);
+        sh("mount -t tmpfs none /proc");
+        let (ours, theirs) = std::io::pipe().unwrap();
+        fcntl(&theirs, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
+        let (bridge, client) = house.bridge(peer.host()).socket();
+        drop(theirs);
+        // Its end, though the bridge still runs.
+        let mut ours = File::from(OwnedFd::from(ours));
+        assert_eq!(std::io::copy(&mut ours, &mut std::io::sink()).unwrap(), 0);
         carried(bridge, client);
         peer.done();
     });
