@@ -118,7 +118,10 @@ pub fn fault(outcome: &Outcome, call: &str, error: &str) -> Option<&'static str>
     if !(all.starts_with(client.as_str()) || replied || half_replied) {
         return Some("the client heard something else");
     }
+    // Not read: the C library does not restart that of its files, which no kernel interrupts.
+    let restarted = error == "EINTR" && ["recvfrom", "sendto", "poll", "ppoll", "write"].contains(&call);
     match (code, signal) {
+        _ if restarted && (*code != Some(0) || *client != all) => Some("an interruption was taken for a failure"),
         (None, Some(SIGABRT)) if error == "ENOMEM" => None,
         (None, _) => Some("a death by a signal"),
         (Some(70 | 101), _) => Some("a panic"),
