@@ -1,0 +1,119 @@
+//! README, SECURITY.md and CHANGELOG: they name what exists, and quote what is said.
+
+use std::collections::BTreeSet;
+
+use smtps_bridge::cli::FLAGS;
+use smtps_bridge::error::{Error, Issuer};
+use smtps_bridge::trust::ROOTS;
+
+use super::{files, long_options, pages, read, root};
+
+/// Long options of other programs that our pages mention.
+const FOREIGN: [&str; 11] = [
+    "--auth",
+    "--auth-user",
+    "--example",
+    "--exec",
+    "--from",
+    "--now",
+    "--pipe",
+    "--release",
+    "--server",
+    "--ssl",
+    "--to",
+];
+
+#[test]
+fn our_pages_and_sentences_name_no_option_that_does_not_exist() {
+    let known: BTreeSet<&str> = FLAGS.iter().flat_map(|flag| flag.names).copied().collect();
+    let mut wrong = Vec::new();
+    for path in pages().into_iter().chain(files("src")) {
+        let text = read(&path);
+        // Comments may speak of options that are still to come; sentences may not.
+        let source = path.ends_with(".rs");
+        let lines = text.lines().filter(|line| !(source && line.trim_start().starts_with("//")));
+        for option in lines.flat_map(long_options) {
+            if !known.contains(option) && (source || !FOREIGN.contains(&option)) {
+                wrong.push(format!("{path}: {option}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+#[test]
+fn our_pages_name_no_file_that_does_not_exist() {
+    let mut wrong = Vec::new();
+    for path in pages() {
+        let text = read(&path);
+        let words = text.split(|c: char| c.is_whitespace() || "()[]`,;\"'".contains(c));
+        for word in words.map(|word| word.trim_end_matches(['.', ':', '/'])) {
+            let ours = ["packaging/", "tests/", "examples/", "man/", "src/", ".cargo/"];
+            if ours.iter().any(|folder| word.starts_with(folder)) && !word.contains('*') && !root().join(word).exists()
+            {
+                wrong.push(format!("{path}: {word}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+/// Goal: what the README says goes into sendmail's files is what the tests of sendmail put there.
+#[test]
+fn the_readme_has_the_line_for_sendmails_password() {
+    let mailer = read("packaging/mta/sendmail.mailer.mc");
+    let authinfo = mailer.lines().find_map(|line| line.strip_prefix("dnl authinfo: ")).expect("a line for authinfo");
+    assert!(read("README.md").lines().any(|line| line.trim() == authinfo), "the README lacks {authinfo}");
+}
+
+/// Goal: each answer to a fault of our relatives has a test, and it is there.
+#[test]
+fn the_tests_that_security_md_names_exist() {
+    let security = read("SECURITY.md");
+    let table = security.split("## What went wrong elsewhere").nth(1).expect("the table").split("\n## ").next();
+    let rows: Vec<&str> = table.unwrap_or_default().lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert!(rows.len() >= 12, "{rows:?}");
+    let tests: String = files("tests").into_iter().map(|path| read(&path)).collect();
+    for row in rows {
+        let name = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default().trim_matches('`');
+        assert!(tests.contains(&format!("\nfn {name}()")), "no test {name}");
+    }
+}
+
+#[test]
+fn the_sentences_in_the_readme_are_those_of_the_program() {
+    let host = || "smtp.example.com".to_owned();
+    let causes = [
+        Error::Expired { not_after: "2026-11-01".to_owned() },
+        Error::Refused { port: 465 },
+        Error::NoSuchName { host: host() },
+        Error::WrongName { wanted: host(), names: vec!["mail.example.net".to_owned()], more: 0 },
+        Error::UnknownIssuer {
+            issuer: Some(Issuer::Missing("CN=Example CA".to_owned())),
+            anchors: format!("not one of Mozilla's roots of {}", ROOTS.1),
+        },
+        Error::PlainSmtp { line: "220 smtp.example.com ESMTP".to_owned() },
+    ];
+    // Broken between words as the page likes.
+    let readme = read("README.md").split_whitespace().collect::<Vec<_>>().join(" ");
+    for cause in causes {
+        assert!(readme.contains(&cause.to_string()), "the README lacks: {cause}");
+    }
+}
+
+#[test]
+fn the_date_of_the_roots_belongs_to_the_version_in_the_lock_file() {
+    let lock = read("Cargo.lock");
+    let version = lock
+        .split("[[package]]")
+        .filter(|package| package.contains("name = \"webpki-roots\""))
+        .find_map(|package| Some(package.split_once("version = \"")?.1.split_once('"')?.0.to_owned()));
+    assert_eq!(version.as_deref(), Some(ROOTS.0), "a new version: look its date up and change trust::ROOTS");
+}
+
+#[test]
+fn the_change_log_begins_with_this_version() {
+    let changes = read("CHANGELOG.md");
+    let first = changes.lines().find(|line| line.starts_with("## "));
+    assert_eq!(first, Some(concat!("## ", env!("CARGO_PKG_VERSION"))));
+}
