@@ -204,8 +204,12 @@ pub fn connect(
 fn start(address: SocketAddr) -> io::Result<io::Result<Socket>> {
     let socket = match Socket::new(Domain::for_address(address), Type::STREAM, None) {
         Ok(socket) => socket,
-        Err(error) if error.raw_os_error() == Some(Errno::EAFNOSUPPORT as i32) => return Ok(Err(error)),
-        Err(error) => return Err(error),
+        Err(error) => {
+            let errno = error.raw_os_error().map(Errno::from_raw);
+            let out = matches!(errno, Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM));
+            // A family that this kernel has not, or that a policy denies us: the other one may work.
+            return if out { Err(error) } else { Ok(Err(error)) };
+        }
     };
     socket.set_nonblocking(true)?;
     keep_alive(&socket);

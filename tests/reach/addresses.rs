@@ -7,9 +7,9 @@ use std::thread;
 
 use crate::support::bridge::{House, Start};
 use crate::support::dir::Dir;
-use crate::support::limit::without_hooks;
-use crate::support::namespace::{inside, replace, sh};
-use crate::support::outcome::{refusal, serve, session};
+use crate::support::limit::{within, without_hooks, USUAL};
+use crate::support::namespace::{inside, replace, sh, without_tool};
+use crate::support::outcome::{good, refusal, serve, session};
 use crate::support::peer::{accept, Link};
 
 const NAME: &str = "smarthost.example";
@@ -177,5 +177,25 @@ fn a_family_is_asked_for_and_the_other_one_is_left_alone() {
             assert!(ended.line().contains(&format!("addr={addr}")), "{}", ended.log);
             good.join().unwrap();
         }
+    });
+}
+
+/// Goal: a policy that denies us a family (SELinux, AppArmor, a container) ends that attempt, and not the search.
+#[test]
+fn a_family_that_is_denied_leaves_the_other_one_its_turn() {
+    if without_tool("strace") {
+        return;
+    }
+    within(USUAL, || {
+        let house = House::new();
+        let peer = good(&house.leaf);
+        let user = format!("{}:{}", nix::unistd::geteuid(), nix::unistd::getegid());
+        // Nothing is looked up, no name and no user: the first socket is that of the first host.
+        let denied = "exec strace -f -o /dev/null -e trace=socket -e inject=socket:error=EACCES:when=1 \"$0\" \"$@\";";
+        let start = house.bridge("[::1]:465").arg(peer.host()).args(["--user", &user]);
+        let ended = session(start.under_shell(denied, ""));
+        let passed = ended.log.lines().find(|line| line.contains("passed stage=connect host=::1 "));
+        assert!(passed.is_some_and(|line| line.contains("Permission denied")), "{}", ended.log);
+        peer.done();
     });
 }
