@@ -25,7 +25,7 @@ use nix::sys::resource::{getrlimit, setrlimit, Resource};
 use crate::error::Error;
 use crate::options::UserSpec;
 
-/// Enough for a name with fifty addresses that all stall, and the resolver's own files.
+/// Enough for the 16 addresses of a name that all stall, for the resolver of one more, and for the rest.
 const DESCRIPTORS: u64 = 64;
 
 /// The usual limit is 1024, and nobody hands down as many; closing what is not open costs next to nothing.

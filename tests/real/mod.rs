@@ -20,6 +20,7 @@ mod machine;
 mod mail_programs;
 mod printed;
 mod smarthosts;
+mod story;
 mod superservers;
 
 /// A machine is up within a second, and 500 sessions take ten; several such tests at once share two cores.

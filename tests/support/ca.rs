@@ -94,10 +94,10 @@ impl Ca {
         })
     }
 
-    /// A good certificate with a key of RSA.
+    /// A good certificate with a key of RSA, for the name of the provider too.
     pub fn leaf_rsa(&self) -> Leaf {
         let key = KeyPair::generate_for(&PKCS_RSA_SHA256).expect("a key");
-        self.leaf_of(&key, &LOCAL_NAMES, |_| {})
+        self.leaf_of(&key, &[&LOCAL_NAMES[..], &["smtp.example.com"]].concat(), |_| {})
     }
 
     /// Anything else: `change` sees the parameters of a good certificate last.

@@ -18,7 +18,7 @@ mod opensmtpd;
 mod pipe;
 mod postfix;
 mod scripts;
-mod sendmail;
+pub mod sendmail;
 
 /// What the tests of each program with a queue show.
 const SHOWN: &str = "mail with AUTH, the reason in its queue or log, delivery once the cause is gone";

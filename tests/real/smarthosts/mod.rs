@@ -20,7 +20,7 @@ mod dovecot;
 mod exim;
 mod mail;
 mod opensmtpd;
-mod postfix;
+pub mod postfix;
 mod rustls_server;
 mod sendmail;
 mod session;
@@ -32,11 +32,11 @@ const SINK: u16 = 10025;
 /// Until a server listens; until it has relayed 25 MB, with several such tests on two cores.
 const PATIENCE: Duration = Duration::from_secs(40);
 
-struct Server {
-    house: House,
+pub struct Server {
+    pub house: House,
     host: String,
     /// What it relayed, or took.
-    inbox: Box<dyn Fn() -> Vec<Message>>,
+    pub inbox: Box<dyn Fn() -> Vec<Message>>,
     /// None for a server in the test's own process.
     machine: Option<Machine>,
 }
@@ -75,7 +75,7 @@ impl Server {
 
     /// As `limit::until`, with the machine's log.
     #[track_caller]
-    fn until(&self, what: &str, condition: impl Fn() -> bool) {
+    pub fn until(&self, what: &str, condition: impl Fn() -> bool) {
         let start = Instant::now();
         while !condition() {
             let log = || self.machine.as_ref().map(|machine| (machine.console(), machine.syslog.lines()));

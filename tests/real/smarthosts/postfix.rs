@@ -75,7 +75,7 @@ smtpd_tls_cert_file = /etc/smarthost-cert.pem
 smtpd_tls_key_file = /etc/smarthost-key.pem
 ";
 
-fn postfix(more: &str) -> Option<Server> {
+pub fn postfix(more: &str) -> Option<Server> {
     let server = Server::boot(&["postfix", "sasl2-bin"])?;
     let main_cf = format!("{MAIN_CF}{more}");
     Some(server.start("/etc/postfix/main.cf", &main_cf, "printf 'postfix:x:990:990::/var/spool/postfix:/bin/false\n' >> /etc/passwd

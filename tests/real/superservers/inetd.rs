@@ -143,7 +143,7 @@ fn behind_tcpd(smarthost: fn(&Provider) -> &Smarthost) -> Option<(Machine, Provi
 }
 
 /// The line that stands as a comment, marked with the file into which it goes.
-fn commented(lines: &str, file: &str) -> String {
+pub fn commented(lines: &str, file: &str) -> String {
     let mark = format!("#{file}: ");
     let found: Vec<&str> = lines.lines().filter_map(|line| line.strip_prefix(&mark)).collect();
     let [line] = found.as_slice() else { panic!("one line for {file}, not {found:?}") };

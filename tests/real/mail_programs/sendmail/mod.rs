@@ -11,14 +11,14 @@ mod mailer;
 mod port;
 
 /// Debian's packages put sendmail itself here, and link it to /usr/sbin/sendmail when they are configured.
-const SENDMAIL: &str = "/usr/libexec/sendmail/sendmail";
+pub const SENDMAIL: &str = "/usr/libexec/sendmail/sendmail";
 
 /// Debian's own sendmail.mc with our lines in it, and the authinfo map as the lines say.
-fn sendmail(lines: impl FnOnce(&Machine) -> String) -> Option<Machine> {
+pub fn sendmail(lines: impl FnOnce(&Machine) -> String) -> Option<Machine> {
     if without_tool("m4") || without_plain() {
         return None;
     }
-    let machine = Machine::boot(&["openbsd-inetd", "sendmail"])?;
+    let machine = Machine::boot(&["openbsd-inetd", "tcpd", "sendmail"])?;
     configure(&machine, &lines(&machine));
     machine.sh(&format!("{SENDMAIL} -bi"));
     Some(machine)
