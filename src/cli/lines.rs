@@ -13,15 +13,17 @@ use super::{shown, usage, FLAGS};
 ///
 /// # Errors
 /// `Error::Usage` with the names of the kinds.
-pub fn wanted(behind_equals: bool, word: Option<&OsStr>) -> Result<Wanted, Error> {
+pub fn wanted(word: Option<&OsStr>) -> Result<Wanted, Error> {
     match word.map(|word| word.to_str().and_then(kinds::find)) {
         None => Ok(Wanted::Found),
         Some(Some(wanted)) => Ok(wanted),
         Some(None) => {
-            debug_assert!(behind_equals, "another word than a kind is a host");
             let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
             let word = word.map(shown).unwrap_or_default();
-            usage(format!("--print-config {word}: no such kind; it is list or one of {}", names.join(", ")))
+            usage(format!(
+                "--print-config {word}: no such kind; it is list or one of {}; a host without a dot goes behind `--`",
+                names.join(", ")
+            ))
         }
     }
 }

@@ -41,9 +41,11 @@ pub fn scan(argv: Vec<OsString>) -> Result<Scanned, Error> {
                 if wanted.is_some() {
                     return usage(format!("{} is given twice", shown(&name)));
                 }
-                // A host may stand behind it: the table of kinds tells.
-                let next = || argv.next_if(|word| word.to_str().and_then(kinds::find).is_some());
-                wanted = Some(lines::wanted(inline.is_some(), inline.or_else(next).as_deref())?);
+                // A host may stand behind it. A word without a dot is a kind, and if there is none of that name, a wrong
+                // one: taken for a host, it would stand in the lines.
+                let next =
+                    || argv.next_if(|word| word.to_str().is_some_and(|it| kinds::find(it).is_some() || bare(it)));
+                wanted = Some(lines::wanted(inline.or_else(next).as_deref())?);
                 continue;
             }
             options.push(OsString::from(canonical));
@@ -55,6 +57,11 @@ pub fn scan(argv: Vec<OsString>) -> Result<Scanned, Error> {
         }
     }
     Ok(Scanned { options, operands, wanted })
+}
+
+/// Neither a name with a domain, nor one with a port, nor an address, nor an option.
+fn bare(word: &str) -> bool {
+    !word.is_empty() && !word.starts_with('-') && !word.contains(['.', ':', '['])
 }
 
 /// A value that begins with a dash is an option that somebody forgot a value in front of, or `-` for standard input,

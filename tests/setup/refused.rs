@@ -27,6 +27,8 @@ fn a_wrong_command_line_prints_nothing() {
             (&["--print-config", "xinetd"], &["no HOST"]),
             (&["--print-config=nonsense", "a"], &["nonsense", "no such kind", "xinetd", "systemd"]),
             (&["--print-config=", "a"], &["no such kind"]),
+            // A kind that is spelled wrong is no host.
+            (&["--print-config", "postfx", "smtp.example.com"], &["postfx", "no such kind", "behind `--`"]),
             (&["--print-config", "--print-config", "a"], &["--print-config is given twice"]),
             (&["--print-config", "xinetd", "--check", "a"], &["--check and --print-config exclude"]),
             (&["--print-config", "xinetd", "a b"], &["a b", "not a host name"]),
