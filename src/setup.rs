@@ -10,7 +10,7 @@ use std::path::{absolute, Path};
 
 use crate::error::Error;
 use crate::kinds::{example, Kind, Role, Shipped, Syntax, Wanted, KINDS};
-use crate::options::{Given, Lines, Network, Options};
+use crate::options::{Given, Lines, Network, Options, SUBMISSIONS};
 use crate::stdio::{self, Local};
 
 use quote::{refused, shown};
@@ -112,7 +112,7 @@ pub fn render(file: &Shipped, fill: &Fill) -> Result<String, Error> {
     if let (OPENSMTPD, Some(host)) = (file.source, fill.options.hosts.first()) {
         pairs.push((
             example::HOST,
-            if host.port == 465 { host.name.clone() } else { format!("{}:{}", host.name, host.port) },
+            if host.port == SUBMISSIONS { host.name.clone() } else { format!("{}:{}", host.name, host.port) },
         ));
     }
     pairs.push((example::HOST, argv));
