@@ -95,8 +95,11 @@ fn session(options: &Options, local: &mut Local, waiter: &Waiter, started: Insta
     hooks::probe("session");
     let settings =
         Settings { idle_timeout: options.idle_timeout, newlines: options.newlines, replies: options.replies };
-    let ended = relay::run(local, session.tls, session.greeting, &settings, waiter)
-        .map_err(|error| vec![about.failure(error)])?;
+    let no_session = |error| vec![about.failure(error)];
+    let relay = relay::start(local, session.tls, session.greeting, &settings, waiter).map_err(no_session)?;
+    confine::no_more_threads();
+    hooks::probe("threads");
+    let ended = relay.run().map_err(no_session)?;
     report::expiring(&about, trusted.identity);
     Ok(report::closed(&about, local, &ended, started))
 }

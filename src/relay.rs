@@ -25,7 +25,6 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
 
-use crate::confine;
 use crate::deadline::{millis, seconds, Deadline};
 use crate::error::{Error, Stage};
 use crate::exit::Exit;
@@ -62,23 +61,30 @@ pub struct Settings {
     pub replies: Replies,
 }
 
-/// Relays until both sides are done. `greeting` is what the server has sent already.
+/// A session whose threads exist, and wait for the word.
+pub struct Relay<'a> {
+    supervisor: Supervisor<'a>,
+    go: [mpsc::Sender<()>; 2],
+    replies: Replies,
+}
+
+/// Starts the copying threads. `greeting` is what the server has sent already.
 ///
 /// # Errors
-/// `Error::OutOf` when there is no thread or descriptor, `Error::Terminated`: the client has read nothing yet.
-pub fn run(local: &Local, tls: Tls, greeting: Vec<u8>, settings: &Settings, waiter: &Waiter) -> Result<Ended, Error> {
-    let out_of = |source| Error::OutOf { stage: Stage::Relay, source };
+/// `Error::OutOf` when there is no thread or descriptor: the client has read nothing yet.
+pub fn start<'a>(
+    local: &'a Local,
+    tls: Tls,
+    greeting: Vec<u8>,
+    settings: &Settings,
+    waiter: &'a Waiter,
+) -> Result<Relay<'a>, Error> {
     let (ours, theirs) = UnixStream::pair().map_err(out_of)?;
     ours.set_nonblocking(true).map_err(out_of)?;
     theirs.set_nonblocking(true).map_err(out_of)?;
     let (outbox, inbox) = mpsc::channel();
     let bell = Bell { outbox, wake: Arc::new(theirs) };
     let activity = Arc::new(Activity::new());
-    let spawn = |name: &str, body: Box<dyn FnOnce() + Send>| {
-        thread::Builder::new().name(name.to_owned()).spawn(body).map(drop).map_err(out_of)
-    };
-    // `down` waits for the word: a failure to start `up` must still find the client without an octet.
-    let (go, started) = mpsc::channel();
     let down = Down {
         receiver: tls.receiver,
         bell: bell.clone(),
@@ -86,19 +92,9 @@ pub fn run(local: &Local, tls: Tls, greeting: Vec<u8>, settings: &Settings, wait
         last: LastLine::default(),
         replies: settings.replies,
     };
-    spawn(
-        "down",
-        Box::new(move || {
-            if started.recv().is_ok() {
-                down.run(&greeting);
-            }
-        }),
-    )?;
     let up = Up { sender: tls.sender.clone(), bell, activity: activity.clone(), newlines: settings.newlines };
-    spawn("up", Box::new(move || up.run()))?;
-    confine::no_more_threads();
-    hooks::probe("threads");
-    let mut supervisor = Supervisor {
+    let go = [waiting("down", move || down.run(&greeting))?, waiting("up", move || up.run())?];
+    let supervisor = Supervisor {
         local,
         sender: tls.sender,
         inbox,
@@ -111,17 +107,46 @@ pub fn run(local: &Local, tls: Tls, greeting: Vec<u8>, settings: &Settings, wait
         down_done: false,
         last: LastLine::default(),
     };
-    // A SIGTERM until here is still answered by a 421: nobody has written.
-    let now = Deadline::after(Duration::ZERO);
-    let woken = waiter.wait_for(supervisor.wake.as_fd(), PollFlags::POLLIN, now).map_err(out_of)?;
-    if woken == Woken::Terminated && settings.replies == Replies::Smtp {
-        return Err(Error::Terminated { stage: Stage::Relay });
+    Ok(Relay { supervisor, go, replies: settings.replies })
+}
+
+impl Relay<'_> {
+    /// Relays until both sides are done.
+    ///
+    /// # Errors
+    /// `Error::Terminated`, `Error::OutOf`: the client has read nothing yet.
+    pub fn run(mut self) -> Result<Ended, Error> {
+        let supervisor = &mut self.supervisor;
+        // A SIGTERM until here is still answered by a 421: nobody has written.
+        let now = Deadline::after(Duration::ZERO);
+        let woken = supervisor.waiter.wait_for(supervisor.wake.as_fd(), PollFlags::POLLIN, now).map_err(out_of)?;
+        if woken == Woken::Terminated && self.replies == Replies::Smtp {
+            return Err(Error::Terminated { stage: Stage::Relay });
+        }
+        for go in self.go {
+            let _ = go.send(());
+        }
+        let (end, reason) = supervisor.watch();
+        let exit = supervisor.finish(end);
+        let (up, down) = supervisor.activity.counts();
+        Ok(Ended { end, exit, reason, up, down })
     }
-    let _ = go.send(());
-    let (end, reason) = supervisor.watch();
-    let exit = supervisor.finish(end);
-    let (up, down) = supervisor.activity.counts();
-    Ok(Ended { end, exit, reason, up, down })
+}
+
+/// A thread that waits for the word, or for its sender to be dropped: then nothing was read or written.
+fn waiting(name: &str, body: impl FnOnce() + Send + 'static) -> Result<mpsc::Sender<()>, Error> {
+    let (go, word) = mpsc::channel();
+    let body = move || {
+        if word.recv().is_ok() {
+            body();
+        }
+    };
+    thread::Builder::new().name(name.to_owned()).spawn(body).map_err(out_of)?;
+    Ok(go)
+}
+
+fn out_of(source: io::Error) -> Error {
+    Error::OutOf { stage: Stage::Relay, source }
 }
 
 struct Supervisor<'a> {
