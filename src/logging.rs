@@ -5,7 +5,7 @@
 //! whoever took it from outside (text.rs); here only the length is left to check.
 
 use std::io::{self, BufWriter};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
 use std::process;
@@ -20,7 +20,7 @@ use syslog::{Facility, LogFormat, Logger, LoggerBackend, Severity};
 use crate::deadline::{millis, Deadline};
 use crate::options::{LogTo, Logging, Stderr};
 use crate::text::{self, LOG_LINE};
-use crate::wait::ready;
+use crate::wait::{ready, write_before};
 
 /// How long a line may wait for a syslogd or a pipe that is busy; then it is lost.
 const PATIENCE_MS: u64 = 250;
@@ -71,10 +71,9 @@ impl Log for Sink {
         match self {
             Sink::None => {}
             Sink::Stderr => {
-                // A pipe that nobody reads must not hold mail; when it is writable, a line (< PIPE_BUF) fits whole.
-                if takes_a_line(io::stderr().as_fd()) {
-                    let _ = nix::unistd::write(io::stderr(), format!("{TAG}: {line}\n").as_bytes());
-                }
+                // A pipe that nobody reads must not hold mail.
+                let line = format!("{TAG}: {line}\n");
+                patiently(|deadline| write_before(io::stderr().as_fd(), line.as_bytes(), deadline));
             }
             Sink::Syslog(logger) => {
                 // try_lock: the panic hook may come here while another thread holds it, and must not wait.
@@ -95,11 +94,12 @@ impl Log for Sink {
     fn flush(&self) {}
 }
 
-fn takes_a_line(fd: BorrowedFd) -> bool {
+/// Does what is true when the sink took it.
+fn patiently(act: impl FnOnce(Deadline) -> bool) -> bool {
     let patience = if STUCK.load(Ordering::Relaxed) { 0 } else { PATIENCE_MS };
-    let takes = ready(fd, PollFlags::POLLOUT, Deadline::after(millis(patience)));
-    STUCK.store(!takes, Ordering::Relaxed);
-    takes
+    let took = act(Deadline::after(millis(patience)));
+    STUCK.store(!took, Ordering::Relaxed);
+    took
 }
 
 /// False when the connection is gone and a new one may help.
@@ -111,7 +111,7 @@ fn send(logger: &mut Option<Logger<LoggerBackend, Line>>, level: Level, line: &s
         LoggerBackend::Udp(..) | LoggerBackend::Tcp(_) => None,
     };
     // A full queue is worth a moment: a burst of sessions that end together fills it.
-    if !fd.is_some_and(takes_a_line) {
+    if !fd.is_some_and(|fd| patiently(|deadline| ready(fd, PollFlags::POLLOUT, deadline))) {
         return true;
     }
     let sent = match level {

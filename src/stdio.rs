@@ -22,7 +22,7 @@ use crate::error::Error;
 
 use crate::options::{Network, Stderr};
 use crate::socket::keep_alive;
-use crate::wait::{block_on, ready};
+use crate::wait::{block_on, ready, write_before};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -161,9 +161,8 @@ pub fn write_all(mut data: &[u8]) -> io::Result<()> {
 /// Writes a short reply if descriptor 1 takes it before `deadline`; a client that does not read must not hold us. At a
 /// terminal the sentence on stderr is enough.
 pub fn write_last_words(reply: &[u8], deadline: Deadline) {
-    // A pipe or socket that is writable takes a line of 200 octets without blocking (PIPE_BUF is at least 512).
-    if kind(io::stdout().as_fd()) != Kind::Terminal && ready(io::stdout().as_fd(), PollFlags::POLLOUT, deadline) {
-        let _ = nix::unistd::write(io::stdout(), reply);
+    if kind(io::stdout().as_fd()) != Kind::Terminal {
+        write_before(io::stdout().as_fd(), reply, deadline);
     }
 }
 

@@ -92,6 +92,23 @@ pub fn ready(fd: BorrowedFd, flags: PollFlags, deadline: Deadline) -> bool {
     }
 }
 
+/// Writes a short text as far as `fd` takes it before `deadline`, piece by piece if need be; true when all of it is out.
+/// What is ready takes a piece without blocking: a pipe 512 octets at least (PIPE_BUF, pipe(7)), a socket more.
+pub fn write_before(fd: BorrowedFd, mut text: &[u8], deadline: Deadline) -> bool {
+    while !text.is_empty() {
+        if !ready(fd, PollFlags::POLLOUT, deadline) {
+            return false;
+        }
+        match nix::unistd::write(fd, text) {
+            Ok(n) => text = text.get(n..).unwrap_or_default(),
+            Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN) if !deadline.passed() => {}
+            Err(_) => return false,
+        }
+    }
+    true
+}
+
 /// Rounded up to a whole millisecond: rounding down would spin through the last one.
 fn timeout(deadline: Deadline) -> PollTimeout {
     let millis = deadline.left().as_micros().div_ceil(1000);

@@ -31,6 +31,7 @@ mod limits;
 mod plain;
 mod session;
 mod shapes;
+mod short;
 mod soak;
 mod truncation;
 mod weak;
