@@ -12,6 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::bridge::{House, Start};
+use crate::support::ca::{Ca, Leaf};
 use crate::support::limit::{within, without_hooks, without_root};
 use crate::support::namespace::without_tool;
 use crate::support::outcome::GREETING;
@@ -62,7 +63,12 @@ pub struct Outcome {
 
 /// A session of one QUIT; `before` is shell.
 pub fn session(house: &House, before: &str) -> Outcome {
-    let peer = Peer::before_handshake(house.leaf.server(rustls::ALL_VERSIONS), |mut link| {
+    session_of(house, &house.leaf, before)
+}
+
+/// The same where the server presents `leaf`.
+fn session_of(house: &House, leaf: &Leaf, before: &str) -> Outcome {
+    let peer = Peer::before_handshake(leaf.server(rustls::ALL_VERSIONS), |mut link| {
         let mut heard = Vec::new();
         if link.try_handshake().is_err() || link.try_send(GREETING.as_bytes()).is_err() {
             return heard;
@@ -101,33 +107,38 @@ pub fn session(house: &House, before: &str) -> Outcome {
 }
 
 fn strace(options: &str) -> String {
-    format!("exec strace -f {options} \"$0\" \"$@\";")
+    format!("exec strace {options} \"$0\" \"$@\";")
 }
 
-/// What is wrong with an outcome.
+/// What is wrong with the outcome of a session.
 pub fn fault(outcome: &Outcome, call: &str, error: &str) -> Option<&'static str> {
+    fault_of(outcome, &format!("{GREETING}{BYE}"), 0, call, error)
+}
+
+/// What is wrong with an outcome that would have been `usual`, what the client hears, and `exit` without a failing call.
+fn fault_of(outcome: &Outcome, usual: &str, exit: i32, call: &str, error: &str) -> Option<&'static str> {
     const SIGABRT: i32 = 6;
     let Outcome { code, signal, client, server, log } = outcome;
-    let all = format!("{GREETING}{BYE}");
     let replied = client.starts_with("421 4.") && client.ends_with("\r\n") && client.lines().count() == 1;
-    let writes = ["write", "writev", "sendto", "poll", "ppoll", "shutdown", "dup", "fcntl", "fstat"].contains(&call);
+    let writes = ["write", "writev", "sendto", "poll", "ppoll", "shutdown", "dup", "fcntl", "fstat", "newfstatat"]
+        .contains(&call);
     if !"QUIT\r\n".starts_with(server.as_str()) {
         return Some("the server heard something else");
     }
     let half_replied = writes && client.starts_with("421 4.");
-    if !(all.starts_with(client.as_str()) || replied || half_replied) {
+    if !(usual.starts_with(client.as_str()) || replied || half_replied) {
         return Some("the client heard something else");
     }
     // Not read: the C library does not restart that of its files, which no kernel interrupts.
     let restarted = error == "EINTR" && ["recvfrom", "sendto", "poll", "ppoll", "write"].contains(&call);
     match (code, signal) {
-        _ if restarted && (*code != Some(0) || *client != all) => Some("an interruption was taken for a failure"),
+        _ if restarted && (*code != Some(exit) || client != usual) => Some("an interruption was taken for a failure"),
         (None, Some(SIGABRT)) if error == "ENOMEM" => None,
         (None, _) => Some("a death by a signal"),
         (Some(70 | 101), _) => Some("a panic"),
         // The server has said goodbye, and the client cannot be told.
         (Some(0), _) if log.contains("end=client_gone") && server == "QUIT\r\n" => None,
-        (Some(0), _) if *client != all => Some("exit 0 and no whole session"),
+        (Some(0), _) if exit != 0 || client != usual => Some("exit 0 and no whole session"),
         (Some(code), _) if *code != 0 && client.is_empty() && !writes => Some("no reply"),
         (Some(code), _) if *code != 0 && !log.contains("failed ") && !log.contains("closed ") && !writes => {
             Some("no line")
@@ -136,34 +147,80 @@ pub fn fault(outcome: &Outcome, call: &str, error: &str) -> Option<&'static str>
     }
 }
 
-/// The calls of a trace behind the loading of the program, each with its number in its thread.
-fn calls(trace: &str) -> BTreeSet<(String, usize)> {
-    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    let mut calls = BTreeSet::new();
-    // The runtime of Rust looks at the three descriptors before main.
-    let mut loaded = false;
-    for line in trace.lines() {
-        let Some((pid, call)) = line.split_once(' ') else { continue };
-        let Some((name, arguments)) = call.trim().split_once('(') else { continue };
-        if !name.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'_') {
-            continue;
-        }
-        let count = counts.entry((pid, name)).or_default();
-        *count += 1;
-        loaded |= name == "poll" && arguments.starts_with("[{fd=0,");
-        if loaded {
-            calls.insert((name.to_owned(), *count));
-        }
+/// Its calls behind the loading of the program, each with its number in its thread.
+struct Trace(String);
+
+impl Trace {
+    /// What `run` does under strace, which the trace is written for.
+    fn of(house: &House, run: impl FnOnce(&str) -> Outcome) -> (Trace, Outcome) {
+        let file = house.dir.path("trace");
+        let outcome = run(&strace(&format!("-f -o {}", file.display())));
+        (Trace(std::fs::read_to_string(file).unwrap()), outcome)
     }
-    // A call of a number that loading makes too would fail there.
-    let first = trace.lines().next().and_then(|line| line.split_once(' ')).map_or("", |(pid, _)| pid);
-    let loading = trace.split("poll([{fd=0,").next().unwrap_or_default();
-    let in_loading = |name: &str| {
-        let begins = format!("{name}(");
-        loading.lines().filter(|line| line.strip_prefix(first).is_some_and(|it| it.trim().starts_with(&begins))).count()
-    };
-    calls.retain(|(name, number)| *number > in_loading(name));
-    calls
+
+    fn main_thread(&self) -> &str {
+        self.0.split(' ').next().unwrap_or_default()
+    }
+
+    /// The calls behind the first line that has `begin` in it; those of the main thread or of all.
+    fn calls(&self, begin: &str, main_only: bool) -> BTreeSet<(String, usize)> {
+        let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        let mut calls = BTreeSet::new();
+        // A call of a number that came before in the main thread would fail there.
+        let mut before: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut begun = false;
+        for line in self.0.lines() {
+            let Some((pid, call)) = line.split_once(' ') else { continue };
+            let Some((name, _)) = call.trim().split_once('(') else { continue };
+            if !name.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'_') {
+                continue;
+            }
+            let count = counts.entry((pid, name)).or_default();
+            *count += 1;
+            begun |= line.contains(begin);
+            if !begun {
+                before.insert(name, *count);
+            } else if !main_only || pid == self.main_thread() {
+                calls.insert((name.to_owned(), *count));
+            }
+        }
+        calls.retain(|(name, number)| *number > before.get(name.as_str()).copied().unwrap_or_default());
+        calls
+    }
+}
+
+/// The runtime of Rust looks at the three descriptors before main.
+const LOADED: &str = "poll([{fd=0,";
+
+/// Runs everything in CI, a part of it elsewhere, and reports what `run` finds wrong.
+fn none_of<T: Sync + std::fmt::Debug>(runs: Vec<T>, run: impl Fn(&T) -> Option<String> + Sync) {
+    let step = if std::env::var("CI").as_deref() == Ok("true") { 1 } else { 8 };
+    let runs: Vec<T> = runs.into_iter().step_by(step).collect();
+    let (next, faults) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                while let Some(it) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Some(fault) = run(it) {
+                        faults.lock().unwrap().push(format!("{it:?}: {fault}"));
+                    }
+                }
+            });
+        }
+    });
+    let faults = faults.into_inner().unwrap();
+    assert!(faults.is_empty(), "{} of {} runs:\n{}", faults.len(), runs.len(), faults.join("\n"));
+}
+
+/// Each call with each of its errors.
+fn failures(calls: BTreeSet<(String, usize)>) -> Vec<(String, usize, &'static str)> {
+    assert!(calls.len() > 50, "{calls:?}");
+    let each = |(call, number): (String, usize)| errors(&call).iter().map(move |error| (call.clone(), number, *error));
+    calls.into_iter().flat_map(each).collect()
+}
+
+fn injected((call, number, error): &(String, usize, &str)) -> String {
+    strace(&format!("-f -o /dev/null -e trace={call} -e inject={call}:error={error}:when={number}"))
 }
 
 /// Goal: no hang, no panic, no death by a signal (but SIGABRT when memory is out), no octet of ours in the stream, none
@@ -175,30 +232,67 @@ fn whichever_call_fails_the_session_goes_on_or_ends_in_order() {
     }
     within(LIMIT, || {
         let house = House::new();
-        let trace = house.dir.path("trace");
-        let good = session(&house, &strace(&format!("-o {}", trace.display())));
+        let (trace, good) = Trace::of(&house, |before| session(&house, before));
         assert_eq!((good.code, good.client.as_str()), (Some(0), format!("{GREETING}{BYE}").as_str()), "{good:#?}");
-        let calls = calls(&std::fs::read_to_string(trace).unwrap());
-        assert!(calls.len() > 50, "{calls:?}");
-        // Everything in CI, a part of it elsewhere.
-        let step = if std::env::var("CI").as_deref() == Ok("true") { 1 } else { 8 };
-        let runs = calls.iter().flat_map(|(call, number)| errors(call).iter().map(move |error| (call, number, error)));
-        let runs: Vec<_> = runs.step_by(step).collect();
-        let (next, faults) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-        thread::scope(|scope| {
-            for _ in 0..WORKERS {
-                scope.spawn(|| {
-                    while let Some((call, number, error)) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let inject = format!("-e trace={call} -e inject={call}:error={error}:when={number}");
-                        let outcome = session(&house, &strace(&format!("-o /dev/null {inject}")));
-                        if let Some(fault) = fault(&outcome, call, error) {
-                            faults.lock().unwrap().push(format!("{call} {number} {error}: {fault}: {outcome:#?}"));
-                        }
-                    }
-                });
-            }
+        none_of(failures(trace.calls(LOADED, false)), |failure| {
+            let outcome = session(&house, &injected(failure));
+            fault(&outcome, &failure.0, failure.2).map(|fault| format!("{fault}: {outcome:#?}"))
         });
-        let faults = faults.into_inner().unwrap();
-        assert!(faults.is_empty(), "{} of {} runs:\n{}", faults.len(), runs.len(), faults.join("\n"));
+    });
+}
+
+/// Goal: the same while the bridge is about to refuse: nothing makes a session of it, and the 421 is whole or not there.
+#[test]
+fn whichever_call_fails_a_refusal_stays_one() {
+    if without_hooks() || without_root() || without_tool("strace") {
+        return;
+    }
+    within(LIMIT, || {
+        let house = House::new();
+        let stranger = Ca::named("Stranger").leaf();
+        let (trace, usual) = Trace::of(&house, |before| session_of(&house, &stranger, before));
+        assert!(usual.client.starts_with("421 4.7.5 ") && usual.code == Some(69), "{usual:#?}");
+        none_of(failures(trace.calls(LOADED, false)), |failure| {
+            let outcome = session_of(&house, &stranger, &injected(failure));
+            // The port is another one each time.
+            let usual = format!("421 4.7.5 {}", outcome.client.strip_prefix("421 4.7.5 ").unwrap_or("?"));
+            let fault = match outcome.server.as_str() {
+                "" => fault_of(&outcome, &usual, 69, &failure.0, failure.2),
+                _ => Some("the server heard something"),
+            };
+            fault.map(|fault| format!("{fault}: {outcome:#?}"))
+        });
+    });
+}
+
+/// Goal: SIGTERM at each call of the main thread, from when it is taken over to the last: a 421, or an end in order.
+#[test]
+fn sigterm_at_whichever_call_is_a_421_or_an_end_in_order() {
+    if without_hooks() || without_root() || without_tool("strace") {
+        return;
+    }
+    within(LIMIT, || {
+        let house = House::new();
+        let (trace, _) = Trace::of(&house, |before| session(&house, before));
+        let calls = trace.calls("rt_sigprocmask(SIG_BLOCK, [TERM]", true);
+        assert!(calls.len() > 50, "{calls:?}");
+        let outcomes = Mutex::new(BTreeSet::new());
+        none_of(calls.into_iter().collect(), |(call, number)| {
+            let inject = format!("-o /dev/null -e trace={call} -e inject={call}:signal=SIGTERM:when={number}");
+            let outcome = session(&house, &strace(&inject));
+            let Outcome { code, client, server, log, .. } = &outcome;
+            let replied = client.starts_with("421 4.3.2 ") && client.lines().count() == 1 && server.is_empty();
+            let session = format!("{GREETING}{BYE}");
+            let (word, fine) = match code {
+                Some(75) if replied => ("421", log.contains("failed ") && log.contains("421 4.3.2")),
+                Some(75) => ("terminated", session.starts_with(client) && log.contains("end=terminated")),
+                // It was over.
+                Some(0) => ("over", *client == session && log.contains("end=close_notify")),
+                _ => ("?", false),
+            };
+            outcomes.lock().unwrap().insert(word);
+            (!fine).then(|| format!("{outcome:#?}"))
+        });
+        assert_eq!(outcomes.into_inner().unwrap(), BTreeSet::from(["421", "over", "terminated"]));
     });
 }
