@@ -1,14 +1,12 @@
 //! Port 465 is refused or silent: what the same host says on 587. In a network of the test's own, where both are free.
 
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::thread;
-use std::time::Duration;
-
-use socket2::{Domain, Socket, Type};
 
 use super::report;
 use crate::support::bridge::{House, Start};
+use crate::support::kernel::full_queue;
 use crate::support::limit::{within, without_hooks, USUAL};
 use crate::support::namespace::inside;
 use crate::support::peer::{accept, nobody_listens};
@@ -100,14 +98,8 @@ fn promise_4_a_465_that_drops_our_connect_leaves_587_its_turn() {
         if without_hooks() {
             return;
         }
-        let full = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        let at = SocketAddr::from(([127, 0, 0, 1], 465));
-        full.bind(&at.into()).unwrap();
-        full.listen(0).unwrap();
-        let mut queue = Vec::new();
-        while let Ok(client) = TcpStream::connect_timeout(&at, Duration::from_millis(200)) {
-            queue.push(client);
-        }
+        let listener = TcpListener::bind("127.0.0.1:465").unwrap();
+        let _queue = full_queue(&listener);
         let server = on_587("250-mail.test\r\n250 STARTTLS\r\n");
         let told = report(Start::new().arg("127.0.0.1").speed(30));
         told.assert(75, &["failed connect: no answer on port 465", "it offers STARTTLS"]);

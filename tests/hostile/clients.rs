@@ -1,102 +1,241 @@
-//! The local side before there is a session: a client that is early, gone or silent while the server takes its time.
+//! The local side: a client that is early, slow, silent or gone, at each stage of a session.
 
 use std::io::Write;
-use std::net::{Shutdown, TcpStream};
-use std::sync::mpsc::channel;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::process::Stdio;
+use std::sync::mpsc::{channel, Receiver, Sender};
+use std::thread;
 
 use crate::relay::{greeted, unchanged};
-use crate::support::bridge::House;
+use crate::support::bridge::{tcp_pair, House};
+use crate::support::kernel::full_queue;
 use crate::support::limit::{within, without_hooks, USUAL};
-use crate::support::outcome::GREETING;
-use crate::support::peer::{reset, Peer, Received};
+use crate::support::outcome::{assert_reply, GREETING};
+use crate::support::peer::{accept, nobody_listens, reset, Link, Peer, Received};
 use crate::support::talk::Hear;
 
+const BYE: &[u8] = b"221 bye\r\n";
+
+/// Where the session stands when the client does it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Stage {
+    /// The bridge has not been started.
+    Arguments,
+    Connect,
     Handshake,
     Greeting,
+    /// The client has read the greeting.
+    Relay,
+    /// The server has said goodbye.
+    Close,
 }
 
+const STAGES: [Stage; 6] =
+    [Stage::Arguments, Stage::Connect, Stage::Handshake, Stage::Greeting, Stage::Relay, Stage::Close];
+
+/// What the client does there. Later it reads, says QUIT if it has not, and closes, as far as it still can.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Client {
-    Resets,
-    Closes,
-    /// With a QUIT before it.
+    WritesFirst,
+    ReadsFirst,
+    /// QUIT, and the end of what it says.
+    Quits,
+    /// The end without a word.
     HalfCloses,
-    Waits,
+    NeverCloses,
+    Closes,
+    Resets,
 }
 
-/// Goal: whatever the client does before the greeting, the server sees a session that is ended in order, and the process
-/// ends.
+const CLIENTS: [Client; 7] = [
+    Client::WritesFirst,
+    Client::ReadsFirst,
+    Client::Quits,
+    Client::HalfCloses,
+    Client::NeverCloses,
+    Client::Closes,
+    Client::Resets,
+];
+
+/// Goal: whatever the client does, and whenever: the server sees a session that is ended in order, the client reads what
+/// it still can and nothing else, and the process ends.
 #[test]
-fn a_client_that_ends_before_the_greeting_ends_the_session_in_order() {
+fn whatever_a_client_does_at_whichever_stage_the_session_ends_in_order() {
+    if without_hooks() {
+        return;
+    }
+    within(2 * USUAL, || {
+        let house = House::new();
+        thread::scope(|scope| {
+            for stage in STAGES {
+                let house = &house;
+                scope.spawn(move || CLIENTS.into_iter().for_each(|how| ends(house, stage, how)));
+            }
+        });
+    });
+}
+
+/// The server's side of a rendezvous at the stage.
+struct Server {
+    stage: Stage,
+    came: Sender<()>,
+    go: Receiver<()>,
+}
+
+impl Server {
+    fn at(&self, stage: Stage) {
+        if self.stage == stage {
+            self.came.send(()).unwrap();
+            self.go.recv().unwrap();
+        }
+    }
+
+    fn serve(self, listener: &TcpListener, tls: rustls::ServerConfig) -> (Vec<u8>, Received) {
+        let others = if self.stage == Stage::Connect { full_queue(listener) } else { Vec::new() };
+        let others: Vec<_> = others.into_iter().map(|it| (it.local_addr().unwrap(), it)).collect();
+        self.at(Stage::Connect);
+        let mut connections = std::iter::repeat_with(|| accept(listener));
+        let ours = connections.find(|it| others.iter().all(|(addr, _)| *addr != it.peer_addr().unwrap())).unwrap();
+        let mut link = Link::new(ours, &tls.into());
+        self.at(Stage::Handshake);
+        link.handshake();
+        self.at(Stage::Greeting);
+        link.send(GREETING.as_bytes());
+        self.at(Stage::Relay);
+        let mut heard = Vec::new();
+        let mut buffer = [0; 64];
+        let end = loop {
+            match link.receive(&mut buffer) {
+                Received::Data(n) => heard.extend(&buffer[..n]),
+                end => break Some(end),
+            }
+            if heard.ends_with(b"QUIT\r\n") {
+                break None;
+            }
+        };
+        link.send(BYE);
+        link.close_notify();
+        self.at(Stage::Close);
+        let end = end.unwrap_or_else(|| link.rest().1);
+        link.until_closed();
+        (heard, end)
+    }
+}
+
+fn ends(house: &House, stage: Stage, how: Client) {
+    let ((came, coming), (going, go)) = (channel(), channel());
+    let server = Server { stage, came, go };
+    let tls = house.leaf.server(rustls::ALL_VERSIONS);
+    let peer = Peer::listener(move |listener| server.serve(listener, tls));
+    let (client, theirs) = tcp_pair();
+    let (mut heard, mut said) = (Vec::new(), Vec::new());
+    let mut client = Some(client);
+    let act = |client: &mut Option<TcpStream>, said: &mut Vec<u8>| {
+        let mut say = |client: &mut TcpStream| {
+            if said.is_empty() {
+                client.write_all(b"QUIT\r\n").unwrap();
+                said.extend(b"QUIT\r\n");
+            }
+        };
+        match (how, client.as_mut()) {
+            (Client::WritesFirst, Some(it)) => say(it),
+            (Client::Quits, Some(it)) => {
+                say(it);
+                it.shutdown(Shutdown::Write).unwrap();
+            }
+            (Client::HalfCloses, Some(it)) => it.shutdown(Shutdown::Write).unwrap(),
+            (Client::Closes, _) => drop(client.take()),
+            (Client::Resets, _) => client.take().into_iter().for_each(reset),
+            (Client::ReadsFirst | Client::NeverCloses, _) | (_, None) => {}
+        }
+    };
+    if stage == Stage::Arguments {
+        act(&mut client, &mut said);
+    }
+    let start = house.bridge(peer.host()).speed(100).args(["--setup-timeout", "3600"]).arg("-v");
+    let bridge = start.on(OwnedFd::from(theirs.try_clone().unwrap()), OwnedFd::from(theirs), Stdio::piped());
+    if stage == Stage::Arguments && how == Client::Resets {
+        // Nobody is there: the smarthost is not bothered (stdio/kinds has the details).
+        bridge.finish();
+        drop(TcpStream::connect(peer.addr));
+        return;
+    }
+    if stage == Stage::Connect {
+        bridge.until_log("resolved host=");
+    }
+    if stage != Stage::Arguments {
+        let before = |client: &mut TcpStream, heard: &mut Vec<u8>| heard.extend(client.line().bytes());
+        if let Some(client) = client.as_mut().filter(|_| matches!(stage, Stage::Relay | Stage::Close)) {
+            before(client, &mut heard);
+        }
+        if let Some(client) = client.as_mut().filter(|_| stage == Stage::Close) {
+            client.write_all(b"QUIT\r\n").unwrap();
+            said.extend(b"QUIT\r\n");
+        }
+        coming.recv().unwrap();
+        act(&mut client, &mut said);
+        going.send(()).unwrap();
+    }
+    if let Some(it) = client.as_mut() {
+        while !heard.ends_with(b"\n") {
+            heard.extend(it.line().bytes());
+        }
+        if matches!(how, Client::ReadsFirst | Client::NeverCloses) && said.is_empty() {
+            it.write_all(b"QUIT\r\n").unwrap();
+            said.extend(b"QUIT\r\n");
+        }
+        heard.extend(it.rest());
+        assert_eq!(heard, [GREETING.as_bytes(), BYE].concat(), "{stage:?} {how:?}: {}", bridge.log());
+    }
+    if how != Client::NeverCloses {
+        drop(client.take());
+    }
+    let (up, end) = peer.done();
+    assert_eq!((&up, end), (&said, Received::CloseNotify), "{stage:?} {how:?}");
+    let ended = bridge.finish();
+    // The server has said goodbye: nothing is lost where nobody hears it, whether or not that was noticed.
+    let gone = matches!(how, Client::Closes | Client::Resets) && ended.line().contains("end=client_gone");
+    ended.assert(if gone { "client_gone" } else { "close_notify" }, 0);
+    drop(client);
+}
+
+/// Goal: promise 1. Where there is no session, whatever the client does: one 421 for whom it reaches, and an end in time.
+#[test]
+fn promise_1_whatever_a_client_does_a_refusal_is_one_421_and_an_end() {
     if without_hooks() {
         return;
     }
     within(USUAL, || {
-        for stage in [Stage::Handshake, Stage::Greeting] {
-            for client in [Client::Resets, Client::Closes, Client::HalfCloses, Client::Waits] {
-                ends(stage, client);
+        let house = House::new();
+        for how in CLIENTS {
+            let (bridge, mut client) = house.bridge(nobody_listens().to_string()).speed(20).socket();
+            match how {
+                Client::WritesFirst => client.write_all(b"EHLO me\r\n").unwrap(),
+                Client::Quits => client.write_all(b"QUIT\r\n").unwrap(),
+                Client::ReadsFirst | Client::HalfCloses | Client::NeverCloses | Client::Closes | Client::Resets => {}
             }
-        }
-    });
-}
-
-fn ends(stage: Stage, how: Client) {
-    let house = House::new();
-    let ((came, coming), (go, told)) = (channel(), channel());
-    let peer = Peer::before_handshake(house.leaf.server(rustls::ALL_VERSIONS), move |mut link| {
-        let wait = || {
-            came.send(()).unwrap();
-            told.recv().unwrap();
-        };
-        if stage == Stage::Handshake {
-            wait();
-        }
-        link.handshake();
-        if stage == Stage::Greeting {
-            wait();
-        }
-        link.send(GREETING.as_bytes());
-        let heard = link.rest();
-        link.send(b"221 bye\r\n");
-        link.close_notify();
-        link.until_closed();
-        heard
-    });
-    let (bridge, mut client) = house.bridge(peer.host()).speed(100).args(["--setup-timeout", "3600"]).socket();
-    coming.recv().unwrap();
-    let client: Option<TcpStream> = match how {
-        Client::Resets => {
-            reset(client);
-            None
-        }
-        Client::Closes => {
+            if matches!(how, Client::Quits | Client::HalfCloses) {
+                client.shutdown(Shutdown::Write).unwrap();
+            }
+            let client = match how {
+                Client::Closes => None,
+                Client::Resets => {
+                    reset(client);
+                    None
+                }
+                _ => {
+                    assert_reply(&client.rest());
+                    Some(client).filter(|_| how == Client::NeverCloses)
+                }
+            };
+            let ended = bridge.finish();
+            // A reset may be there before we look who it is.
+            let gone = how == Client::Resets && ended.code == 74;
+            assert!(gone || ended.code == 75 && ended.line().contains("refused on port"), "{how:?}: {ended:?}");
             drop(client);
-            None
         }
-        Client::HalfCloses => {
-            client.write_all(b"QUIT\r\n").unwrap();
-            client.shutdown(Shutdown::Write).unwrap();
-            Some(client)
-        }
-        Client::Waits => Some(client),
-    };
-    go.send(()).unwrap();
-    if let Some(mut client) = client {
-        assert_eq!(client.line(), GREETING, "{stage:?} {how:?}");
-        client.shutdown(Shutdown::Write).unwrap();
-        assert_eq!(client.rest(), b"221 bye\r\n", "{stage:?} {how:?}");
-    }
-    let (heard, end) = peer.done();
-    // The server has said goodbye, so nothing is lost where nobody hears it.
-    let (said, word): (&[u8], _) = match how {
-        Client::Resets | Client::Closes => (b"", "client_gone"),
-        Client::HalfCloses => (b"QUIT\r\n", "close_notify"),
-        Client::Waits => (b"", "close_notify"),
-    };
-    assert_eq!((heard.as_slice(), end), (said, Received::CloseNotify), "{stage:?} {how:?}");
-    bridge.finish().assert(word, 0);
+    });
 }
 
 /// Goal: every octet in every place of a final dot, and between its octets, both ways.

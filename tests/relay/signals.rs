@@ -1,16 +1,15 @@
 //! SIGTERM, SIGPIPE, and signals that interrupt system calls.
 
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, TcpListener};
 use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::relay::{greeted, noise, unchanged};
 use crate::support::bridge::House;
-use crate::support::kernel::{until_asleep, until_blocked, until_stopped};
+use crate::support::kernel::{full_queue, until_asleep, until_blocked, until_stopped};
 use crate::support::limit::{within, USUAL};
 use crate::support::outcome::GREETING;
 use crate::support::peer::{Peer, Received};
@@ -138,19 +137,9 @@ fn promise_2_sigterm_before_the_greeting_is_written_still_delivers_it() {
 #[test]
 fn sigterm_while_connecting_is_a_421() {
     within(USUAL, || {
-        // A listener whose queue is full: the kernel drops what comes.
-        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        listener.bind(&SockAddr::from(SocketAddr::from(([127, 0, 0, 1], 0)))).unwrap();
-        listener.listen(0).unwrap();
-        let addr = listener.local_addr().unwrap().as_socket().unwrap();
-        let fillers: Vec<Socket> = (0..8)
-            .map(|_| {
-                let filler = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-                filler.set_nonblocking(true).unwrap();
-                let _ = filler.connect(&addr.into());
-                filler
-            })
-            .collect();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let _queue = full_queue(&listener);
+        let addr = listener.local_addr().unwrap();
         let house = House::new();
         let (bridge, mut client) = house.bridge(addr.to_string()).arg("-v").socket();
         bridge.until_log("resolved host=");
@@ -160,7 +149,6 @@ fn sigterm_while_connecting_is_a_421() {
         drop(client);
         let ended = bridge.finish();
         assert_eq!(ended.code, 75, "{}", ended.log);
-        drop(fillers);
     });
 }
 

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use super::bridge::Bridge;
@@ -85,6 +85,15 @@ fn asleep(pid: u32) -> Option<Vec<(String, String)>> {
         Some((field("Name:")?, field("voluntary_ctxt_switches:")?))
     };
     tasks.flatten().map(thread).collect()
+}
+
+/// Fills the queue of a listener: the kernel drops who comes now, and who comes again later is let in. The connections that
+/// are in the queue.
+pub fn full_queue(listener: &TcpListener) -> Vec<TcpStream> {
+    nix::sys::socket::listen(listener, nix::sys::socket::Backlog::new(1).expect("a backlog")).expect("listen(2)");
+    let addr = listener.local_addr().expect("the port's number");
+    let connect = || TcpStream::connect_timeout(&addr, Duration::from_millis(200)).ok();
+    std::iter::from_fn(connect).collect()
 }
 
 /// Octets in the queues of one socket, or of several.
