@@ -191,9 +191,9 @@ pub fn connect(
         if waiting.is_empty() {
             continue;
         }
-        let fds: Vec<_> =
+        let mut fds: Vec<_> =
             waiting.iter().map(|attempt| PollFd::new(attempt.socket.as_fd(), PollFlags::POLLOUT)).collect();
-        let woken = waiter.wait(&fds, wake).map_err(|source| Error::OutOf { stage: Stage::Connect, source })?;
+        let woken = waiter.wait(&mut fds, wake).map_err(|source| Error::OutOf { stage: Stage::Connect, source })?;
         if woken == Woken::Terminated {
             return Err(Error::Terminated { stage: Stage::Connect });
         }

@@ -1,19 +1,20 @@
-//! The two copying threads, their end, who closes what when, byte counts.
+//! The two directions, their end, who closes what when, byte counts.
 //!
 //! ```text
-//! stdin --> up --> Sender     Receiver --> down --> stdout
-//!       \______ events _____ ______ events ______/
-//!                supervisor (main thread): signals, clocks, last words
+//! stdin --> up --> Sender        main thread: poll(2) on the client, signals, clocks, the bell
+//!                    ^ bell      supervisor: decides the end
+//! stdout <-- down <-- Receiver   a thread that blocks in read(2) on the smarthost's socket
 //! ```
 //!
-//! `up` blocks in read(2) on the client, `down` in read(2) on the socket, and neither can be woken from the client's
-//! side: they are never joined, the process ends. What they see they tell the supervisor, which alone decides the end.
+//! Two threads copy. The main thread never blocks, so that a signal, a clock and the client's end are heard while the
+//! smarthost does not read; `down` may block on either side, tells what it sees, and is never joined: the process ends.
 
 mod clock;
+mod down;
 mod end;
 mod last_line;
 mod supervisor;
-mod threads;
+mod up;
 
 use std::io;
 use std::os::fd::AsFd;
@@ -33,11 +34,15 @@ use crate::tls::Tls;
 use crate::wait::{Waiter, Woken};
 
 use clock::Activity;
+use down::{Bell, Down};
 use last_line::LastLine;
 use supervisor::Supervisor;
-use threads::{Bell, Down, Up};
+use up::Up;
 
 pub use end::{End, Ended};
+
+/// One TLS record of plaintext (RFC 8446 section 5.1: 2^14 octets).
+const RECORD: usize = 16_384;
 
 pub struct Settings {
     pub idle_timeout: Option<Duration>,
@@ -45,14 +50,14 @@ pub struct Settings {
     pub replies: Replies,
 }
 
-/// A session whose threads exist, and wait for the word.
+/// A session whose thread exists, and waits for the word.
 pub struct Relay<'a> {
     supervisor: Supervisor<'a>,
-    go: [mpsc::Sender<()>; 2],
+    go: mpsc::Sender<()>,
     replies: Replies,
 }
 
-/// Starts the copying threads. `greeting` is what the server has sent already.
+/// Starts the thread. `greeting` is what the server has sent already.
 ///
 /// # Errors
 /// `Error::OutOf` when there is no thread or descriptor: the client has read nothing yet.
@@ -63,30 +68,34 @@ pub fn start<'a>(
     settings: &Settings,
     waiter: &'a Waiter,
 ) -> Result<Relay<'a>, Error> {
-    let (ours, theirs) = UnixStream::pair().map_err(out_of)?;
-    ours.set_nonblocking(true).map_err(out_of)?;
-    theirs.set_nonblocking(true).map_err(out_of)?;
+    let (bell, wake) = UnixStream::pair().map_err(out_of)?;
+    bell.set_nonblocking(true).map_err(out_of)?;
+    wake.set_nonblocking(true).map_err(out_of)?;
     let (outbox, inbox) = mpsc::channel();
-    let bell = Bell { outbox, wake: Arc::new(theirs) };
     let activity = Arc::new(Activity::new());
     let down = Down {
         receiver: tls.receiver,
-        bell: bell.clone(),
+        bell: Bell { outbox, wake },
         activity: activity.clone(),
         last: LastLine::default(),
         replies: settings.replies,
     };
-    let up = Up { sender: tls.sender.clone(), bell, activity: activity.clone(), newlines: settings.newlines };
-    let go = [waiting("down", move || down.run(&greeting))?, waiting("up", move || up.run())?];
+    let (go, word) = mpsc::channel();
+    let body = move || {
+        // Without the word nothing was read or written: the sender was dropped.
+        if word.recv().is_ok() {
+            down.run(&greeting);
+        }
+    };
+    thread::Builder::new().name("down".to_owned()).spawn(body).map_err(out_of)?;
     let supervisor = Supervisor {
         local,
-        sender: tls.sender,
+        up: Up::new(tls.sender, local, settings.newlines),
         inbox,
-        wake: ours,
+        bell,
         activity,
         waiter,
         idle_timeout: settings.idle_timeout,
-        up_done: false,
         greeted: false,
         down_done: false,
         last: LastLine::default(),
@@ -103,30 +112,16 @@ impl Relay<'_> {
         let supervisor = &mut self.supervisor;
         // A SIGTERM until here is still answered by a 421: nobody has written.
         let now = Deadline::after(Duration::ZERO);
-        let woken = supervisor.waiter.wait_for(supervisor.wake.as_fd(), PollFlags::POLLIN, now).map_err(out_of)?;
+        let woken = supervisor.waiter.wait_for(supervisor.bell.as_fd(), PollFlags::POLLIN, now).map_err(out_of)?;
         if woken == Woken::Terminated && self.replies == Replies::Smtp {
             return Err(Error::Terminated { stage: Stage::Relay });
         }
-        for go in self.go {
-            let _ = go.send(());
-        }
+        let _ = self.go.send(());
         let (end, reason) = supervisor.watch();
         let exit = supervisor.finish(end);
         let (up, down) = supervisor.activity.counts();
         Ok(Ended { end, exit, reason, up, down })
     }
-}
-
-/// A thread that waits for the word, or for its sender to be dropped: then nothing was read or written.
-fn waiting(name: &str, body: impl FnOnce() + Send + 'static) -> Result<mpsc::Sender<()>, Error> {
-    let (go, word) = mpsc::channel();
-    let body = move || {
-        if word.recv().is_ok() {
-            body();
-        }
-    };
-    thread::Builder::new().name(name.to_owned()).spawn(body).map_err(out_of)?;
-    Ok(go)
 }
 
 fn out_of(source: io::Error) -> Error {

@@ -10,9 +10,10 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use nix::errno::Errno;
 use nix::fcntl::{fcntl, FcntlArg, OFlag};
-use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
-use nix::sys::socket::{getsockopt, shutdown, sockopt, Shutdown, SockType};
+use nix::poll::PollFlags;
+use nix::sys::socket::{getsockopt, recv, shutdown, sockopt, MsgFlags, Shutdown, SockType};
 use nix::sys::stat::{fstat, FileStat, SFlag};
 use nix::unistd::{dup2_stderr, dup2_stdout, isatty};
 use socket2::SockRef;
@@ -118,27 +119,20 @@ pub fn admit(local: &mut Local, allow_from: &[Network]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether the client has reset its connection, or closed it both ways, also where unread input still hides its end.
-pub fn hung_up() -> bool {
-    poll(&mut [hang_up(io::stdin().as_fd())], PollTimeout::ZERO).is_ok_and(|n| n > 0)
-}
-
-/// What to wait for so as to notice it: POLLHUP and POLLERR come unasked (poll(2)).
-pub fn hang_up(stdin: BorrowedFd) -> PollFd {
-    PollFd::new(stdin, PollFlags::empty())
-}
-
-/// Reads from descriptor 0; 0 octets is its end.
+/// Reads from descriptor 0, which poll(2) has called readable; 0 octets is its end, None that there was nothing after all.
+/// It blocks only where somebody else reads from the same pipe or terminal and was first.
 ///
 /// # Errors
 /// What read(2) says, EINTR and EAGAIN excepted.
-pub fn read(buffer: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match nix::unistd::read(io::stdin(), buffer).map_err(io::Error::from) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => block_on(io::stdin().as_fd(), PollFlags::POLLIN)?,
-            other => return other,
-        }
+pub fn read_ready(local: &Local, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+    let n = match local.input {
+        Kind::Socket => recv(io::stdin().as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT),
+        Kind::Pipe | Kind::Terminal | Kind::File => nix::unistd::read(io::stdin(), buffer),
+    };
+    match n {
+        Ok(n) => Ok(Some(n)),
+        Err(Errno::EINTR | Errno::EAGAIN) => Ok(None),
+        Err(errno) => Err(errno.into()),
     }
 }
 
@@ -190,7 +184,7 @@ pub fn drain(local: &Local, deadline: Deadline) {
     while local.waits_for_us() && !deadline.passed() && ready(io::stdin().as_fd(), PollFlags::POLLIN, deadline) {
         match nix::unistd::read(io::stdin(), waste.as_mut_slice()) {
             Ok(0) => return,
-            Ok(_) | Err(nix::errno::Errno::EINTR | nix::errno::Errno::EAGAIN) => {}
+            Ok(_) | Err(Errno::EINTR | Errno::EAGAIN) => {}
             Err(_) => return,
         }
     }

@@ -1,9 +1,9 @@
 //! The rustls connection: handshake, greeting, then a `Sender` and a `Receiver` that two threads own. The only file
 //! that names `rustls::ClientConnection`; the shape is that of `split()` in rustls 0.24.
 //!
-//! Rules: no I/O while the connection is locked. Order of encryption is order on the wire, so only the holder of the
-//! outgoing buffer calls `write_tls` or writes the socket. Locks are taken outgoing first, then connection. Reception
-//! never waits for transmission: the receiver never takes the outgoing lock (both directions full must not deadlock).
+//! Rules: no I/O while the connection is locked. Order of encryption is order on the wire, so only the one owner of the
+//! `Sender` calls `write_tls` or writes the socket. Reception never waits for transmission (both directions full must
+//! not deadlock): the connection's lock is the only one, and neither side holds it while it waits.
 
 mod failure;
 mod raw;
@@ -173,7 +173,7 @@ impl Tls {
     }
 
     /// Ends a connection whose session will not be: its certificate or greeting is not what we want.
-    pub fn abandon(self) {
+    pub fn abandon(mut self) {
         self.sender.close(Deadline::after(millis(100)));
         self.sender.shutdown(Shutdown::Both);
     }

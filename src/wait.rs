@@ -29,11 +29,11 @@ impl Waiter {
         Waiter { signals: signals::take_over().ok() }
     }
 
-    /// Waits until one of `wanted` is ready, the deadline passes, or SIGTERM has come.
+    /// Waits until one of `wanted` is ready, the deadline passes, or SIGTERM has come. Which one, `wanted` says then.
     ///
     /// # Errors
     /// What poll(2) says, EINTR excepted.
-    pub fn wait(&self, wanted: &[PollFd], deadline: Deadline) -> io::Result<Woken> {
+    pub fn wait<'a>(&'a self, wanted: &mut [PollFd<'a>], deadline: Deadline) -> io::Result<Woken> {
         let signals = self.signals.as_ref().map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLIN));
         let mut all: Vec<PollFd> = wanted.iter().cloned().chain(signals).collect();
         loop {
@@ -46,6 +46,7 @@ impl Waiter {
             if all.len() > wanted.len() && all.last().and_then(PollFd::any) == Some(true) {
                 return Ok(Woken::Terminated);
             }
+            wanted.iter_mut().zip(all).for_each(|(it, polled)| *it = polled);
             return Ok(Woken::Ready);
         }
     }
@@ -54,8 +55,8 @@ impl Waiter {
     ///
     /// # Errors
     /// As `wait`.
-    pub fn wait_for(&self, fd: BorrowedFd, flags: PollFlags, deadline: Deadline) -> io::Result<Woken> {
-        self.wait(&[PollFd::new(fd, flags)], deadline)
+    pub fn wait_for<'a>(&'a self, fd: BorrowedFd<'a>, flags: PollFlags, deadline: Deadline) -> io::Result<Woken> {
+        self.wait(&mut [PollFd::new(fd, flags)], deadline)
     }
 }
 
@@ -65,7 +66,7 @@ impl Default for Waiter {
     }
 }
 
-/// Waits without a deadline and without signals: for the copying threads, on a descriptor that is non-blocking
+/// Waits without a deadline and without signals: for a thread that may block, on a descriptor that is non-blocking
 /// because somebody else wants it so.
 ///
 /// # Errors

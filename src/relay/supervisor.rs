@@ -11,15 +11,16 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags};
 
 use super::clock::Activity;
+use super::down::Event;
 use super::end::End;
 use super::last_line::LastLine;
-use super::threads::Event;
+use super::up::{Heard, Up};
 use crate::deadline::{millis, seconds, Deadline};
 use crate::exit::Exit;
 use crate::hooks;
-use crate::stdio::{self, Kind, Local};
+use crate::stdio::{self, Local};
 use crate::text::escape;
-use crate::tls::{Received, Sender};
+use crate::tls::Received;
 use crate::wait::{Waiter, Woken};
 
 /// After the client's end, so long without an octet until we pass the end on: close_notify and FIN. Servers end the
@@ -38,16 +39,27 @@ const CLOSE_NOTIFY_MS: u64 = 200;
 
 pub struct Supervisor<'a> {
     pub local: &'a Local,
-    pub sender: Sender,
+    pub up: Up<'a>,
     pub inbox: Inbox<Event>,
-    pub wake: UnixStream,
+    /// Rung by `down`; non-blocking.
+    pub bell: UnixStream,
     pub activity: Arc<Activity>,
     pub waiter: &'a Waiter,
     pub idle_timeout: Option<Duration>,
-    pub up_done: bool,
     pub greeted: bool,
     pub down_done: bool,
     pub last: LastLine,
+}
+
+/// What a sleep ended with.
+struct Wakes {
+    woken: Woken,
+    /// The smarthost takes more.
+    socket: bool,
+    /// The client says something, or its end.
+    client: bool,
+    /// The client is gone, and its last words wait for a smarthost that does not read.
+    hung_up: bool,
 }
 
 impl Supervisor<'_> {
@@ -68,58 +80,61 @@ impl Supervisor<'_> {
             if local_eof.is_some() && !half_closed && half_close.passed() {
                 half_closed = true;
                 self.say_goodbye();
-                self.sender.shutdown(Shutdown::Write);
+                self.up.sender.shutdown(Shutdown::Write);
             }
             let clocks = match (local_eof.is_some(), half_closed) {
                 (false, _) => idle,
                 (true, false) => Some(half_close),
                 (true, true) => Some(give_up),
             };
-            // `up` may be blocked in a send to a server that does not read, and would never see it.
-            let blind = self.local.input == Kind::Socket && local_eof.is_none();
-            if self.sleep(clocks.unwrap_or(Deadline::after(Duration::MAX)), blind) == Woken::Terminated {
+            let wakes = self.sleep(clocks.unwrap_or(Deadline::after(Duration::MAX)), local_eof.is_some());
+            if wakes.woken == Woken::Terminated {
                 return (End::Terminated, None);
-            }
-            if blind && stdio::hung_up() {
-                local_eof = Some(Instant::now());
             }
             while let Ok(event) = self.inbox.try_recv() {
                 match event {
-                    Event::LocalEof => local_eof = local_eof.or_else(|| Some(Instant::now())),
-                    Event::ClientGone(error) => {
-                        return (End::ClientGone, Some(escape(error.to_string().as_bytes(), 100)))
-                    }
-                    Event::UpDone => self.up_done = true,
-                    Event::Greeted => self.greeted = true,
-                    Event::LastLine(last) => self.last = last,
-                    Event::SendWaiting => {
-                        let _ = self.sender.send_waiting(Some(Deadline::after(millis(CLOSE_NOTIFY_MS))));
-                    }
-                    Event::RemoteEnd(end) => {
-                        self.down_done = true;
+                    Event::ClientGone(error) => return (End::ClientGone, Some(shown(&error))),
+                    Event::RemoteEnd(end, last) => {
+                        (self.down_done, self.last) = (true, last);
                         return self.remote_end(end, half_closed);
                     }
+                    Event::Greeted => self.greeted = true,
+                    Event::LastLine(last) => self.last = last,
+                    Event::SendWaiting => self.up.flush(),
+                }
+            }
+            if wakes.socket {
+                self.up.flush();
+            }
+            if wakes.hung_up {
+                local_eof = Some(Instant::now());
+            }
+            if wakes.client {
+                match self.up.read(&self.activity) {
+                    Heard::Words => {}
+                    Heard::End => local_eof = local_eof.or_else(|| Some(Instant::now())),
+                    Heard::Gone(error) => return (End::ClientGone, Some(shown(&error))),
                 }
             }
         }
     }
 
     /// `asked`: whether we have told the server that the client has ended.
-    fn remote_end(&self, end: Received, asked: bool) -> (End, Option<String>) {
+    fn remote_end(&mut self, end: Received, asked: bool) -> (End, Option<String>) {
         match end {
             Received::CloseNotify | Received::Data(_) | Received::SendWaiting => (End::CloseNotify, None),
             Received::End if self.last.is_goodbye() => (End::Eof, None),
             Received::End => {
                 self.say_goodbye();
-                match self.sender.broken() {
-                    Some(error) => (End::Reset, Some(escape(error.to_string().as_bytes(), 100))),
+                match self.up.sender.broken() {
+                    Some(error) => (End::Reset, Some(shown(&error))),
                     // It did what we asked for, only without a word.
                     None if asked && !self.last.is_cut() => (End::LocalEof, None),
                     None => (End::Truncated, None),
                 }
             }
             Received::Reset(_) if self.last.is_goodbye() => (End::Eof, None),
-            Received::Reset(error) => (End::Reset, Some(escape(error.to_string().as_bytes(), 100))),
+            Received::Reset(error) => (End::Reset, Some(shown(&error))),
             Received::Alert(name) => (End::Alert, Some(name)),
             Received::BadRecord(problem) => (End::BadRecord, Some(problem)),
         }
@@ -130,29 +145,27 @@ impl Supervisor<'_> {
         hooks::enter("close");
         match end {
             // rustls has queued our alert; nothing else may follow it.
-            End::Alert | End::BadRecord => {
-                let _ = self.sender.send_waiting(Some(Deadline::after(millis(CLOSE_NOTIFY_MS))));
-            }
+            End::Alert | End::BadRecord => self.up.sender.flush_before(Deadline::after(millis(CLOSE_NOTIFY_MS))),
             _ => self.say_goodbye(),
         }
         if end == End::ClientGone {
-            self.sender.shutdown(Shutdown::Write);
+            self.up.sender.shutdown(Shutdown::Write);
             self.settle(Deadline::after(seconds(DRAIN_S)), |it| it.down_done);
         }
-        self.sender.shutdown(Shutdown::Both);
+        self.up.sender.shutdown(Shutdown::Both);
         if end == End::Terminated {
             // Neither a 421 nor a greeting would be the worst answer: the thread that owns the first octet may be slow.
             self.settle(Deadline::after(seconds(DRAIN_S)), |it| it.greeted || it.down_done);
         }
         stdio::half_close(self.local);
-        if self.local.waits_for_us() && end != End::ClientGone {
-            self.settle(Deadline::after(seconds(DRAIN_S)), |it| it.up_done);
+        if end != End::ClientGone && !self.up.is_done() {
+            stdio::drain(self.local, Deadline::after(seconds(DRAIN_S)));
         }
         end.exit(self.last.is_goodbye())
     }
 
-    fn say_goodbye(&self) {
-        self.sender.close(Deadline::after(millis(CLOSE_NOTIFY_MS)));
+    fn say_goodbye(&mut self) {
+        self.up.sender.close(Deadline::after(millis(CLOSE_NOTIFY_MS)));
     }
 
     /// Takes events until `done` or the deadline. A second SIGTERM is the same wish.
@@ -160,41 +173,49 @@ impl Supervisor<'_> {
         loop {
             while let Ok(event) = self.inbox.try_recv() {
                 match event {
-                    Event::UpDone => self.up_done = true,
                     Event::Greeted => self.greeted = true,
                     Event::LastLine(last) => self.last = last,
-                    Event::RemoteEnd(_) => self.down_done = true,
-                    Event::LocalEof | Event::ClientGone(_) | Event::SendWaiting => {}
+                    Event::RemoteEnd(_, last) => (self.down_done, self.last) = (true, last),
+                    Event::ClientGone(_) | Event::SendWaiting => {}
                 }
             }
             if done(self) || deadline.passed() {
                 return;
             }
-            crate::wait::ready(self.wake.as_fd(), PollFlags::POLLIN, deadline);
+            crate::wait::ready(self.bell.as_fd(), PollFlags::POLLIN, deadline);
             self.hush();
         }
     }
 
-    /// `local`: wakes for a client that hangs up, too.
-    fn sleep(&self, until: Deadline, local: bool) -> Woken {
+    fn sleep(&self, until: Deadline, local_eof: bool) -> Wakes {
         let stdin = io::stdin();
-        let bell = PollFd::new(self.wake.as_fd(), PollFlags::POLLIN);
-        let wanted = [bell, stdio::hang_up(stdin.as_fd())];
+        let (socket, client) = (self.up.socket(), self.up.client(stdin.as_fd(), local_eof));
+        let (stuck, heard) = (socket.is_some(), client.is_some());
+        let bell = PollFd::new(self.bell.as_fd(), PollFlags::POLLIN);
+        let mut wanted: Vec<PollFd> = [Some(bell), socket, client].into_iter().flatten().collect();
         // poll(2) on descriptors of ours fails only without memory: then the clocks still run.
-        let wanted = wanted.get(..if local { 2 } else { 1 }).unwrap_or_default();
-        let woken = self.waiter.wait(wanted, until).unwrap_or(Woken::Deadline);
-        self.hush();
-        woken
+        let woken = self.waiter.wait(&mut wanted, until).unwrap_or(Woken::Deadline);
+        let mut ready = wanted.iter().map(|it| woken == Woken::Ready && it.any() == Some(true));
+        if ready.next() == Some(true) {
+            self.hush();
+        }
+        let socket = stuck && ready.next() == Some(true);
+        let client = heard && ready.next() == Some(true);
+        Wakes { woken, socket, client: client && !stuck, hung_up: client && stuck }
     }
 
     /// Empties the bell before the events are read: a ring in between is heard next time.
     fn hush(&self) {
         let mut rings = [0; 64];
-        while io::Read::read(&mut &self.wake, &mut rings).is_ok_and(|n| n == rings.len()) {}
+        while io::Read::read(&mut &self.bell, &mut rings).is_ok_and(|n| n == rings.len()) {}
     }
 }
 
 /// `--idle-timeout` is a clock like the others.
 fn scaled(timeout: Duration) -> Duration {
     seconds(timeout.as_secs())
+}
+
+fn shown(error: &io::Error) -> String {
+    escape(error.to_string().as_bytes(), 100)
 }

@@ -2,10 +2,8 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::thread;
-use std::time::Duration;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::poll::PollFlags;
 use rustls::ClientConnection;
@@ -17,13 +15,15 @@ use crate::wait::ready;
 
 /// The two ends of one connection; `raw` may hold what came right behind the handshake.
 pub fn split(conn: ClientConnection, raw: Raw, stream: TcpStream) -> (Sender, Receiver) {
-    let shared = Arc::new(Shared { conn: Mutex::new(conn), outgoing: Mutex::new(Outgoing::default()), stream });
-    (Sender(shared.clone()), Receiver { shared, raw, failed: None, told: false })
+    let shared = Arc::new(Shared { conn: Mutex::new(conn), stream });
+    (
+        Sender { shared: shared.clone(), outgoing: Outgoing::default() },
+        Receiver { shared, raw, failed: None, told: false },
+    )
 }
 
 pub struct Shared {
     conn: Mutex<ClientConnection>,
-    outgoing: Mutex<Outgoing>,
     pub stream: TcpStream,
 }
 
@@ -56,105 +56,94 @@ impl Outgoing {
         }
     }
 
-    /// Takes what the connection wants to send; false when there is nothing to do.
-    fn refill(&mut self, conn: &mut ClientConnection) -> bool {
-        if self.left().is_empty() {
-            while conn.wants_write() && conn.write_tls(&mut self.buffer).is_ok_and(|n| n > 0) {}
-        }
-        !self.left().is_empty()
+    /// Takes what the connection wants to send, behind what waits already.
+    fn refill(&mut self, conn: &mut ClientConnection) {
+        while conn.wants_write() && conn.write_tls(&mut self.buffer).is_ok_and(|n| n > 0) {}
     }
 }
 
-#[derive(Clone)]
-pub struct Sender(Arc<Shared>);
+/// Never blocks: what the socket does not take waits here, and `waits` says so.
+pub struct Sender {
+    shared: Arc<Shared>,
+    outgoing: Outgoing,
+}
 
 impl Sender {
-    /// Encrypts and sends all of `data`; blocks while the server does not read.
+    /// Encrypts all of `data` and sends as much as the socket takes. Give it nothing more while it `waits`.
     ///
     /// # Errors
     /// What the socket says: the server is gone, or we shut it down.
-    pub fn send(&self, mut data: &[u8]) -> io::Result<()> {
-        let mut outgoing = self.0.outgoing.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn send(&mut self, mut data: &[u8]) -> io::Result<()> {
         while !data.is_empty() {
-            let taken = self.0.conn().writer().write(data)?;
+            let mut conn = self.shared.conn();
+            let taken = conn.writer().write(data)?;
             data = data.get(taken..).unwrap_or_default();
-            self.flush(&mut outgoing, None)?;
+            self.outgoing.refill(&mut conn);
         }
-        drop(outgoing);
-        // What reception queued while we held the buffer found nobody to send it.
-        self.send_waiting(None)
+        self.flush()
     }
 
-    /// Sends what reception queued (an alert, a warning), if nobody else is sending: then they do it.
+    /// Whether something is encrypted and not sent.
+    pub fn waits(&self) -> bool {
+        !self.outgoing.left().is_empty()
+    }
+
+    /// Sends what waits, and what reception queued (an alert, a warning), as far as the socket takes it.
     ///
     /// # Errors
     /// As `send`.
-    pub fn send_waiting(&self, deadline: Option<Deadline>) -> io::Result<()> {
-        while self.0.conn().wants_write() {
-            let Some(mut outgoing) = self.try_outgoing() else { break };
-            self.flush(&mut outgoing, deadline)?;
-        }
-        Ok(())
-    }
-
-    /// Sends close_notify, unless another send holds the wire until `deadline`.
-    pub fn close(&self, deadline: Deadline) {
+    pub fn flush(&mut self) -> io::Result<()> {
         loop {
-            if let Some(mut outgoing) = self.try_outgoing() {
-                self.0.conn().send_close_notify();
-                let _ = self.flush(&mut outgoing, Some(deadline));
-                return;
+            if !self.waits() {
+                self.outgoing.refill(&mut self.shared.conn());
             }
-            if deadline.passed() {
-                return;
+            if !self.waits() {
+                return Ok(());
             }
-            // A mutex has no timed lock; the holder is inside write(2) and may stay there.
-            thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    /// Ends the socket: `Write` sends FIN, `Both` also wakes a thread that is blocked in it.
-    pub fn shutdown(&self, how: Shutdown) {
-        let _ = self.0.stream.shutdown(how);
-    }
-
-    fn try_outgoing(&self) -> Option<MutexGuard<'_, Outgoing>> {
-        match self.0.outgoing.try_lock() {
-            Ok(outgoing) => Some(outgoing),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
-    }
-
-    /// Without a deadline it blocks; with one it leaves the rest in the buffer when time is up.
-    fn flush(&self, outgoing: &mut Outgoing, deadline: Option<Deadline>) -> io::Result<()> {
-        while outgoing.refill(&mut self.0.conn()) {
-            let sent = match deadline {
-                None => (&self.0.stream).write(outgoing.left()),
-                Some(deadline) if ready(self.0.stream.as_fd(), PollFlags::POLLOUT, deadline) => {
-                    send_now(&self.0.stream, outgoing.left())
-                }
-                Some(_) => return Err(ErrorKind::TimedOut.into()),
-            };
-            match sent {
-                Ok(n) => outgoing.advance(n),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            match send_now(&self.shared.stream, self.outgoing.left()) {
+                Ok(0) => return Ok(()),
+                Ok(n) => self.outgoing.advance(n),
                 Err(error) => {
                     let kind = error.kind();
                     // EPIPE is our own shutdown, or the end that the receiver sees as well.
                     if kind != ErrorKind::BrokenPipe {
-                        outgoing.broken = Some(error);
+                        self.outgoing.broken = Some(error);
                     }
                     return Err(kind.into());
                 }
             }
         }
-        Ok(())
     }
 
-    /// What a send has met. Ask after `close`, which waits for a send that is just returning.
-    pub fn broken(&self) -> Option<io::Error> {
-        self.try_outgoing()?.broken.take()
+    /// The same, and waits for the socket until `deadline`.
+    pub fn flush_before(&mut self, deadline: Deadline) {
+        while self.flush().is_ok() && self.waits() && ready(self.as_fd(), PollFlags::POLLOUT, deadline) {
+            if deadline.passed() {
+                return;
+            }
+        }
+    }
+
+    /// Sends close_notify, if what waits is out before `deadline`.
+    pub fn close(&mut self, deadline: Deadline) {
+        self.shared.conn().send_close_notify();
+        self.flush_before(deadline);
+    }
+
+    /// Ends the socket: `Write` sends FIN, `Both` also wakes a thread that is blocked in it.
+    pub fn shutdown(&self, how: Shutdown) {
+        let _ = self.shared.stream.shutdown(how);
+    }
+
+    /// What a send has met.
+    pub fn broken(&mut self) -> Option<io::Error> {
+        self.outgoing.broken.take()
+    }
+}
+
+impl AsFd for Sender {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.shared.stream.as_fd()
     }
 }
 
@@ -171,7 +160,7 @@ pub struct Receiver {
 #[derive(Debug)]
 pub enum Received {
     Data(usize),
-    /// No data yet, but reception queued something to send: see `Sender::send_waiting`.
+    /// No data yet, but reception queued something to send: see `Sender::flush`.
     SendWaiting,
     CloseNotify,
     /// End of file without close_notify.

@@ -5,7 +5,7 @@ use nix::sys::signal::Signal;
 use crate::hostile::calls::{fault, session};
 use crate::relay::{greeted, unchanged};
 use crate::support::bridge::House;
-use crate::support::kernel::until_stopped;
+use crate::support::kernel::{until_stopped, MAIN};
 use crate::support::limit::{within, without_hooks, without_root, USUAL};
 use crate::support::talk::{Hear, Talk};
 
@@ -81,7 +81,7 @@ fn a_session_that_is_stopped_and_continued_loses_no_byte() {
         });
         for _ in 0..10 {
             bridge.signal(Signal::SIGSTOP);
-            until_stopped(&bridge, "up", "signal_stop");
+            until_stopped(&bridge, MAIN, "signal_stop");
             client.say("NOOP\r\n");
             bridge.signal(Signal::SIGCONT);
             assert_eq!(client.line(), "250 ok\r\n");

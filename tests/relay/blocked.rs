@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::relay::{greeted, noise, unchanged};
 use crate::support::bridge::Bridge;
-use crate::support::kernel::{fill, until_blocked};
+use crate::support::kernel::{fill, until_blocked, MAIN};
 use crate::support::limit::{within, without_hooks, USUAL};
 use crate::support::peer::{reset, Received};
 use crate::support::talk::{Hear, Talk};
@@ -21,7 +21,7 @@ const REPLY: [&str; 2] = ["452-4.3.1 slow\r\n", "452 4.3.1 down\r\n"];
 fn upload(bridge: &Bridge, client: &TcpStream, seed: u64, blocked: &Sender<()>) -> JoinHandle<io::Result<()>> {
     let mut writer = client.try_clone().unwrap();
     let writing = thread::spawn(move || writer.write_all(&noise(UPLOAD, seed)));
-    until_blocked(bridge, "up", client.local_addr().unwrap());
+    until_blocked(bridge, MAIN, client.local_addr().unwrap());
     blocked.send(()).unwrap();
     writing
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::relay::{greeted, noise, unchanged};
 use crate::support::bridge::House;
 use crate::support::ca::sha256;
-use crate::support::kernel::{until_blocked, until_read};
+use crate::support::kernel::{until_blocked, until_read, MAIN};
 use crate::support::limit::{within, USUAL};
 use crate::support::outcome::GREETING;
 use crate::support::peer::{Link, Peer, TLS_1_2};
@@ -108,7 +108,7 @@ fn promise_2_24_mib_both_ways_at_once_with_slow_readers_arrive_whole() {
                 writer.write_all(&up).unwrap();
                 writer.shutdown(Shutdown::Write).unwrap();
             });
-            until_blocked(&bridge, "up", client.local_addr().unwrap());
+            until_blocked(&bridge, MAIN, client.local_addr().unwrap());
             until_blocked(&bridge, "down", peer.addr);
             tell.send(()).unwrap();
             slowly(MUCH, |buffer| (&client).read(buffer).unwrap())

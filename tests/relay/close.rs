@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::relay::{greeted, noise, trickle, unchanged};
-use crate::support::kernel::until_blocked;
+use crate::support::kernel::{until_blocked, MAIN};
 use crate::support::limit::{within, without_hooks, USUAL};
 use crate::support::peer::Link;
 use crate::support::talk::{Hear, Talk};
@@ -120,7 +120,7 @@ fn the_server_ends_while_our_send_is_blocked() {
             writer.say("MAIL\r\n");
             writer.write_all(&noise(16 << 20, 6))
         });
-        until_blocked(&bridge, "up", client.local_addr().unwrap());
+        until_blocked(&bridge, MAIN, client.local_addr().unwrap());
         tell.send(()).unwrap();
         let heard = read_to_fin(&client);
         assert_eq!(String::from_utf8_lossy(&heard), "421 4.3.0 no more\r\n");

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::relay::{greeted, noise, unchanged};
 use crate::support::bridge::Bridge;
-use crate::support::kernel::{until_asleep, until_blocked};
+use crate::support::kernel::{until_asleep, until_blocked, MAIN};
 use crate::support::limit::{within, without_hooks, USUAL};
 use crate::support::peer::Received;
 use crate::support::talk::Hear;
@@ -77,7 +77,7 @@ fn promise_5_a_session_that_is_stalled_both_ways_uses_no_cpu() {
         assert_eq!(full.kind(), ErrorKind::WouldBlock);
         let (up, down) = (client.local_addr().unwrap(), peer.addr);
         let link = peer.done();
-        until_blocked(&bridge, "up", up);
+        until_blocked(&bridge, MAIN, up);
         until_blocked(&bridge, "down", down);
         assert_quiet(&bridge);
         drop((link, client));

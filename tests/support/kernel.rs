@@ -12,6 +12,9 @@ use super::limit::until;
 /// Less than a test has: a wait in vain says what for.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The thread that reads from the client.
+pub const MAIN: &str = "smtps-bridge";
+
 /// So many looks in a row, 2 ms apart, must find the same: a blocked send moves once more when an ACK comes.
 const LOOKS: u32 = 25;
 
@@ -24,7 +27,7 @@ pub fn until_read(tcp: &TcpStream) {
     until(PATIENCE, "the other end has read everything", || queues(Some(theirs), ours).unread == 0);
 }
 
-/// Waits until `thread` of the bridge (`up`, `down`) sleeps and stays asleep, though octets that `from` sent wait to be
+/// Waits until `thread` of the bridge (MAIN, `down`) sleeps and stays asleep, though octets that `from` sent wait to be
 /// read: it is blocked in a write.
 #[track_caller]
 pub fn until_blocked(bridge: &Bridge, thread: &str, from: SocketAddr) {
@@ -36,9 +39,9 @@ pub fn until_blocked(bridge: &Bridge, thread: &str, from: SocketAddr) {
 pub fn fill(bridge: &Bridge, mut client: &TcpStream) {
     client.set_nonblocking(true).expect("O_NONBLOCK");
     let from = client.local_addr().expect("the client's address");
-    until_the_same("up is blocked", || {
+    until_the_same("the main thread waits", || {
         while client.write(&[b'.'; 65_536]).is_ok() {}
-        blocked(bridge, "up", from)
+        blocked(bridge, MAIN, from)
     });
 }
 
