@@ -4,10 +4,10 @@
 //! |---|---|---|
 //! | `close_inherited` | anything is opened | descriptors that somebody forgot to close |
 //! | `confine` | the network, and any thread | user, groups, core dumps, new rights by exec; files to write or execute, ports |
-//! | `only_this_session` | the relay's threads | files to read, new connections |
+//! | `only_this_session` | the relay's thread | files to read, new connections |
 //! | `no_more_threads` | the first byte of the client | threads, processes |
 //!
-//! The first must succeed in what it does, and the user of the second too. The rest is as much as the kernel has (best
+//! The user of the second must succeed, or there is no session. The rest is as much as the kernel has (best
 //! effort): a second wall, whose absence is no reason to stop mail. `kernel` is the seam for a port: OpenBSD's
 //! pledge("stdio rpath dns inet unix") and pledge("stdio unix"), FreeBSD's cap_enter() fit its two functions.
 //!
@@ -59,7 +59,7 @@ pub fn confine(user: Option<&UserSpec>, ports: impl IntoIterator<Item = u16>) ->
     Ok(kernel::before_the_network(ports))
 }
 
-/// Between the greeting and the relay's threads, on the main thread: they inherit it.
+/// Between the greeting and the relay's thread, on the main thread: it inherits it.
 pub fn only_this_session() {
     lower(Resource::RLIMIT_NOFILE, DESCRIPTORS_OF_A_SESSION);
     kernel::before_the_session();
@@ -67,7 +67,7 @@ pub fn only_this_session() {
 
 /// RLIMIT_NPROC counts all threads of this user, whoever started them: so it is 0, and only now. Root is not bound by it.
 pub fn no_more_threads() {
-    lower(Resource::RLIMIT_NPROC, 0);
+    let _ = setrlimit(Resource::RLIMIT_NPROC, 0, 0);
 }
 
 /// Never raises a limit.

@@ -11,6 +11,7 @@ use std::thread;
 
 use dns_lookup::{getaddrinfo, AddrFamily, AddrInfoHints, LookupError, LookupErrorKind, SockType};
 use nix::errno::Errno;
+use nix::fcntl::{fcntl, FcntlArg, OFlag};
 use nix::poll::{PollFd, PollFlags};
 use socket2::{Domain, Socket, Type};
 
@@ -211,7 +212,8 @@ fn start(address: SocketAddr) -> io::Result<io::Result<Socket>> {
             return if out { Err(error) } else { Ok(Err(error)) };
         }
     };
-    socket.set_nonblocking(true)?;
+    // A new socket has no other flag to keep.
+    fcntl(&socket, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     keep_alive(&socket);
     Ok(match socket.connect(&address.into()) {
         Ok(()) => Ok(socket),
@@ -231,8 +233,9 @@ fn first_answer(waiting: &mut Vec<Attempt>, failed: &mut Vec<(SocketAddr, Error)
         }
         let answer = attempt.socket.take_error().and_then(|error| error.map_or(Ok(()), Err));
         // A connection that came and went has no error left and no peer either.
-        match answer.and_then(|()| attempt.socket.peer_addr()).and_then(|_| attempt.socket.set_nonblocking(false)) {
-            Ok(()) => won = Some(attempt),
+        let blocking = || fcntl(&attempt.socket, FcntlArg::F_SETFL(OFlag::empty())).map_err(io::Error::from);
+        match answer.and_then(|()| attempt.socket.peer_addr()).and_then(|_| blocking()) {
+            Ok(_) => won = Some(attempt),
             Err(error) => failed.push((attempt.address, connect_error(attempt.address, &error))),
         }
     }

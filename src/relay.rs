@@ -69,8 +69,6 @@ pub fn start<'a>(
     waiter: &'a Waiter,
 ) -> Result<Relay<'a>, Error> {
     let (bell, wake) = UnixStream::pair().map_err(out_of)?;
-    bell.set_nonblocking(true).map_err(out_of)?;
-    wake.set_nonblocking(true).map_err(out_of)?;
     let (outbox, inbox) = mpsc::channel();
     let activity = Arc::new(Activity::new());
     let down = Down {

@@ -4,11 +4,12 @@
 //! Descriptors are the process's, so what is known of them is too: functions and one atomic, no object to pass around.
 //! O_NONBLOCK is shared with whoever gave us the descriptor and is never touched.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 
 use nix::errno::Errno;
 use nix::fcntl::{fcntl, FcntlArg, OFlag};
@@ -55,11 +56,12 @@ pub fn claim_first_byte() -> bool {
 /// library or of the runtime would become part of the mail session. A terminal stays.
 pub fn protect_stderr() -> Stderr {
     let Ok(two) = fstat(io::stderr()) else { return Stderr::NotOurs };
-    if isatty(io::stderr()).unwrap_or(false) {
+    let device = kind_bits(&two) == SFlag::S_IFCHR;
+    if device && isatty(io::stderr()).unwrap_or(false) {
         return Stderr::Ours;
     }
     // The runtime opens a closed descriptor as /dev/null for reading and writing; `2>/dev/null` writes only.
-    let closed = kind_bits(&two) == SFlag::S_IFCHR
+    let closed = device
         && fstat_null().is_some_and(|null| null.st_rdev == two.st_rdev)
         && fcntl(io::stderr(), FcntlArg::F_GETFL)
             .is_ok_and(|flags| flags & OFlag::O_ACCMODE.bits() == OFlag::O_RDWR.bits());
@@ -67,7 +69,7 @@ pub fn protect_stderr() -> Stderr {
     if !closed && !same(fstat(io::stdin())) && !same(fstat(io::stdout())) {
         return Stderr::Ours;
     }
-    if let Ok(null) = OpenOptions::new().write(true).open("/dev/null") {
+    if let Ok(null) = open_null() {
         let _ = dup2_stderr(null);
     }
     Stderr::NotOurs
@@ -82,7 +84,12 @@ pub fn look() -> Local {
         Kind::Terminal => "terminal",
         Kind::File => "file",
     };
-    Local { input, output: kind(io::stdout().as_fd()), client: client.to_owned() }
+    let output = kind(io::stdout().as_fd());
+    if output == Kind::Pipe {
+        // `half_close` needs it, when no file can be opened any more.
+        null();
+    }
+    Local { input, output, client: client.to_owned() }
 }
 
 /// Who is behind descriptor 0, and whether we serve them: this machine, and the networks of `allow_from`.
@@ -168,7 +175,7 @@ pub fn half_close(local: &Local) {
         }
         // The pipe is closed by putting /dev/null in its place: the number must not be used again by another file.
         Kind::Pipe => {
-            if let Ok(null) = OpenOptions::new().write(true).open("/dev/null") {
+            if let Some(null) = null() {
                 let _ = dup2_stdout(null);
             }
         }
@@ -208,6 +215,16 @@ fn kind(fd: BorrowedFd) -> Kind {
 
 fn kind_bits(stat: &FileStat) -> SFlag {
     SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT
+}
+
+/// /dev/null, opened once, while files can still be opened (and after `confine::close_inherited`).
+fn null() -> Option<&'static File> {
+    static NULL: OnceLock<Option<File>> = OnceLock::new();
+    NULL.get_or_init(|| open_null().ok()).as_ref()
+}
+
+fn open_null() -> io::Result<File> {
+    OpenOptions::new().write(true).open("/dev/null")
 }
 
 fn fstat_null() -> Option<FileStat> {

@@ -92,9 +92,11 @@ fn shake(conn: &mut ClientConnection, stream: &TcpStream, attempt: &Attempt) -> 
     loop {
         conn.write_tls(&mut waiting_to_go).map_err(|error| protocol(Stage::Handshake, &error))?;
         while !waiting_to_go.is_empty() {
-            attempt.ready(stream, PollFlags::POLLOUT, Stage::Handshake)?;
             let sent = send_now(stream, &waiting_to_go).map_err(|error| broken(Stage::Handshake, &error))?;
             waiting_to_go.drain(..sent);
+            if !waiting_to_go.is_empty() {
+                attempt.ready(stream, PollFlags::POLLOUT, Stage::Handshake)?;
+            }
         }
         if !conn.is_handshaking() {
             return Ok(raw);

@@ -1,7 +1,7 @@
 //! The user: all three of real, effective and saved, for good.
 
 use nix::errno::Errno;
-use nix::unistd::{getegid, geteuid, setgroups, setresgid, setresuid, Gid, Uid, User};
+use nix::unistd::{setgroups, setresgid, setresuid, Gid, Uid, User};
 
 use crate::error::{Error, Stage};
 use crate::options::UserSpec;
@@ -17,29 +17,29 @@ fn identities() -> Result<[Uid; 3], Error> {
 /// `Error::Unusable` for a user that does not exist or cannot be had, `Error::Rights` when the drop fails.
 pub fn become_user(user: Option<&UserSpec>) -> Result<(), Error> {
     let ours = identities()?;
-    let wanted = match user {
+    let [_, euid, _] = ours;
+    let groups = nix::unistd::getresgid().map_err(|errno| refused("getresgid", errno, user))?;
+    let egid = groups.effective;
+    let root = ours.iter().any(|uid| uid.is_root());
+    let (uid, gid) = match user {
         Some(spec) => look_up(spec)?,
-        None if ours.iter().any(|uid| uid.is_root()) => look_up(&UserSpec::Name("nobody".to_owned()))?,
-        None => (geteuid(), getegid()),
+        None if root => look_up(&UserSpec::Name("nobody".to_owned()))?,
+        None => (euid, egid),
     };
-    let (uid, gid) = wanted;
-    if !ours.iter().any(|uid| uid.is_root()) {
-        let other_group = matches!(user, Some(UserSpec::Ids { .. })) && gid != getegid();
-        if uid != geteuid() || other_group {
-            let problem =
-                format!("only root can become another user, and this is {}:{}: leave --user out", geteuid(), getegid());
+    if !root {
+        let other_group = matches!(user, Some(UserSpec::Ids { .. })) && gid != egid;
+        if uid != euid || other_group {
+            let problem = format!("only root can become another user, and this is {euid}:{egid}: leave --user out");
             return Err(Error::Unusable { role: "--user", object: name(user), problem });
         }
         // Set-group-ID, set-user-ID, or a mailer of sendmail with U=: whoever started us must not reach us, nor we them.
-        let groups = nix::unistd::getresgid().map_err(|errno| refused("getresgid", errno, user))?;
-        if [groups.real, groups.saved] != [groups.effective; 2] {
-            let gid = groups.effective;
-            setresgid(gid, gid, gid).map_err(|errno| refused("setresgid", errno, user))?;
+        if [groups.real, groups.saved] != [egid; 2] {
+            setresgid(egid, egid, egid).map_err(|errno| refused("setresgid", errno, user))?;
         }
         return if ours == [uid; 3] { Ok(()) } else { set_uid(uid, user) };
     }
     // `--user root`, said aloud: also where setgroups(2) is refused.
-    if uid.is_root() && gid == getegid() {
+    if uid.is_root() && gid == egid {
         return set_uid(uid, user);
     }
     setgroups(&[gid]).map_err(|errno| refused("setgroups", errno, user))?;

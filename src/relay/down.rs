@@ -1,10 +1,12 @@
 //! Remote to local: the thread that blocks in read(2) on the smarthost's socket, and what it tells the supervisor.
 
-use std::io::{self, Write};
+use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::Sender as Outbox;
 use std::sync::Arc;
 
+use nix::sys::socket::{send, MsgFlags};
 use zeroize::Zeroize;
 
 use super::clock::Activity;
@@ -31,14 +33,14 @@ pub enum Event {
 /// Tells the supervisor, which sleeps in poll(2).
 pub struct Bell {
     pub outbox: Outbox<Event>,
-    /// Non-blocking: a full pair has rung already.
     pub wake: UnixStream,
 }
 
 impl Bell {
     fn ring(&self, event: Event) {
         let _ = self.outbox.send(event);
-        let _ = (&self.wake).write(&[0]);
+        // A full pair has rung already.
+        let _ = send(self.wake.as_raw_fd(), &[0], MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL);
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::io;
 use std::net::Shutdown;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::Receiver as Inbox;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags};
+use nix::sys::socket::{recv, MsgFlags};
 
 use super::clock::Activity;
 use super::down::Event;
@@ -41,7 +42,7 @@ pub struct Supervisor<'a> {
     pub local: &'a Local,
     pub up: Up<'a>,
     pub inbox: Inbox<Event>,
-    /// Rung by `down`; non-blocking.
+    /// Rung by `down`.
     pub bell: UnixStream,
     pub activity: Arc<Activity>,
     pub waiter: &'a Waiter,
@@ -207,7 +208,7 @@ impl Supervisor<'_> {
     /// Empties the bell before the events are read: a ring in between is heard next time.
     fn hush(&self) {
         let mut rings = [0; 64];
-        while io::Read::read(&mut &self.bell, &mut rings).is_ok_and(|n| n == rings.len()) {}
+        while recv(self.bell.as_raw_fd(), &mut rings, MsgFlags::MSG_DONTWAIT).is_ok_and(|n| n == rings.len()) {}
     }
 }
 

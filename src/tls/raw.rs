@@ -6,21 +6,20 @@ use std::os::fd::AsRawFd;
 
 use nix::sys::socket::{recv, send, MsgFlags};
 use rustls::ClientConnection;
-use zeroize::Zeroizing;
 
 /// Two TLS records (RFC 8446 section 5.2: 2^14 octets and 256 of overhead, 5 of header): what one read(2) may bring.
 const RAW: usize = 2 * (16_384 + 256 + 5);
 
 /// Ciphertext between the socket and rustls.
 pub struct Raw {
-    buffer: Zeroizing<Vec<u8>>,
+    buffer: Vec<u8>,
     start: usize,
     pub end: usize,
 }
 
 impl Raw {
     pub fn new() -> Raw {
-        Raw { buffer: Zeroizing::new(vec![0; RAW]), start: 0, end: 0 }
+        Raw { buffer: vec![0; RAW], start: 0, end: 0 }
     }
 
     pub fn filled(&self) -> &[u8] {
