@@ -13,6 +13,7 @@ mod confine;
 mod docs;
 mod exit_status;
 mod floors;
+mod fuzz;
 mod hostile;
 mod logging;
 mod reach;

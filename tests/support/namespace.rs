@@ -1,5 +1,5 @@
-//! A test in a network and a mount namespace of its own: its addresses, routes, resolver and files are nobody else's.
-//! The test binary starts itself again behind unshare(1), for that one test.
+//! A test in a process of its own, and in a network and a mount namespace of its own: its addresses, routes, resolver and
+//! files are nobody else's. The test binary starts itself again (behind unshare(1)), for that one test.
 
 use std::any::type_name;
 use std::env;
@@ -20,27 +20,51 @@ pub fn inside<F: FnOnce() + Send + 'static>(body: F) {
 
 /// As `inside`, for a test that takes longer.
 pub fn inside_for<F: FnOnce() + Send + 'static>(limit: Duration, body: F) {
-    // `main::reach::lookup::name_of_the_test::{{closure}}`
-    let path = type_name::<F>();
-    let name = path.split_once("::").map_or(path, |(_, rest)| rest).split("::{{closure}}").next().unwrap_or_default();
-    if env::var(INSIDE).as_deref() == Ok(name) {
+    let name = name_of::<F>();
+    if is_inside(&name) {
         sh("ip link set lo up");
         return within(limit, body);
     }
     if without_root() || without_tool("unshare") || without_tool("ip") {
         return;
     }
-    let name = name.to_owned();
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--net", "--mount", "--"]).arg(env::current_exe().expect("the test binary"));
+    again(limit, name, unshare);
+}
+
+/// Runs `body` in a process of its own, whose descriptors and environment are nobody else's.
+pub fn alone<F: FnOnce() + Send + 'static>(limit: Duration, variables: &[(&str, &str)], body: F) {
+    let name = name_of::<F>();
+    if is_inside(&name) {
+        return within(limit, body);
+    }
+    let mut process = Command::new(env::current_exe().expect("the test binary"));
+    process.envs(variables.iter().copied());
+    again(limit, name, process);
+}
+
+/// `main::reach::lookup::name_of_the_test::{{closure}}`, without its ends.
+fn name_of<F>() -> String {
+    let path = type_name::<F>();
+    let name = path.split_once("::").map_or(path, |(_, rest)| rest).split("::{{closure}}").next();
+    name.unwrap_or_default().to_owned()
+}
+
+fn is_inside(name: &str) -> bool {
+    env::var(INSIDE).as_deref() == Ok(name)
+}
+
+/// This test, and no other, once more.
+fn again(limit: Duration, name: String, mut process: Command) {
     within(limit + Duration::from_secs(10), move || {
-        let result = Command::new("unshare")
-            .args(["--net", "--mount", "--"])
-            .arg(env::current_exe().expect("the test binary"))
+        let result = process
             .args(["--exact", &name, "--nocapture", "--test-threads=1"])
             .env(INSIDE, &name)
             .output()
-            .expect("unshare(1)");
+            .expect("the test binary, again");
         let said = String::from_utf8_lossy(&result.stdout).into_owned() + &String::from_utf8_lossy(&result.stderr);
-        assert!(result.status.success() && said.contains("1 passed"), "inside its namespaces:\n{said}");
+        assert!(result.status.success() && said.contains("1 passed"), "in a process of its own:\n{said}");
         for skipped in said.lines().filter(|line| line.starts_with("SKIPPED")) {
             let _ = writeln!(io::stderr(), "{skipped}");
         }

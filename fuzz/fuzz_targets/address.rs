@@ -1,0 +1,8 @@
+#![no_main]
+
+#[path = "../../tests/fuzz/address.rs"]
+mod body;
+#[path = "../../tests/fuzz/refusal.rs"]
+mod refusal;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| body::run(data));

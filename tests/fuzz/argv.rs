@@ -1,0 +1,50 @@
+//! Any command line: what is taken is complete and holds no forbidden combination, what is refused has a sentence.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::time::Duration;
+
+use smtps_bridge::cli::{self, Action};
+use smtps_bridge::options::{Options, Replies, ServerTrust};
+
+/// The words, each ended by a NUL, which no word can hold.
+pub fn run(data: &[u8]) {
+    let argv: Vec<OsString> =
+        data.split(|octet| *octet == 0).take(40).map(|it| OsString::from_vec(it.to_vec())).collect();
+    let (replies, checks, log_to) = (cli::replies(&argv), cli::is_check(&argv), cli::log_to(&argv));
+    match cli::parse(argv) {
+        Ok(Action::Session(options)) => {
+            complete(&options);
+            // Looked for before the command line is understood, and must not be of another opinion.
+            assert!(options.replies == replies && options.logging.to == log_to && !checks);
+        }
+        Ok(Action::Check(options)) => {
+            complete(&options);
+            assert!(checks);
+        }
+        Ok(Action::PrintConfig(lines)) => {
+            lines.options.iter().for_each(complete);
+            assert!(lines.listen.port() > 0 && !lines.listen.ip().is_unspecified());
+            let named = lines.options.as_ref().is_some_and(|options| !options.allow_from.is_empty());
+            assert!(lines.listen.ip().is_loopback() || named, "promise 7: {}", lines.listen);
+        }
+        Ok(Action::Help | Action::Version) => {}
+        Err(error) => super::refusal::check(&error),
+    }
+}
+
+fn complete(options: &Options) {
+    assert!(!options.hosts.is_empty());
+    for host in &options.hosts {
+        assert!(host.port > 0 && !host.name.is_empty() && !host.server_name_text().is_empty());
+        assert!(options.family.fits(&host.dial));
+    }
+    assert!((1..=3600).contains(&options.setup_timeout.as_secs()));
+    assert!(options.idle_timeout.is_none_or(|it| it >= Duration::from_secs(660)));
+    assert!(options.allow_from.iter().all(|network| network.length > 0), "promise 7");
+    match &options.trust.server {
+        ServerTrust::KeyOnly { pins } => assert!(!pins.is_empty(), "promise 3"),
+        ServerTrust::Chain { .. } => {}
+    }
+    assert!(matches!(options.replies, Replies::Smtp | Replies::None));
+}
