@@ -240,15 +240,6 @@ impl Bridge {
         (status, self.log())
     }
 
-    /// CPU time so far, user and system.
-    pub fn cpu(&self) -> Duration {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("/proc/PID/stat");
-        // Behind the name in parentheses: fields 14 and 15 of proc(5), in ticks of 10 ms.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |field: usize| fields.get(field - 3).and_then(|f| f.parse::<u64>().ok()).unwrap_or_default();
-        Duration::from_millis(10 * (ticks(14) + ticks(15)))
-    }
-
     /// A size in KiB of /proc/PID/status, as `VmRSS` or `VmHWM`.
     pub fn memory(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("/proc/PID/status");
