@@ -16,7 +16,7 @@ use crate::support::talk::{Hear, Talk};
 
 use machine::Machine;
 
-mod machine;
+pub mod machine;
 mod mail_programs;
 mod printed;
 mod smarthosts;
