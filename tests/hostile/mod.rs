@@ -18,11 +18,13 @@
 //! | clients that are early, gone, silent | clients | relay/client_ends, relay/close, stdio/ |
 //! | failing system calls | calls | logging/syslog, stdio/devices (full disk) |
 //! | descriptors, threads, memory, SIGSTOP | limits | relay/signals (SIGTERM, storms), logging/panics |
+//! | links that go down in mid-session | cable | |
 //! | many at once, and in a row under xinetd | soak | real/superservers |
 //! | no CPU while idle, half-closed or stalled | | relay/quiet |
 
 mod alerts;
 mod by_hand;
+mod cable;
 mod calls;
 mod clients;
 mod handshake;

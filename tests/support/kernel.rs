@@ -23,8 +23,15 @@ const LOOKS: u32 = 25;
 pub fn until_read(tcp: &TcpStream) {
     let (ours, theirs) = (tcp.local_addr().expect("our address"), tcp.peer_addr().expect("their address"));
     // The one after the other: what has left here is over there, before it is read.
-    until(PATIENCE, "the kernel has delivered everything", || queues(Some(ours), theirs).unsent == 0);
+    until_acknowledged(tcp);
     until(PATIENCE, "the other end has read everything", || queues(Some(theirs), ours).unread == 0);
+}
+
+/// Waits until the kernel at the other end has acknowledged everything that was written here.
+#[track_caller]
+pub fn until_acknowledged(tcp: &TcpStream) {
+    let (ours, theirs) = (tcp.local_addr().expect("our address"), tcp.peer_addr().expect("their address"));
+    until(PATIENCE, "the kernel has delivered everything", || queues(Some(ours), theirs).unsent == 0);
 }
 
 /// Waits until `thread` of the bridge (MAIN, `down`) sleeps and stays asleep, though octets that `from` sent wait to be
