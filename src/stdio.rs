@@ -116,10 +116,10 @@ pub fn admit(local: &mut Local, allow_from: &[Network]) -> Result<(), Error> {
         return Ok(());
     }
     let Some(peer) = peer.as_socket() else { return Err(Error::Stranger { client: local.client.clone() }) };
-    let own = socket.local_addr().ok().and_then(|own| own.as_socket()).map(|own| own.ip().to_canonical());
+    let own = || socket.local_addr().ok().and_then(|own| own.as_socket()).map(|own| own.ip().to_canonical());
     let ip = peer.ip().to_canonical();
     local.client = SocketAddr::new(ip, peer.port()).to_string();
-    if !ip.is_loopback() && own != Some(ip) && !allow_from.iter().any(|network| network.contains(ip)) {
+    if !ip.is_loopback() && own() != Some(ip) && !allow_from.iter().any(|network| network.contains(ip)) {
         return Err(Error::Stranger { client: local.client.clone() });
     }
     keep_alive(&socket);

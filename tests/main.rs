@@ -10,6 +10,7 @@
 mod check;
 mod cli;
 mod confine;
+mod cost;
 mod docs;
 mod exit_status;
 mod floors;

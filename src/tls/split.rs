@@ -17,7 +17,7 @@ use crate::wait::ready;
 pub fn split(conn: ClientConnection, raw: Raw, stream: TcpStream) -> (Sender, Receiver) {
     let shared = Arc::new(Shared { conn: Mutex::new(conn), stream });
     (
-        Sender { shared: shared.clone(), outgoing: Outgoing::default() },
+        Sender { shared: shared.clone(), outgoing: Outgoing::default(), closed: false },
         Receiver { shared, raw, failed: None, told: false },
     )
 }
@@ -66,6 +66,8 @@ impl Outgoing {
 pub struct Sender {
     shared: Arc<Shared>,
     outgoing: Outgoing,
+    /// close_notify is queued: nothing newer goes out, no alert either (RFC 8446 section 6.1).
+    closed: bool,
 }
 
 impl Sender {
@@ -94,7 +96,7 @@ impl Sender {
     /// As `send`.
     pub fn flush(&mut self) -> io::Result<()> {
         loop {
-            if !self.waits() {
+            if !self.waits() && !self.closed {
                 self.outgoing.refill(&mut self.shared.conn());
             }
             if !self.waits() {
@@ -126,7 +128,12 @@ impl Sender {
 
     /// Sends close_notify, if what waits is out before `deadline`.
     pub fn close(&mut self, deadline: Deadline) {
-        self.shared.conn().send_close_notify();
+        if !self.closed {
+            let mut conn = self.shared.conn();
+            conn.send_close_notify();
+            self.outgoing.refill(&mut conn);
+            self.closed = true;
+        }
         self.flush_before(deadline);
     }
 

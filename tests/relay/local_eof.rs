@@ -163,6 +163,30 @@ fn promise_4_a_server_that_never_answers_a_half_closed_client_is_given_up_after_
     });
 }
 
+/// Goal: a bug that was: behind our close_notify a server's bad record was answered by an alert, which nobody may send then
+/// (RFC 8446 section 6.1).
+#[test]
+fn a_bad_record_behind_our_close_notify_is_told_and_not_answered() {
+    if without_hooks() {
+        return;
+    }
+    within(USUAL, || {
+        let (bridge, mut client, peer) = greeted(
+            |start| start.speed(100),
+            |mut link| {
+                let end = link.rest().1;
+                link.tcp.write_all(b"\x17\x03\x03\x00\x14no record of anybody").unwrap();
+                (end, link.tcp.rest())
+            },
+        );
+        client.shutdown(Shutdown::Write).unwrap();
+        assert!(client.rest().is_empty());
+        assert_eq!(peer.done(), (Received::CloseNotify, Vec::new()));
+        drop(client);
+        bridge.finish().assert("bad_record", 76);
+    });
+}
+
 /// Goal: promise 4. `--idle-timeout` ends a session in which nobody speaks, on both sides in order.
 #[test]
 fn promise_4_an_idle_session_ends_after_the_idle_timeout() {

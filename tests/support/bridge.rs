@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -94,6 +94,12 @@ impl Start {
     /// Starts as this user (and group); only root can.
     pub fn user(mut self, uid: u32) -> Start {
         self.user = Some(uid);
+        self
+    }
+
+    /// Another build than the one that the tests belong to.
+    pub fn program(mut self, program: PathBuf) -> Start {
+        self.program = program.into();
         self
     }
 
