@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::hostile::{cases, Group};
 use crate::relay::noise;
 use crate::support::bridge::House;
 use crate::support::kernel::until_acknowledged;
@@ -73,6 +74,7 @@ fn cut(how: &str) {
         let line = ended.line();
         assert!(line.contains("timed out") || line.contains("unreachable"), "{name}: {line}");
         drop(link);
+        cases(Group::FailingCalls, 1);
     }
 }
 
@@ -144,6 +146,7 @@ fn promise_4_a_session_ends_when_the_clients_link_is_down() {
             peer.done();
             client.kill().unwrap();
             client.wait().unwrap();
+            cases(Group::FailingCalls, 1);
         }
     });
 }

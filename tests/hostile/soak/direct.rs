@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
+use crate::hostile::{cases, Group};
 use crate::support::bridge::House;
 use crate::support::limit::within;
 use crate::support::outcome::GREETING;
@@ -44,6 +45,7 @@ fn many_sessions_at_once_lose_no_byte_and_leave_nothing_behind() {
         });
         peer.done();
         assert_eq!(files(), before);
+        cases(Group::Soak, usize::try_from(sessions).unwrap());
         if asked().is_some() {
             let _ = writeln!(std::io::stderr(), "{sessions} sessions, {at_once} at once, in {:?}", start.elapsed());
         }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::hostile::{cases, Group};
 use crate::real::machine::Machine;
 use crate::support::bridge::House;
 use crate::support::limit::{doing, until};
@@ -96,6 +97,7 @@ fn sessions_under_xinetd_lose_no_byte_and_leave_nothing_behind() {
             fresh.files.len(),
             left.files.len(),
         );
+        cases(Group::Soak, usize::try_from(sessions).unwrap());
         fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("target/soak.txt"), report).unwrap();
     });
 }
