@@ -27,6 +27,7 @@ mod by_hand;
 mod cable;
 mod calls;
 mod clients;
+mod count;
 mod handshake;
 mod limbo;
 mod limits;
@@ -42,6 +43,8 @@ use crate::support::bridge::Start;
 use crate::support::limit::skip;
 use crate::support::outcome::refusal;
 
+pub use count::{cases, Group};
+
 /// Under bounds that no server may make us reach, in the debug build: seconds of CPU, KiB of address space.
 fn costs_little(start: Start) -> Start {
     start.under_shell("ulimit -t 5 && ulimit -v 600000 &&", "")
@@ -53,6 +56,7 @@ fn breaks_rules(what: &str, start: Start, code: i32, word: &str) {
     let refusal = refusal(costs_little(start));
     let right = refusal.reply.starts_with("421 4.7.5 ") && refusal.line.contains("stage=handshake");
     assert!(right && refusal.code == code && refusal.line.contains(word), "{what}: not {code}, {word}: {refusal:#?}");
+    cases(Group::TlsServers, 1);
 }
 
 /// A handshake message (RFC 8446 section 4).
