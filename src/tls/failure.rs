@@ -37,10 +37,9 @@ pub fn explain(stage: Stage, error: &rustls::Error, head: &[u8], name: &ServerNa
         // rustls reads no larger one, and nothing else that a server says is large.
         rustls::Error::InvalidMessage(InvalidMessage::HandshakePayloadTooLarge) => Error::Protocol {
             stage,
-            problem:
-                "a message of more than 64 KiB: does the server send more certificates than its own chain, or one \
+            problem: "a message of 64 kB or more: does the server send more certificates than its own chain, or one \
                       for very many names?"
-                    .to_owned(),
+                .to_owned(),
         },
         other => Error::Protocol { stage, problem: shown(other) },
     }

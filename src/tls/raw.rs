@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 
 use nix::sys::socket::{recv, send, MsgFlags};
-use rustls::ClientConnection;
+use rustls::{ClientConnection, InvalidMessage};
 
 /// Two TLS records (RFC 8446 section 5.2: 2^14 octets and 256 of overhead, 5 of header): what one read(2) may bring.
 const RAW: usize = 2 * (16_384 + 256 + 5);
@@ -43,6 +43,10 @@ impl Raw {
         match conn.read_tls(&mut self.filled()) {
             Ok(0) => self.start = self.end,
             Ok(n) => self.start += n,
+            // The buffer in which rustls joins the pieces of a message is full, and the message not whole.
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                return Err(InvalidMessage::HandshakePayloadTooLarge.into())
+            }
             Err(error) => return Err(rustls::Error::General(error.to_string())),
         }
         conn.process_new_packets().map(|_| ())

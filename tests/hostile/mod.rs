@@ -13,8 +13,10 @@
 //! | records in mid-session, tickets, warnings, renegotiation | session | relay/renegotiation, relay/blocked (KeyUpdate) |
 //! | bad MAC, alert, reset, close_notify in mid-session | | relay/server_ends |
 //! | truncation at any octet | truncation | relay/server_ends |
-//! | names and issuers of strange octets, chains in disorder, clocks | shapes | check/certificates, logging/lines |
+//! | names and issuers of strange octets, chains in disorder | shapes | check/certificates, logging/lines |
+//! | the first and the last second of a certificate, the machine's clock | clocks | trust/anchors |
 //! | weak keys, old hashes, namesakes of a CA | weak | trust/key_only |
+//! | large keys, slow exponents | large_keys | limbo |
 //! | clients that are early, gone, silent | clients | relay/client_ends, relay/close, stdio/ |
 //! | failing system calls | calls | logging/syslog, stdio/devices (full disk) |
 //! | descriptors, threads, memory, SIGSTOP | limits | relay/signals (SIGTERM, storms), logging/panics |
@@ -27,8 +29,10 @@ mod by_hand;
 mod cable;
 mod calls;
 mod clients;
+mod clocks;
 mod count;
 mod handshake;
+mod large_keys;
 mod limbo;
 mod limits;
 mod plain;

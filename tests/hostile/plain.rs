@@ -91,7 +91,7 @@ fn a_record_that_breaks_the_rules_is_refused() {
             }),
             ("an empty record", "InvalidEmptyPayload", |link| link.send(HANDSHAKE, &[])),
             ("empty records without an end", "InvalidEmptyPayload", |link| link.flood(HANDSHAKE, &[])),
-            ("a message of 16 MiB", "more than 64 KiB", |link| {
+            ("a message of 16 MiB", "a message of 64 kB or more", |link| {
                 link.send(HANDSHAKE, &[SERVER_HELLO, 0xff, 0xff, 0xff, 3, 3]);
             }),
             ("change_cipher_spec without an end", "got ChangeCipherSpec", |link| link.flood(CHANGE_CIPHER_SPEC, &[1])),

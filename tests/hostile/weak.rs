@@ -4,7 +4,7 @@
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::hostile::costs_little;
+use crate::hostile::{cases, costs_little, Group};
 use crate::support::bridge::{House, Start};
 use crate::support::ca::{presenting, Ca};
 use crate::support::dir::Dir;
@@ -61,6 +61,7 @@ impl Chain {
         let refusal = refusal(costs_little(self.bridge(trusted).arg(peer.host())));
         refusal.assert("4.7.5", 69, words);
         assert_eq!(peer.done(), b"");
+        cases(Group::Certificates, 1);
         refusal
     }
 }
@@ -81,6 +82,7 @@ fn a_chain_of_openssl_with_nothing_weak_in_it_is_a_session() {
         let peer = Peer::with(chain.server(), serve);
         session(chain.bridge("root.pem").arg(peer.host()));
         peer.done();
+        cases(Group::Certificates, 1);
     });
 }
 
@@ -116,6 +118,7 @@ fn an_old_hash_in_the_roots_own_signature_harms_nobody() {
         let peer = Peer::with(chain.server(), serve);
         session(chain.bridge("root.pem").arg(peer.host()));
         peer.done();
+        cases(Group::Certificates, 1);
     });
 }
 
@@ -145,6 +148,7 @@ fn a_ca_of_the_right_name_and_another_key_is_told_as_that() {
             refusal.assert("4.7.5", 69, &["CN=Throw-away CA, whom we know, most likely with another key"]);
             assert!(!refusal.line.contains("was not sent"), "{refusal:#?}");
             peer.done();
+            cases(Group::Certificates, 1);
         }
     });
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use base64ct::{Base64, Encoding};
 use rcgen::{
     date_time_ymd, BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PublicKeyData, PKCS_RSA_SHA256,
+    KeyUsagePurpose, PublicKeyData, SignatureAlgorithm, PKCS_RSA_SHA256,
 };
 use rustls::crypto::aws_lc_rs::{cipher_suite::TLS13_AES_128_GCM_SHA256, default_provider};
 use rustls::pki_types::pem::PemObject;
@@ -33,7 +33,11 @@ impl Ca {
     }
 
     pub fn named(name: &str) -> Ca {
-        let (params, key) = (ca_params(name), KeyPair::generate().expect("a key"));
+        Ca::with_key(name, KeyPair::generate().expect("a key"))
+    }
+
+    pub fn with_key(name: &str, key: KeyPair) -> Ca {
+        let params = ca_params(name);
         let pem = params.self_signed(&key).expect("a CA certificate").pem();
         Ca { issuer: Issuer::new(params, key), pem }
     }
@@ -105,6 +109,12 @@ impl Ca {
         self.leaf_of(&KeyPair::generate().expect("a key"), names, change)
     }
 
+    /// A good certificate for `LOCAL_NAMES`, but for its key.
+    pub fn cert_of(&self, key: &Forged) -> CertificateDer<'static> {
+        let params = params(&LOCAL_NAMES, LOCAL_NAMES[0]);
+        params.signed_by(key, &self.issuer).expect("a certificate").der().clone()
+    }
+
     /// The same for a key of any kind.
     pub fn leaf_of(&self, key: &KeyPair, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Leaf {
         let mut params = params(names, names.first().unwrap_or(&"nobody"));
@@ -112,6 +122,22 @@ impl Ca {
         params.use_authority_key_identifier_extension = true;
         change(&mut params);
         Leaf::new(params.signed_by(key, &self.issuer).expect("a certificate").pem(), key)
+    }
+}
+
+/// The public half of a key that nobody has.
+pub struct Forged {
+    /// As the certificate holds it: of RSA, in DER (RFC 8017 appendix A.1.1).
+    pub octets: Vec<u8>,
+}
+
+impl PublicKeyData for Forged {
+    fn der_bytes(&self) -> &[u8] {
+        &self.octets
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_RSA_SHA256
     }
 }
 

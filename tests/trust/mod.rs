@@ -12,6 +12,7 @@ mod versions;
 
 use rustls::{ServerConfig, SupportedProtocolVersion};
 
+use crate::hostile::{cases, Group};
 use crate::support::bridge::Start;
 use crate::support::ca::{self, Ca, Leaf};
 use crate::support::outcome::{refusal, unsuccessful, Refusal};
@@ -28,6 +29,7 @@ fn refuses_certificate(start: Start, tls: ServerConfig, words: &[&str]) -> Refus
     let refusal = refusal(start.arg(peer.host()));
     refusal.assert("4.7.5", 69, &[&["stage=handshake"], words].concat());
     assert_eq!(peer.done(), b"", "promise 3: the server heard something");
+    cases(Group::Certificates, 1);
     refusal
 }
 
