@@ -1,14 +1,14 @@
 //! Every alert in the place of a hello.
 
-use crate::hostile::by_hand::{Link, ALERT};
-use crate::hostile::{breaks_rules, costs_little};
+use crate::hostile::by_hand::Link;
+use crate::hostile::{breaks_rules, cases, costs_little, Group, ALERT};
 use crate::support::bridge::House;
 use crate::support::limit::{within, USUAL};
 use crate::support::outcome::refusal;
 use crate::support::peer::Peer;
 
 /// RFC 8446 section 6 and RFC 5246 section 7.2.
-const ALERTS: [(u8, &str); 36] = [
+pub const ALERTS: [(u8, &str); 36] = [
     (10, "unexpected_message"),
     (20, "bad_record_mac"),
     (21, "decryption_failed"),
@@ -75,6 +75,7 @@ fn close_notify_in_the_handshake_is_no_endless_loop() {
         let refusal = refusal(costs_little(house.bridge(peer.host()).args(["--setup-timeout", "1"])));
         refusal.assert("4.4.2", 75, &["silent or slow", "stage=handshake"]);
         peer.done();
+        cases(Group::TlsServers, 1);
 
         let peer = Peer::tcp(|tcp| Link::new(tcp).flood(ALERT, &[1, 0]));
         breaks_rules("a flood", house.bridge(peer.host()), 76, "WarningAlerts");

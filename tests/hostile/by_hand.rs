@@ -3,14 +3,10 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::hostile::message;
+use crate::hostile::{message, CHANGE_CIPHER_SPEC, HANDSHAKE};
 use crate::support::ca::sha256;
 
-// Content types and handshake messages (RFC 8446 sections 4 and 5.1).
-pub const CHANGE_CIPHER_SPEC: u8 = 20;
-pub const ALERT: u8 = 21;
-pub const HANDSHAKE: u8 = 22;
-pub const APPLICATION_DATA: u8 = 23;
+/// A handshake message (RFC 8446 section 4).
 pub const SERVER_HELLO: u8 = 2;
 
 pub const TLS_1_2: [u8; 2] = [3, 3];

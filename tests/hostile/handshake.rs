@@ -1,13 +1,15 @@
 //! Servers that break the handshake under its keys: what stands in the encrypted part of TLS 1.3, and in the Finished of
 //! TLS 1.2.
 
+use std::io::Write;
 use std::sync::Arc;
 
 use rustls::crypto::aws_lc_rs::{default_provider, kx_group};
 use rustls::crypto::CryptoProvider;
-use rustls::ServerConfig;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 
-use crate::hostile::{breaks_rules, message};
+use crate::hostile::{breaks_rules, cases, costs_little, message, Group, CHANGE_CIPHER_SPEC, TICKET};
 use crate::support::bridge::House;
 use crate::support::forge::{forging, unchanged, Change};
 use crate::support::limit::{within, USUAL};
@@ -17,7 +19,6 @@ use crate::support::peer::{Peer, TLS_1_2, TLS_1_3};
 use crate::trust::openssl::Server;
 
 // Handshake messages (RFC 8446 section 4, RFC 8879 section 7.2), extensions (RFC 8446 section 4.2).
-const TICKET: u8 = 4;
 const ENCRYPTED_EXTENSIONS: u8 = 8;
 const CERTIFICATE: u8 = 11;
 const CERTIFICATE_VERIFY: u8 = 15;
@@ -130,6 +131,7 @@ fn promise_3_a_wrong_finished_of_tls_1_2_is_refused() {
         }));
         refusal(house.bridge(peer.host())).assert("4.7.5", 76, &["stage=handshake", "cannot decrypt"]);
         assert_eq!(peer.done(), b"");
+        cases(Group::TlsServers, 1);
     });
 }
 
@@ -149,6 +151,7 @@ fn a_hello_retry_request_for_a_group_that_we_have_is_a_session() {
         let ended = session(house.bridge(peer.host()));
         assert!(ended.line().contains("group=secp384r1"), "{}", ended.log);
         peer.done();
+        cases(Group::TlsServers, 1);
     });
 }
 
@@ -165,6 +168,65 @@ fn a_server_without_a_group_in_common_is_refused() {
         for version in ["-tls1_2", "-tls1_3"] {
             let Some(server) = Server::start(&house.dir, &[version, "-groups", "P-521"]) else { return };
             breaks_rules(version, house.bridge(server.host()), 76, "handshake_failure");
+        }
+    });
+}
+
+/// Goal: change_cipher_spec means nothing in TLS 1.3 and is there for the sake of middleboxes (RFC 8446 appendix D.4):
+/// two of them are allowed, and a flood of them between the records of a handshake is not.
+#[test]
+fn change_cipher_spec_between_the_records_of_a_handshake_is_allowed_twice() {
+    within(USUAL, || {
+        let house = House::new();
+        for (n, session) in [(1, true), (2, false), (100_000, false)] {
+            let more = [CHANGE_CIPHER_SPEC, 3, 3, 0, 1, 1].repeat(n);
+            let peer = Peer::before_handshake(house.leaf.server(TLS_1_3), move |mut link| {
+                while !link.tls.wants_write() {
+                    link.feed().unwrap();
+                }
+                let flight = link.pending();
+                // The server has one of its own behind its hello.
+                let (hello, rest) = flight.split_at(5 + usize::from(u16::from_be_bytes([flight[3], flight[4]])));
+                // The bridge may be gone before the end of it.
+                let _ = link.tcp.write_all(&[hello, &more, rest].concat());
+                match session {
+                    true => {
+                        link.handshake();
+                        serve(link);
+                    }
+                    false => link.until_closed(),
+                }
+            });
+            match session {
+                true => drop(crate::support::outcome::session(costs_little(house.bridge(peer.host())))),
+                false => breaks_rules("a flood", house.bridge(peer.host()), 76, "IllegalMiddleboxChangeCipherSpec"),
+            }
+            peer.done();
+        }
+    });
+}
+
+/// Goal: a server that would like to see a certificate, and does not insist.
+#[test]
+fn a_client_certificate_that_is_wanted_and_not_required_is_not_missed() {
+    within(USUAL, || {
+        let house = House::new();
+        let mut roots = RootCertStore::empty();
+        roots.add(house.ca.cert()).unwrap();
+        let provider = Arc::new(default_provider());
+        let wanting = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+        let wanting = wanting.allow_unauthenticated().build().unwrap();
+        for version in [TLS_1_2, TLS_1_3] {
+            let tls = ServerConfig::builder_with_provider(Arc::clone(&provider))
+                .with_protocol_versions(version)
+                .unwrap()
+                .with_client_cert_verifier(Arc::clone(&wanting))
+                .with_single_cert(house.leaf.chain(), house.leaf.key())
+                .unwrap();
+            let peer = Peer::with(tls, serve);
+            session(house.bridge(peer.host()));
+            peer.done();
+            cases(Group::TlsServers, 1);
         }
     });
 }

@@ -4,14 +4,17 @@
 //! | case | here | elsewhere |
 //! |---|---|---|
 //! | chains that must be taken or refused, fixed times, denial of service | limbo | trust/anchors |
-//! | no TLS at all, floods, drips, silence | plain | reach/deadline, check/failures, exit_status |
+//! | no TLS at all, floods, drips | plain | reach/deadline, check/failures, exit_status |
+//! | silence, an octet a second, floods without an end, at each stage | endless | reach/deadline |
 //! | alerts in the place of a hello | alerts | |
 //! | hellos, retries, groups, records before there are keys | plain, handshake | relay/greeting |
-//! | certificate messages, extensions, Finished under the keys | handshake | trust/signature |
-//! | old versions, suites, client certificates | | trust/versions, trust/identity |
+//! | certificate messages, extensions, Finished, change_cipher_spec in the handshake | handshake | trust/signature |
+//! | old versions, suites | plain | trust/versions |
+//! | client certificates, wanted and required | handshake | trust/identity |
 //! | end or reset inside the handshake or the greeting | | relay/resets |
-//! | records in mid-session, tickets, warnings, renegotiation | session | relay/renegotiation, relay/blocked (KeyUpdate) |
-//! | bad MAC, alert, reset, close_notify in mid-session | | relay/server_ends |
+//! | records in mid-session, tickets, warnings, renegotiation, KeyUpdates | session | relay/renegotiation, relay/blocked |
+//! | alerts in mid-session | session | relay/server_ends |
+//! | bad MAC, reset, close_notify in mid-session | | relay/server_ends |
 //! | truncation at any octet | truncation | relay/server_ends |
 //! | names and issuers of strange octets, chains in disorder | shapes | check/certificates, logging/lines |
 //! | the first and the last second of a certificate, the machine's clock | clocks | trust/anchors |
@@ -31,6 +34,7 @@ mod calls;
 mod clients;
 mod clocks;
 mod count;
+mod endless;
 mod handshake;
 mod large_keys;
 mod limbo;
@@ -48,6 +52,17 @@ use crate::support::limit::skip;
 use crate::support::outcome::refusal;
 
 pub use count::{cases, Group};
+
+// Content types (RFC 8446 section 5.1).
+const CHANGE_CIPHER_SPEC: u8 = 20;
+const ALERT: u8 = 21;
+const HANDSHAKE: u8 = 22;
+const APPLICATION_DATA: u8 = 23;
+
+/// A handshake message, and one with a lifetime, an age, an empty nonce, a ticket of one octet and no extensions (RFC 8446
+/// section 4.6.1).
+const TICKET: u8 = 4;
+const GOOD_TICKET: [u8; 14] = [0, 0, 0, 9, 1, 2, 3, 4, 0, 0, 1, 7, 0, 0];
 
 /// Under bounds that no server may make us reach, in the debug build: seconds of CPU, KiB of address space.
 fn costs_little(start: Start) -> Start {

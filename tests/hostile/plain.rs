@@ -3,10 +3,8 @@
 use std::io::{Read, Write};
 use std::net::Shutdown;
 
-use crate::hostile::by_hand::{
-    hello, Link, AES_128_GCM_SHA256, ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE, SERVER_HELLO, TLS_1_2,
-};
-use crate::hostile::{breaks_rules, message};
+use crate::hostile::by_hand::{hello, Link, AES_128_GCM_SHA256, SERVER_HELLO, TLS_1_2};
+use crate::hostile::{breaks_rules, message, ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE};
 use crate::relay::noise;
 use crate::support::bridge::House;
 use crate::support::limit::{within, USUAL};
@@ -16,8 +14,6 @@ use crate::support::peer::Peer;
 const HELLO_REQUEST: u8 = 0;
 const CERTIFICATE: u8 = 11;
 const FINISHED: u8 = 20;
-
-const TLS_1_1: [u8; 2] = [3, 2];
 
 // Extensions (RFC 8446 section 4.2).
 const VERSION_1_3: &[u8] = &[0, 43, 0, 2, 3, 4];
@@ -35,6 +31,12 @@ const COOKIE: &[u8] = &[0, 44, 0, 4, 0, 2, 1, 2];
 const ALPN_H2: &[u8] = &[0, 16, 0, 5, 0, 3, 2, b'h', b'2'];
 
 type Script = fn(&mut Link);
+
+/// A hello of an old kind that agrees on this version.
+fn version(link: &mut Link, version: [u8; 2]) {
+    let hello = hello(&link.session, &[7; 32], version, [0xc0, 0x2f], 0, &[]);
+    link.send(HANDSHAKE, &hello);
+}
 
 /// Each script answers our hello; what comes of it is a refusal that says what was wrong.
 fn refuses(table: &[(&'static str, &str, Script)]) {
@@ -71,6 +73,8 @@ fn what_is_no_tls_is_refused_with_its_first_octets() {
             ("POP3", "POP3", |link| link.tcp.write_all(b"+OK ready\r\n").unwrap()),
             ("IMAP", "IMAP", |link| link.tcp.write_all(b"* OK ready\r\n").unwrap()),
             ("a terminal's escapes", "\\x1b[2J", |link| link.tcp.write_all(b"\x1b[2J\x07\x90\xff\r\n").unwrap()),
+            ("plain SMTP", "plain SMTP", |link| link.tcp.write_all(b"220 mail.test ESMTP\r\n").unwrap()),
+            ("HTTP", "HTTP", |link| link.tcp.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap()),
             ("SSL 2.0", "instead of TLS", |link| link.tcp.write_all(&[0x80, 3, 0, 0, 1]).unwrap()),
         ]);
     });
@@ -135,8 +139,15 @@ fn a_hello_that_breaks_the_rules_is_refused() {
             ("a key of another group", "WrongGroupForKeyShare", |link| {
                 link.server_hello(&[VERSION_1_3, &[0, 51, 0, 6, 0, 0x17, 0, 2, 4, 4]]);
             }),
-            ("TLS 1.1", "only TLS 1.1 or older", |link| {
-                let hello = hello(&link.session, &[7; 32], TLS_1_1, [0xc0, 0x2f], 0, &[]);
+            ("TLS 1.1", "only TLS 1.1 or older", |link| version(link, [3, 2])),
+            ("TLS 1.0", "only TLS 1.1 or older", |link| version(link, [3, 1])),
+            ("SSL 3.0", "only TLS 1.1 or older", |link| version(link, [3, 0])),
+            ("a version of the future", "only TLS 1.1 or older", |link| version(link, [3, 5])),
+            ("TLS 1.0 in the place of 1.3", "only TLS 1.1 or older", |link| {
+                link.server_hello(&[&[0, 43, 0, 2, 3, 1], X25519]);
+            }),
+            ("ALPN that nobody offered, on TLS 1.2", "UnsolicitedServerHelloExtension", |link| {
+                let hello = hello(&link.session, &[7; 32], TLS_1_2, [0xc0, 0x2f], 0, &[ALPN_H2]);
                 link.send(HANDSHAKE, &hello);
             }),
             ("a suite that nobody offered", "SelectedUnofferedCipherSuite", |link| {
@@ -167,6 +178,10 @@ fn a_hello_retry_request_that_breaks_the_rules_is_refused() {
                 link.retry(&[VERSION_1_3, SECP256R1_WANTED]);
                 link.hello();
                 link.retry(&[VERSION_1_3, SECP384R1_WANTED]);
+            }),
+            ("one for another session than ours", "IllegalHelloRetryRequestWithWrongSessionId", |link| {
+                link.session = vec![9; 32];
+                link.retry(&[VERSION_1_3, SECP256R1_WANTED]);
             }),
             ("one that changes nothing", "IllegalHelloRetryRequestWithNoChanges", |link| link.retry(&[VERSION_1_3])),
             ("one for a group that has a key already", "IllegalHelloRetryRequestWithOfferedGroup", |link| {

@@ -5,31 +5,30 @@ use std::net::TcpStream;
 
 use rustls::SupportedProtocolVersion;
 
-use crate::hostile::{costs_little, message};
+use crate::hostile::alerts::ALERTS;
+use crate::hostile::by_hand::SERVER_HELLO;
+use crate::hostile::{
+    cases, costs_little, message, Group, ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, GOOD_TICKET, HANDSHAKE, TICKET,
+};
+use crate::relay::{self, greeted};
 use crate::support::bridge::{Bridge, House};
-use crate::support::forge::{forging, record, unchanged};
+use crate::support::forge::{forging, large_record, record, unchanged};
 use crate::support::limit::{within, USUAL};
 use crate::support::outcome::GREETING;
 use crate::support::peer::{Link, Peer, TLS_1_2, TLS_1_3};
 use crate::support::talk::{Hear, Talk};
 
-// Content types and handshake messages (RFC 8446 sections 4 and 5.1).
-const CHANGE_CIPHER_SPEC: u8 = 20;
-const ALERT: u8 = 21;
-const HANDSHAKE: u8 = 22;
-const APPLICATION_DATA: u8 = 23;
+// Handshake messages (RFC 8446 section 4, RFC 5246 section 7.4).
 const HELLO_REQUEST: u8 = 0;
-const SERVER_HELLO: u8 = 2;
-const TICKET: u8 = 4;
 const CERTIFICATE_REQUEST: u8 = 13;
 const KEY_UPDATE: u8 = 24;
 
+const PLAIN_CHANGE_CIPHER_SPEC: &[u8] = &[CHANGE_CIPHER_SPEC, 3, 3, 0, 1, 1];
+
 const WARNING: u8 = 1;
+const FATAL: u8 = 2;
 const USER_CANCELED: u8 = 90;
 const NO_RENEGOTIATION: u8 = 100;
-
-/// Lifetime, age, an empty nonce, a ticket of one octet, no extensions (RFC 8446 section 4.6.1).
-const GOOD_TICKET: [u8; 14] = [0, 0, 0, 9, 1, 2, 3, 4, 0, 0, 1, 7, 0, 0];
 
 type Versions = &'static [&'static SupportedProtocolVersion];
 
@@ -52,10 +51,22 @@ fn session(version: Versions, script: impl FnOnce(&mut Link) -> Vec<u8> + Send +
     (bridge, client, peer)
 }
 
+/// A record that says to be of another version.
+fn versioned(mut record: Vec<u8>, version: [u8; 2]) -> Vec<u8> {
+    record[1..3].copy_from_slice(&version);
+    record
+}
+
+/// One that asks for one in return.
+fn key_update(link: &mut Link) -> Vec<u8> {
+    link.tls.refresh_traffic_keys().unwrap();
+    link.pending()
+}
+
 /// Goal: each ends the session behind what came before it, by FIN, and adds nothing.
 #[test]
 fn a_record_that_breaks_the_rules_ends_the_session_behind_what_came_before() {
-    let table: [(&str, Versions, &str, Script); 16] = [
+    let table: [(&str, Versions, &str, Script); 25] = [
         ("an unknown content type", TLS_1_3, "bad_record", |link| record(link, 99, b"hello")),
         ("no content type at all", TLS_1_3, "bad_record", |link| record(link, 0, &[0; 100])),
         ("a ServerHello", TLS_1_3, "bad_record", |link| record(link, HANDSHAKE, &message(SERVER_HELLO, &[0; 40]))),
@@ -86,6 +97,23 @@ fn a_record_that_breaks_the_rules_ends_the_session_behind_what_came_before() {
         ("two HelloRequests in a row", TLS_1_2, "bad_record", |link| {
             (0..2).flat_map(|_| record(link, HANDSHAKE, &message(HELLO_REQUEST, &[]))).collect()
         }),
+        ("100 000 empty records", TLS_1_2, "bad_record", |link| {
+            (0..100_000).flat_map(|_| record(link, APPLICATION_DATA, &[])).collect()
+        }),
+        ("a record of more than 16 KiB", TLS_1_3, "bad_record", |link| large_record(link, APPLICATION_DATA)),
+        ("a record of more than 16 KiB", TLS_1_2, "bad_record", |link| large_record(link, APPLICATION_DATA)),
+        ("a record of 64 KiB", TLS_1_3, "bad_record", |_| {
+            [&[APPLICATION_DATA, 3, 3, 0xff, 0xff], [0; 65_535].as_slice()].concat()
+        }),
+        ("another major version", TLS_1_3, "bad_record", |link| versioned(link.records(b"250 never\r\n"), [9, 9])),
+        ("another major version", TLS_1_2, "bad_record", |link| versioned(link.records(b"250 never\r\n"), [9, 9])),
+        ("plain change_cipher_specs without an end", TLS_1_3, "bad_record", |_| {
+            PLAIN_CHANGE_CIPHER_SPEC.repeat(100_000)
+        }),
+        ("plain change_cipher_specs without an end", TLS_1_2, "bad_record", |_| {
+            PLAIN_CHANGE_CIPHER_SPEC.repeat(100_000)
+        }),
+        ("a plain alert", TLS_1_3, "bad_record", |_| vec![ALERT, 3, 3, 0, 2, 2, 80]),
     ];
     within(USUAL, move || {
         for (what, version, end, script) in table {
@@ -98,7 +126,74 @@ fn a_record_that_breaks_the_rules_ends_the_session_behind_what_came_before() {
             drop(client);
             let ended = bridge.finish();
             ended.assert(end, 76);
+            assert_eq!(ended.log.lines().count(), 1, "{what}: {}", ended.log);
             peer.done();
+            cases(Group::TlsServers, 1);
+        }
+    });
+}
+
+/// Goal: every alert that is no warning ends the session behind what came before it, under the name of the RFC.
+#[test]
+fn every_alert_in_mid_session_has_its_name_in_the_line() {
+    within(USUAL, || {
+        for (code, name) in ALERTS {
+            let (bridge, mut client, peer) = session(TLS_1_2, move |link| {
+                [link.records(b"250 before\r\n"), record(link, ALERT, &[FATAL, code])].concat()
+            });
+            assert_eq!(String::from_utf8_lossy(&client.rest()), "250 before\r\n", "alert {code}");
+            drop(client);
+            let ended = bridge.finish();
+            ended.assert("alert", 76);
+            // Here there is the bare name.
+            let name = match code {
+                70 => "protocol_version",
+                99 => "99",
+                255 => "255",
+                _ => name,
+            };
+            assert!(ended.line().ends_with(&format!(" end=alert reason={name}")), "alert {code}: {}", ended.log);
+            peer.done();
+            cases(Group::TlsServers, 1);
+        }
+    });
+}
+
+/// Goal: 32 KeyUpdates in a row are allowed (as by BoringSSL), and what both sides say behind them is read; one more is
+/// an end.
+#[test]
+fn key_updates_in_a_row_pass_up_to_32() {
+    within(USUAL, || {
+        for n in [1, 31, 32, 33] {
+            let (bridge, mut client, peer) = greeted(relay::unchanged, move |mut link| {
+                link.send(b"250-before\r\n");
+                let sent =
+                    [(0..n).flat_map(|_| key_update(&mut link)).collect(), link.records(b"250 behind\r\n")].concat();
+                // The bridge may be gone before the end of it.
+                let _ = link.tcp.write_all(&sent);
+                if n <= 32 {
+                    assert_eq!(link.line(), "QUIT\r\n");
+                    link.send(b"221 heard\r\n");
+                    link.close_notify();
+                }
+                link.until_closed();
+            });
+            assert_eq!(client.line(), "250-before\r\n", "{n}");
+            if n > 32 {
+                assert_eq!(client.rest(), b"");
+            } else {
+                assert_eq!(client.line(), "250 behind\r\n", "{n}");
+                client.say("QUIT\r\n");
+                assert_eq!(String::from_utf8_lossy(&client.rest()), "221 heard\r\n", "{n}");
+            }
+            drop(client);
+            let ended = bridge.finish();
+            match n > 32 {
+                true => ended.assert("bad_record", 76),
+                false => ended.assert("close_notify", 0),
+            }
+            peer.done();
+            cases(Group::TlsServers, 1);
         }
     });
 }
@@ -106,7 +201,7 @@ fn a_record_that_breaks_the_rules_ends_the_session_behind_what_came_before() {
 /// Goal: what is allowed, though odd, costs no byte of the session.
 #[test]
 fn odd_records_among_the_data_cost_no_byte() {
-    let table: [(&str, Versions, Script); 6] = [
+    let table: [(&str, Versions, Script); 7] = [
         // OpenSSL of old sends an empty one before each other (CBC).
         ("30 empty records", TLS_1_3, |link| (0..30).flat_map(|_| record(link, APPLICATION_DATA, &[])).collect()),
         ("30 empty records", TLS_1_2, |link| (0..30).flat_map(|_| record(link, APPLICATION_DATA, &[])).collect()),
@@ -120,6 +215,10 @@ fn odd_records_among_the_data_cost_no_byte() {
         }),
         ("four warnings", TLS_1_2, |link| {
             (0..4).flat_map(|_| record(link, ALERT, &[WARNING, NO_RENEGOTIATION])).collect()
+        }),
+        // Nobody reads it in TLS 1.3 (RFC 8446 section 5.1).
+        ("an old version in the header", TLS_1_3, |link| {
+            versioned(record(link, HANDSHAKE, &message(TICKET, &GOOD_TICKET)), [3, 1])
         }),
         ("a HelloRequest", TLS_1_2, |link| record(link, HANDSHAKE, &message(HELLO_REQUEST, &[]))),
     ];
@@ -139,6 +238,7 @@ fn odd_records_among_the_data_cost_no_byte() {
             drop(client);
             bridge.finish().assert("close_notify", 0);
             peer.done();
+            cases(Group::TlsServers, 1);
         }
     });
 }

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
+use crate::hostile::{cases, Group};
 use crate::support::bridge::House;
 use crate::support::limit::{within, without_hooks, USUAL};
 use crate::support::outcome::{good, refusal, session};
@@ -73,6 +74,7 @@ fn promise_4_a_server_that_drips_through_the_handshake_loses_against_the_deadlin
         let refusal = refusal(house.bridge(peer.host()).speed(SPEED).args(["--setup-timeout", "10"]));
         refusal.assert("4.4.2", 75, &["stage=handshake", "silent or slow"]);
         peer.done();
+        cases(Group::TlsServers, 1);
     });
 }
 
@@ -124,5 +126,6 @@ fn a_flood_instead_of_a_handshake_is_refused_at_once() {
         });
         refusal(house.bridge(peer.host())).assert("4.7.5", 76, &["instead of TLS", "..."]);
         peer.done();
+        cases(Group::TlsServers, 1);
     });
 }

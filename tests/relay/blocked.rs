@@ -6,6 +6,7 @@ use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crate::hostile::{cases, Group};
 use crate::relay::{greeted, noise, unchanged};
 use crate::support::bridge::Bridge;
 use crate::support::kernel::{fill, until_blocked, MAIN};
@@ -152,6 +153,7 @@ fn key_updates_pass_among_data_and_a_flood_of_them_is_an_end() {
         drop(client);
         peer.done();
         bridge.finish().assert("bad_record", 76);
+        cases(Group::TlsServers, 1);
     });
 }
 

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
+use crate::hostile::{cases, Group};
 use crate::support::bridge::{tcp_pair, Bridge, House};
 use crate::support::kernel::until_read;
 use crate::support::limit::{skip, started, until, within, USUAL};
@@ -108,6 +109,7 @@ fn a_tls_1_2_hello_request_while_both_sides_wait_is_answered_at_once() {
         assert!(client.rest().is_empty());
         drop(client);
         bridge.finish().assert("alert", 76);
+        cases(Group::TlsServers, 1);
     });
 }
 

@@ -3,6 +3,7 @@
 
 use std::io::Read;
 
+use crate::hostile::{cases, Group};
 use crate::relay::{greeted, noise, trickle, unchanged};
 use crate::support::bridge::House;
 use crate::support::kernel::until_read;
@@ -19,6 +20,7 @@ fn before_the_greeting(stage: &str, script: impl FnOnce(Link) + Send + 'static) 
     refusal.assert("4.4.2", 75, &[&format!("failed stage={stage} "), "reply=\"421 4.4.2\""]);
     assert!(refusal.reply.contains(" 127.0.0.1: the server "), "{}", refusal.reply);
     peer.done();
+    cases(Group::TlsServers, 1);
 }
 
 /// Reads the hello and hands out the server's answer.
@@ -89,6 +91,7 @@ fn an_end_of_file_after_our_hello_is_a_421_that_names_no_pq() {
         });
         refusal(house.bridge(peer.host())).assert("4.4.2", 75, &["--no-pq"]);
         peer.done();
+        cases(Group::TlsServers, 1);
     });
 }
 
@@ -141,6 +144,7 @@ fn promise_2_an_end_in_the_middle_of_the_greeting_adds_nothing() {
         drop(client);
         bridge.finish().assert("truncated", 76);
         peer.done();
+        cases(Group::TlsServers, 1);
     });
 }
 
@@ -161,6 +165,7 @@ fn promise_2_a_reset_in_the_middle_of_the_greeting_adds_nothing() {
         drop(client);
         bridge.finish().assert("reset", 74);
         peer.done();
+        cases(Group::TlsServers, 1);
     });
 }
 
@@ -179,6 +184,7 @@ fn a_reset_in_the_middle_of_an_upload_ends_in_fin_for_the_client() {
         drop(client);
         peer.done();
         bridge.finish().assert("reset", 74);
+        cases(Group::TlsServers, 1);
     });
 }
 
@@ -195,6 +201,7 @@ fn a_reset_instead_of_the_answer_to_the_final_dot_ends_in_fin_and_nothing_else()
         drop(client);
         peer.done();
         bridge.finish().assert("reset", 74);
+        cases(Group::TlsServers, 1);
     });
 }
 

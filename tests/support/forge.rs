@@ -23,6 +23,10 @@ pub type Change = fn(Vec<Vec<u8>>) -> Vec<Vec<u8>>;
 /// Before the content type and the content of a record: application data that begins so is not what it seems.
 const MARK: &[u8] = b"forged record ";
 
+/// The content that stands for one octet more than a record may have (RFC 8446 section 5.1: 2^14).
+const LARGE: &[u8] = b"larger than it may be";
+static TOO_MUCH: [u8; 16_385] = [b'.'; 16_385];
+
 /// One suite of each version; `change` sees what is encrypted of the handshake.
 pub fn forging(leaf: &Leaf, versions: &[&'static SupportedProtocolVersion], change: Change) -> ServerConfig {
     let SupportedCipherSuite::Tls13(tls13) = cipher_suite::TLS13_AES_128_GCM_SHA256 else { panic!("not TLS 1.3") };
@@ -62,6 +66,10 @@ pub fn unchanged(flight: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
 /// A record of any content type, under the keys of a connection that is `forging`.
 pub fn record(link: &mut Link, kind: u8, content: &[u8]) -> Vec<u8> {
     link.records(&[MARK, &[kind], content].concat())
+}
+
+pub fn large_record(link: &mut Link, kind: u8) -> Vec<u8> {
+    record(link, kind, LARGE)
 }
 
 fn common(suite: &rustls::crypto::CipherSuiteCommon) -> rustls::crypto::CipherSuiteCommon {
@@ -128,6 +136,7 @@ impl MessageEncrypter for Forger {
         let content = plain.payload.to_vec();
         let (typ, content) = match (plain.typ, content.strip_prefix(MARK)) {
             (ContentType::Handshake, _) => (plain.typ, (self.change)(messages(&content)).concat()),
+            (_, Some([kind, content @ ..])) if content == LARGE => (ContentType::from(*kind), TOO_MUCH.to_vec()),
             (_, Some([kind, content @ ..])) => (ContentType::from(*kind), content.to_vec()),
             _ => (plain.typ, content),
         };

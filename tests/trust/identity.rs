@@ -3,6 +3,7 @@
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
+use crate::hostile::{cases, Group};
 use crate::support::bridge::{House, Start};
 use crate::support::ca::Ca;
 use crate::support::dir::Dir;
@@ -46,6 +47,7 @@ fn a_server_that_demands_a_certificate_that_we_have_not_is_told_with_the_options
             let peer = unsuccessful(house.leaf.server_with(version, Some(&clients)));
             refusal(house.bridge(peer.host())).assert("4.7.5", 76, &["client certificate", "--cert and --key"]);
             assert_eq!(peer.done(), b"");
+            cases(Group::TlsServers, 1);
         }
     });
 }
@@ -64,6 +66,7 @@ fn an_openssl_server_that_demands_a_certificate_is_told_with_the_options() {
             let Some(server) = Server::start(&house.dir, &[version, "-Verify", "1"]) else { return };
             let refusal = refusal(house.bridge(server.host()));
             refusal.assert("4.7.5", 76, &["client certificate", "--cert and --key"]);
+            cases(Group::TlsServers, 1);
         }
     });
 }
@@ -80,6 +83,7 @@ fn a_server_that_refuses_our_certificate_is_told_as_such() {
             let start = with(house.bridge(peer.host()), &house.dir, "cert.pem", "key.pem");
             refusal(start).assert("4.7.5", 76, &["our client certificate", "--cert"]);
             peer.done();
+            cases(Group::TlsServers, 1);
         }
     });
 }

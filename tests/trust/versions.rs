@@ -1,5 +1,6 @@
 //! TLS versions and suites: what is spoken, and what is said where there is nothing in common.
 
+use crate::hostile::{cases, Group};
 use crate::support::bridge::House;
 use crate::support::limit::{within, USUAL};
 use crate::support::namespace::without_tool;
@@ -56,6 +57,7 @@ fn an_old_openssl_server_is_refused_with_the_reason() {
         for (args, words) in old {
             let Some(server) = Server::start(&house.dir, args) else { continue };
             refusal(house.bridge(server.host())).assert("4.7.5", 76, &["stage=handshake", words]);
+            cases(Group::TlsServers, 1);
         }
         let Some(server) = Server::start(&house.dir, &["-tls1_2"]) else { return };
         refusal(house.bridge(server.host()).args(["--min-tls", "1.3"])).assert("4.7.5", 76, &["--min-tls"]);
