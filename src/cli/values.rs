@@ -60,19 +60,20 @@ pub fn host(word: &OsStr, server_name: Option<&ServerName<'static>>) -> Result<H
 fn dns_name(word: &OsStr, name: &str) -> Result<ServerName<'static>, Error> {
     let relative = name.strip_suffix('.').unwrap_or(name);
     match ServerName::try_from(relative.to_owned()) {
-        Ok(server_name) => Ok(server_name),
-        Err(_) if name.is_empty() => {
+        // rustls takes one dot more, which SNI must not have (RFC 6066 section 3).
+        Ok(server_name) if !relative.ends_with('.') => Ok(server_name),
+        _ if name.is_empty() => {
             usage(format!("{}: no host name", if word.is_empty() { "HOST is empty".into() } else { shown(word) }))
         }
-        Err(_) if !name.is_ascii() => {
+        _ if !name.is_ascii() => {
             usage(format!("{}: write the name in its ASCII form (xn--..., RFC 5890), as `idn2` prints it", shown(word)))
         }
-        Err(_) if relative.len() > 253 => usage(format!(
+        _ if relative.len() > 253 => usage(format!(
             "{}: a name has at most 253 octets (RFC 1035 section 2.3.4), this has {}",
             shown(word),
             relative.len()
         )),
-        Err(_) => usage(format!("{}: not a host name", shown(word))),
+        _ => usage(format!("{}: not a host name", shown(word))),
     }
 }
 

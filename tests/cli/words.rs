@@ -38,6 +38,9 @@ fn a_host_that_is_none_is_refused_by_name() {
             (&[":465"], &[":465", "no host name"]),
             (&["."], &["."]),
             (&["a..b"], &["a..b", "not a host name"]),
+            // A bug that was: rustls takes a dot at the end, and would have sent it.
+            (&["a.."], &["a..", "not a host name"]),
+            (&["--server-name", "a..", "b"], &["a..", "not a host name"]),
             (&["a b"], &["a b", "not a host name"]),
             (&["-"], &["-"]),
             (&["--", "-a"], &["-a", "not a host name"]),
