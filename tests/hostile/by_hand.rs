@@ -53,7 +53,10 @@ impl Link {
     pub fn retry(&mut self, extensions: &[&[u8]]) {
         let random = sha256(RETRY);
         let hello = hello(&self.session, &random, TLS_1_2, AES_128_GCM_SHA256, 0, extensions);
-        self.send(HANDSHAKE, &hello);
+        // A record of ours has at most 2^14 octets (RFC 8446 section 5.1).
+        for piece in hello.chunks(16_384) {
+            self.send(HANDSHAKE, piece);
+        }
     }
 
     /// The same over and over, until the bridge is gone.
@@ -64,7 +67,8 @@ impl Link {
     }
 }
 
-fn record(tcp: &mut TcpStream) -> (u8, Vec<u8>) {
+/// The next record of the bridge: its content type and its content.
+pub fn record(tcp: &mut TcpStream) -> (u8, Vec<u8>) {
     let mut header = [0; 5];
     tcp.read_exact(&mut header).expect("a record of the bridge");
     let mut content = vec![0; usize::from(u16::from_be_bytes([header[3], header[4]]))];

@@ -13,7 +13,7 @@ use crate::support::bridge::House;
 use crate::support::forge::{forging, record, unchanged};
 use crate::support::limit::{within, without_hooks, USUAL};
 use crate::support::outcome::{refusal, GREETING};
-use crate::support::peer::{Link, Peer, TLS_1_3};
+use crate::support::peer::{reset, Link, Peer, TLS_1_3};
 use crate::support::talk::Hear;
 
 /// Seconds of the bridge's clocks that are one here, before the greeting and behind it.
@@ -46,6 +46,11 @@ fn drip(link: &mut Link, octets: impl IntoIterator<Item = u8>) {
 
 fn drip_a_record(link: &mut Link) {
     drip(link, HEADER.iter().copied().chain(std::iter::repeat(0)));
+}
+
+fn drip_behind_close_notify(link: &mut Link) {
+    link.close_notify();
+    drip_a_record(link);
 }
 
 /// Over and over, until the bridge is gone.
@@ -172,11 +177,12 @@ fn promise_4_in_mid_session_no_flood_without_data_feeds_a_clock() {
     if without_hooks() {
         return;
     }
-    let table: [(&str, Script, Who, &str, i32); 11] = [
+    let table: [(&str, Script, Who, &str, i32); 12] = [
         ("a record, an octet a time", drip_a_record, Who::Nobody, "idle", 74),
         ("tickets", tickets, Who::Nobody, "idle", 74),
         ("KeyUpdates and empty records", key_updates_and_empty_records, Who::Nobody, "idle", 74),
         ("tickets and empty records", tickets_and_empty_records, Who::Nobody, "idle", 74),
+        ("an octet a time, behind close_notify", drip_behind_close_notify, Who::Nobody, "close_notify", 0),
         ("silence", silence, Who::Client, "local_eof", 74),
         ("a record, an octet a time", drip_a_record, Who::Client, "local_eof", 74),
         ("tickets", tickets, Who::Client, "local_eof", 74),
@@ -211,6 +217,62 @@ fn promise_4_in_mid_session_no_flood_without_data_feeds_a_clock() {
             let ended = bridge.finish();
             ended.assert(end, code);
             assert_eq!(ended.log.lines().count(), 1, "{what}, {who:?}: {}", ended.log);
+            peer.done();
+            cases(Group::TlsServers, 1);
+        }
+    });
+}
+
+/// What the bridge's client does while the server sends lines without an end.
+#[derive(Clone, Copy, Debug)]
+enum Reader {
+    /// Reads nothing.
+    Asleep,
+    /// Has said that it is done, and reads nothing.
+    HalfClosed,
+    Gone,
+}
+
+/// Goal: promises 2 and 4. A flood of data that nobody reads ends by the same clocks, and what the client finds later in
+/// its socket is the server's and nothing else.
+#[test]
+fn promise_4_a_flood_of_data_that_nobody_reads_ends_with_the_clocks() {
+    if without_hooks() {
+        return;
+    }
+    const LINE: &[u8] = b"250-more\r\n";
+    within(USUAL, || {
+        let house = House::new();
+        for (reader, end) in
+            [(Reader::Asleep, "idle"), (Reader::HalfClosed, "local_eof"), (Reader::Gone, "client_gone")]
+        {
+            let peer = Peer::with(house.leaf.server(TLS_1_3), |mut link| {
+                link.send(GREETING.as_bytes());
+                flood(&mut link, |link| link.records(LINE));
+                link.until_closed();
+            });
+            let start = house.bridge(peer.host()).args(["--setup-timeout", "3600", "--idle-timeout", "660"]);
+            let (bridge, mut client) = costs_little(start).speed(SESSION_SPEED).socket();
+            assert_eq!(client.line(), GREETING, "{reader:?}: {}", bridge.log());
+            let client = match reader {
+                Reader::Asleep => Some(client),
+                Reader::HalfClosed => {
+                    client.shutdown(Shutdown::Write).unwrap();
+                    Some(client)
+                }
+                Reader::Gone => {
+                    reset(client);
+                    None
+                }
+            };
+            let ended = bridge.finish();
+            ended.assert(end, 74);
+            assert_eq!(ended.log.lines().count(), 1, "{reader:?}: {}", ended.log);
+            if let Some(mut client) = client {
+                let heard = client.rest();
+                let lines = LINE.repeat(heard.len() / LINE.len() + 1);
+                assert!(!heard.is_empty() && lines.starts_with(&heard), "{reader:?}: {} octets", heard.len());
+            }
             peer.done();
             cases(Group::TlsServers, 1);
         }

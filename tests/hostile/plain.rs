@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::Shutdown;
 
-use crate::hostile::by_hand::{hello, Link, AES_128_GCM_SHA256, SERVER_HELLO, TLS_1_2};
+use crate::hostile::by_hand::{hello, record, Link, AES_128_GCM_SHA256, SERVER_HELLO, TLS_1_2};
 use crate::hostile::{breaks_rules, message, ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE};
 use crate::relay::noise;
 use crate::support::bridge::House;
@@ -192,6 +192,17 @@ fn a_hello_retry_request_that_breaks_the_rules_is_refused() {
             }),
             ("one with an extension that nobody offered", "UnknownHelloRetryRequestExtension", |link| {
                 link.retry(&[VERSION_1_3, SECP256R1_WANTED, ALPN_H2]);
+            }),
+            ("a cookie of 60 kB", "WrongGroupForKeyShare", |link| {
+                let octets = [60_002_u16, 60_000].map(u16::to_be_bytes).concat();
+                let cookie = [&[0, 44], octets.as_slice(), &[7; 60_000]].concat();
+                link.retry(&[VERSION_1_3, &cookie, SECP256R1_WANTED]);
+                // It comes back, in a hello of four records.
+                link.hello();
+                for _ in 0..3 {
+                    assert_eq!(record(&mut link.tcp).0, HANDSHAKE);
+                }
+                link.server_hello(&[VERSION_1_3, X25519]);
             }),
             ("an answer in another group than it wanted", "WrongGroupForKeyShare", |link| {
                 link.retry(&[VERSION_1_3, COOKIE, SECP256R1_WANTED]);

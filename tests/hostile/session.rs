@@ -57,6 +57,12 @@ fn versioned(mut record: Vec<u8>, version: [u8; 2]) -> Vec<u8> {
     record
 }
 
+/// A ticket of 60 kB, in several records.
+fn large_ticket(link: &mut Link) -> Vec<u8> {
+    let ticket = [&GOOD_TICKET[..9], &60_000_u16.to_be_bytes(), &[7; 60_000], &[0, 0]].concat();
+    message(TICKET, &ticket).chunks(16_000).flat_map(|piece| record(link, HANDSHAKE, piece)).collect()
+}
+
 /// One that asks for one in return.
 fn key_update(link: &mut Link) -> Vec<u8> {
     link.tls.refresh_traffic_keys().unwrap();
@@ -66,7 +72,7 @@ fn key_update(link: &mut Link) -> Vec<u8> {
 /// Goal: each ends the session behind what came before it, by FIN, and adds nothing.
 #[test]
 fn a_record_that_breaks_the_rules_ends_the_session_behind_what_came_before() {
-    let table: [(&str, Versions, &str, Script); 25] = [
+    let table: [(&str, Versions, &str, Script); 27] = [
         ("an unknown content type", TLS_1_3, "bad_record", |link| record(link, 99, b"hello")),
         ("no content type at all", TLS_1_3, "bad_record", |link| record(link, 0, &[0; 100])),
         ("a ServerHello", TLS_1_3, "bad_record", |link| record(link, HANDSHAKE, &message(SERVER_HELLO, &[0; 40]))),
@@ -91,6 +97,8 @@ fn a_record_that_breaks_the_rules_ends_the_session_behind_what_came_before() {
         ("a warning of TLS 1.3", TLS_1_3, "alert", |link| record(link, ALERT, &[WARNING, NO_RENEGOTIATION])),
         ("half an alert", TLS_1_3, "bad_record", |link| record(link, ALERT, &[WARNING])),
         ("an unknown content type", TLS_1_2, "bad_record", |link| record(link, 99, b"hello")),
+        ("a ServerHello", TLS_1_2, "bad_record", |link| record(link, HANDSHAKE, &message(SERVER_HELLO, &[0; 40]))),
+        ("a KeyUpdate", TLS_1_2, "bad_record", |link| record(link, HANDSHAKE, &message(KEY_UPDATE, &[0]))),
         ("five warnings of TLS 1.2", TLS_1_2, "bad_record", |link| {
             (0..5).flat_map(|_| record(link, ALERT, &[WARNING, NO_RENEGOTIATION])).collect()
         }),
@@ -201,7 +209,7 @@ fn key_updates_in_a_row_pass_up_to_32() {
 /// Goal: what is allowed, though odd, costs no byte of the session.
 #[test]
 fn odd_records_among_the_data_cost_no_byte() {
-    let table: [(&str, Versions, Script); 7] = [
+    let table: [(&str, Versions, Script); 8] = [
         // OpenSSL of old sends an empty one before each other (CBC).
         ("30 empty records", TLS_1_3, |link| (0..30).flat_map(|_| record(link, APPLICATION_DATA, &[])).collect()),
         ("30 empty records", TLS_1_2, |link| (0..30).flat_map(|_| record(link, APPLICATION_DATA, &[])).collect()),
@@ -209,6 +217,7 @@ fn odd_records_among_the_data_cost_no_byte() {
             let ticket = message(TICKET, &GOOD_TICKET);
             (0..100_000).flat_map(|_| record(link, HANDSHAKE, &ticket)).collect()
         }),
+        ("100 tickets of 60 kB", TLS_1_3, |link| (0..100).flat_map(|_| large_ticket(link)).collect()),
         ("a ticket in two records", TLS_1_3, |link| {
             let ticket = message(TICKET, &GOOD_TICKET);
             [record(link, HANDSHAKE, &ticket[..7]), record(link, HANDSHAKE, &ticket[7..])].concat()
