@@ -76,9 +76,15 @@ impl Sender {
     /// # Errors
     /// What the socket says: the server is gone, or we shut it down.
     pub fn send(&mut self, mut data: &[u8]) -> io::Result<()> {
+        if self.closed {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
         while !data.is_empty() {
             let mut conn = self.shared.conn();
             let taken = conn.writer().write(data)?;
+            if taken == 0 {
+                return Err(ErrorKind::WriteZero.into());
+            }
             data = data.get(taken..).unwrap_or_default();
             self.outgoing.refill(&mut conn);
         }

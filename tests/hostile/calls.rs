@@ -11,6 +11,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
+use crate::hostile::{cases, Group};
 use crate::support::bridge::{House, Start};
 use crate::support::ca::{Ca, Leaf};
 use crate::support::limit::{within, without_hooks, without_root};
@@ -210,6 +211,7 @@ fn none_of<T: Sync + std::fmt::Debug>(runs: Vec<T>, run: impl Fn(&T) -> Option<S
     });
     let faults = faults.into_inner().unwrap();
     assert!(faults.is_empty(), "{} of {} runs:\n{}", faults.len(), runs.len(), faults.join("\n"));
+    cases(Group::FailingCalls, runs.len());
 }
 
 /// Each call with each of its errors.

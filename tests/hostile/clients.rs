@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::thread;
 
+use crate::hostile::{cases, Group};
 use crate::relay::{greeted, unchanged};
 use crate::support::bridge::{tcp_pair, House};
 use crate::support::kernel::full_queue;
@@ -197,6 +198,7 @@ fn ends(house: &House, stage: Stage, how: Client) {
     // The server has said goodbye: nothing is lost where nobody hears it, whether or not that was noticed.
     let gone = matches!(how, Client::Closes | Client::Resets) && ended.line().contains("end=client_gone");
     ended.assert(if gone { "client_gone" } else { "close_notify" }, 0);
+    cases(Group::LocalSide, 1);
     drop(client);
 }
 
@@ -233,6 +235,7 @@ fn promise_1_whatever_a_client_does_a_refusal_is_one_421_and_an_end() {
             // A reset may be there before we look who it is.
             let gone = how == Client::Resets && ended.code == 74;
             assert!(gone || ended.code == 75 && ended.line().contains("refused on port"), "{how:?}: {ended:?}");
+            cases(Group::LocalSide, 1);
             drop(client);
         }
     });
@@ -262,5 +265,6 @@ fn promise_2_every_octet_at_every_place_of_a_final_dot_passes_both_ways() {
         assert!(peer.done() == data, "up");
         drop(client);
         bridge.finish().assert("close_notify", 0);
+        cases(Group::LocalSide, 256 * 2 * dot.len());
     });
 }

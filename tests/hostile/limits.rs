@@ -3,6 +3,7 @@
 use nix::sys::signal::Signal;
 
 use crate::hostile::calls::{fault, session};
+use crate::hostile::{cases, Group};
 use crate::relay::{greeted, unchanged};
 use crate::support::bridge::House;
 use crate::support::kernel::{until_stopped, MAIN};
@@ -25,6 +26,7 @@ fn any_limit_of_descriptors_is_a_session_or_a_421() {
             assert!(refused || outcome.code == Some(0), "{outcome:#?}");
         }
         assert_eq!((outcomes[0].code, outcomes[12].code), (Some(71), Some(0)));
+        cases(Group::Limits, outcomes.len());
     });
 }
 
@@ -40,6 +42,7 @@ fn a_limit_of_threads_is_a_421() {
         let outcome = session(&house, "exec prlimit --nproc=1 \"$0\" \"$@\";");
         assert_eq!(fault(&outcome, "", ""), None, "{outcome:#?}");
         assert!(outcome.client.starts_with("421 4.3.0 ") && outcome.code == Some(71), "{outcome:#?}");
+        cases(Group::Limits, 1);
     });
 }
 
@@ -61,6 +64,7 @@ fn any_limit_of_memory_leaves_the_stream_clean() {
             }
             assert_eq!(fault(&outcome, "", "ENOMEM"), None, "{mib} MiB: {outcome:#?}");
             sessions += usize::from(outcome.code == Some(0));
+            cases(Group::Limits, 1);
         }
         assert!(sessions > 0);
     });

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
+use crate::hostile::{cases, Group};
 use crate::relay::noise;
 use crate::support::bridge::{House, Start};
 use crate::support::limit::within;
@@ -58,6 +59,7 @@ fn promise_2_short_and_interrupted_calls_cost_no_byte() {
             assert!(heard == up, "up");
             assert_eq!(end, Received::CloseNotify);
             bridge.finish_within(LIMIT).assert("close_notify", 0);
+            cases(Group::FailingCalls, 1);
         }
     });
 }
@@ -69,5 +71,6 @@ fn short_and_interrupted_calls_leave_a_421_and_its_line_whole() {
         let house = House::new();
         let Some(start) = shortly(&house, house.bridge(nobody_listens().to_string())) else { return };
         refusal(start).assert("4.4.1", 75, &["connection refused", "setup_ms="]);
+        cases(Group::FailingCalls, 1);
     });
 }
