@@ -1,5 +1,5 @@
-//! What tests need and no release has: a panic, an allocation failure or a stack overflow, forced at a stage; and a look
-//! from inside at what the process can still do. Empty without the `test-hooks` feature.
+//! What tests and benches need and no release has: a panic, an allocation failure or a stack overflow, forced at a stage;
+//! one more trust anchor; and a look from inside at what the process can still do. Empty without the `test-hooks` feature.
 
 /// Called as a stage is entered; SMTPS_BRIDGE_TEST_PANIC and SMTPS_BRIDGE_TEST_ABORT name it.
 #[cfg(feature = "test-hooks")]
@@ -22,6 +22,18 @@ pub fn enter(_stage: &str) {}
 fn overflow(depth: usize) -> usize {
     let frame = std::hint::black_box([depth; 512]);
     overflow(depth + 1) + frame.len()
+}
+
+/// A CA file whose certificates are trusted like the built-in roots, SMTPS_BRIDGE_TEST_ANCHOR: no public CA certifies a
+/// smarthost on loopback, and the benchmark wants a session that verifies against the built-in roots.
+#[cfg(feature = "test-hooks")]
+pub fn anchor() -> Option<std::path::PathBuf> {
+    std::env::var_os("SMTPS_BRIDGE_TEST_ANCHOR").map(std::path::PathBuf::from)
+}
+
+#[cfg(not(feature = "test-hooks"))]
+pub fn anchor() -> Option<std::path::PathBuf> {
+    None
 }
 
 /// Tries what the confinement forbids, and logs what came of it. SMTPS_BRIDGE_TEST_PROBE is a directory where everybody

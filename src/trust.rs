@@ -24,6 +24,7 @@ use base64ct::{Base64, Encoding};
 use webpki::{EndEntityCert, KeyUsage};
 
 use crate::error::{Error, Issuer, Pin, Sent};
+use crate::hooks;
 use crate::options::{Anchors, Groups, KeyHash, ServerTrust, Trust, Versions};
 use crate::text::escape;
 use crate::x509;
@@ -186,7 +187,10 @@ fn provider(groups: Groups) -> CryptoProvider {
 fn anchor_store(anchors: &Anchors) -> Result<(RootCertStore, String), Error> {
     match anchors {
         Anchors::BuiltIn => {
-            let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+            let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+            if let Some(path) = hooks::anchor() {
+                roots.roots.extend(files::ca_file(&path)?.roots);
+            }
             Ok((roots, format!("not one of Mozilla's roots of {}", ROOTS.1)))
         }
         Anchors::File(path) => Ok((files::ca_file(path)?, "not one of the --ca-file".to_owned())),

@@ -7,6 +7,7 @@
     reason = "tests fail by panicking; libtest reports them"
 )]
 
+mod bench;
 mod check;
 mod cli;
 mod confine;
