@@ -18,6 +18,7 @@ use growth::Grown;
 use measures::Effort;
 use place::{as_root, Place};
 use programs::{Kind, Program, Target};
+use results::Roots;
 use session::Session;
 
 #[path = "../tests/support/ca.rs"]
@@ -123,12 +124,16 @@ fn run(asked: &Asked) -> io::Result<()> {
     }
 }
 
-/// One session, and none with a smarthost of another CA: whoever does not verify has an easier task, and is no peer.
+/// One session with each kind of roots, and none with a smarthost of another CA: whoever does not verify has an easier
+/// task, and is no peer.
 fn trial(program: &Program, place: &Place) -> io::Result<()> {
-    let greeting = |ca_file| Session::start(program, &Target { place, ca_file, built_in: false })?.greeting();
-    greeting(&place.small)?;
-    if program.has_tls() && greeting(&place.wrong).is_ok() {
-        return Err(io::Error::other("it takes a smarthost of an unknown CA"));
+    let greeting = |target: &Target| Session::start(program, target)?.greeting();
+    for roots in Roots::BOTH {
+        let Some(target) = results::target(place, roots) else { continue };
+        greeting(&target)?;
+        if program.has_tls() && greeting(&Target { ca_file: &place.wrong, ..target }).is_ok() {
+            return Err(io::Error::other("it takes a smarthost of an unknown CA"));
+        }
     }
     Ok(())
 }

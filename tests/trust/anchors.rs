@@ -36,6 +36,25 @@ fn a_ca_file_is_the_whole_trust() {
     });
 }
 
+/// Goal: the root that the benchmark adds counts beside the built-in ones, and neither in place of a `--ca-file` nor in a
+/// build without the hooks.
+#[test]
+fn promise_3_the_root_of_the_benchmark_counts_beside_the_built_in_ones_only() {
+    within(USUAL, || {
+        let house = House::new();
+        let hooked = |start: Start| start.env("SMTPS_BRIDGE_TEST_ANCHOR", house.dir.path("ca.pem"));
+        let tls = house.leaf.server(rustls::ALL_VERSIONS);
+        refuses_certificate(hooked(trusting(&Ca::named("Another CA"), &Dir::new())), tls.clone(), &["--ca-file"]);
+        if cfg!(feature = "test-hooks") {
+            let peer = good(&house.leaf);
+            session(hooked(Start::new()).arg(peer.host()));
+            peer.done();
+        } else {
+            refuses_certificate(hooked(Start::new()), tls, &["unknown issuer", ROOTS.1]);
+        }
+    });
+}
+
 /// Goal: another CA of the same name is another CA.
 #[test]
 fn promise_3_another_ca_of_the_same_name_is_refused() {
