@@ -17,8 +17,13 @@ use crate::svg::{Line, Plot};
 /// A program that needs longer is not asked for more: gnutls-cli takes a second for a MB down.
 const TOO_SLOW: Duration = Duration::from_secs(5);
 
-/// One program's lines: x, and the values of the rounds there.
-type Points = BTreeMap<u64, Series>;
+/// What one program showed so far: x, and the values of the rounds there.
+#[derive(Clone, Default)]
+struct Points {
+    series: BTreeMap<u64, Series>,
+    /// It failed or was too slow: no more of it.
+    over: bool,
+}
 
 struct Growth<'a> {
     programs: Vec<&'a Program>,
@@ -99,34 +104,27 @@ fn message(program: &Program, target: &Target, carry: impl Fn(&mut Session) -> i
 impl Growth<'_> {
     /// Round after round, and in each of them program after program.
     fn lines(&mut self, xs: &[u64], run: impl Fn(&Program, u64) -> io::Result<f64>) -> Vec<Line> {
-        let mut all: Vec<Points> = vec![Points::new(); self.programs.len()];
+        let mut all = vec![Points::default(); self.programs.len()];
         for x in xs {
             for _ in 0..self.rounds {
-                for (program, points) in self.programs.iter().zip(&mut all) {
-                    if given_up(points, *x) {
-                        continue;
-                    }
+                for (program, points) in self.programs.iter().zip(&mut all).filter(|(_, points)| !points.over) {
                     let started = Instant::now();
                     match run(program, *x) {
-                        Ok(value) => points.entry(*x).or_default().push(value),
-                        Err(error) => self.failures.push(format!("{} at {x}: {error}", program.name)),
+                        Ok(value) => points.series.entry(*x).or_default().push(value),
+                        Err(error) => {
+                            points.over = true;
+                            self.failures.push(format!("{} from {x} on: {error}", program.name));
+                        }
                     }
-                    if started.elapsed() > TOO_SLOW {
-                        points.entry(u64::MAX).or_default();
-                    }
+                    points.over |= started.elapsed() > TOO_SLOW;
                 }
             }
         }
         let median = |(x, series): (&u64, &Series)| Some((*x as f64, series.median()?));
         let line = |(program, points): (&&Program, &Points)| Line {
             name: program.name,
-            points: points.iter().filter_map(median).collect(),
+            points: points.series.iter().filter_map(median).collect(),
         };
         self.programs.iter().zip(&all).map(line).collect()
     }
-}
-
-/// Whether an earlier x took too long, which an empty series at the end of the line says; its own rounds go on.
-fn given_up(points: &Points, x: u64) -> bool {
-    points.contains_key(&u64::MAX) && !points.contains_key(&x)
 }
