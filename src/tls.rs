@@ -78,14 +78,18 @@ pub fn observed(stream: TcpStream, attempt: &Attempt, learned: &mut Option<Facts
         .map_err(|error| attempt.explain(Stage::Handshake, &error, &[]))?;
     let shaken = shake(&mut conn, &stream, attempt);
     *learned = conn.protocol_version().map(|_| facts(&conn));
-    let raw = shaken?;
+    let (raw, failed) = shaken?;
     let facts = facts(&conn);
-    let (sender, receiver) = split::split(conn, raw, stream);
+    let (sender, receiver) = split::split(conn, raw, failed, stream);
     Ok(Tls { sender, receiver, facts })
 }
 
-/// Returns what came behind the handshake.
-fn shake(conn: &mut ClientConnection, stream: &TcpStream, attempt: &Attempt) -> Result<Raw, Error> {
+/// Returns what came behind the handshake, and what was wrong with it.
+fn shake(
+    conn: &mut ClientConnection,
+    stream: &TcpStream,
+    attempt: &Attempt,
+) -> Result<(Raw, Option<rustls::Error>), Error> {
     let mut raw = Raw::new();
     let mut head = Vec::new();
     let mut waiting_to_go = Vec::new();
@@ -99,7 +103,7 @@ fn shake(conn: &mut ClientConnection, stream: &TcpStream, attempt: &Attempt) -> 
             }
         }
         if !conn.is_handshaking() {
-            return Ok(raw);
+            return Ok((raw, None));
         }
         if raw.is_empty() {
             attempt.ready(stream, PollFlags::POLLIN, Stage::Handshake)?;
@@ -123,6 +127,10 @@ fn shake(conn: &mut ClientConnection, stream: &TcpStream, attempt: &Attempt) -> 
             head.extend(raw.filled().iter().take(64_usize.saturating_sub(head.len())));
         }
         if let Err(error) = raw.feed(conn) {
+            // The session's error, and not the handshake's: what stands between the two is delivered.
+            if !conn.is_handshaking() {
+                return Ok((raw, Some(error)));
+            }
             // The alert that says why is for the server's log; it must not hold us.
             let _ = conn.write_tls(&mut waiting_to_go);
             let _ = send_now(stream, &waiting_to_go);

@@ -13,12 +13,13 @@ use super::raw::{receive_now, send_now, Raw};
 use crate::deadline::Deadline;
 use crate::wait::ready;
 
-/// The two ends of one connection; `raw` may hold what came right behind the handshake.
-pub fn split(conn: ClientConnection, raw: Raw, stream: TcpStream) -> (Sender, Receiver) {
+/// The two ends of one connection; `raw` may hold what came right behind the handshake, and `failed` says what was wrong
+/// with it.
+pub fn split(conn: ClientConnection, raw: Raw, failed: Option<rustls::Error>, stream: TcpStream) -> (Sender, Receiver) {
     let shared = Arc::new(Shared { conn: Mutex::new(conn), stream });
     (
         Sender { shared: shared.clone(), outgoing: Outgoing::default(), closed: false },
-        Receiver { shared, raw, failed: None, told: false },
+        Receiver { shared, raw, failed, told: false },
     )
 }
 

@@ -15,7 +15,8 @@
 //! | records in mid-session, tickets, warnings, renegotiation, KeyUpdates | session | relay/renegotiation, relay/blocked |
 //! | alerts in mid-session | session | relay/server_ends |
 //! | bad MAC, reset, close_notify in mid-session | | relay/server_ends |
-//! | truncation at any octet | truncation | relay/server_ends |
+//! | records replayed, left out, moved, touched | order | relay/server_ends |
+//! | truncation at any octet, of the handshake too | truncation | relay/server_ends, relay/resets |
 //! | names and issuers of strange octets, chains in disorder | shapes | check/certificates, logging/lines |
 //! | the first and the last second of a certificate, the machine's clock | clocks | trust/anchors |
 //! | weak keys, old hashes, namesakes of a CA | weak | trust/key_only |
@@ -39,6 +40,7 @@ mod handshake;
 mod large_keys;
 mod limbo;
 mod limits;
+mod order;
 mod plain;
 mod session;
 mod shapes;
