@@ -21,6 +21,7 @@ use crate::trust::openssl::Server;
 // Handshake messages (RFC 8446 section 4, RFC 8879 section 7.2), extensions (RFC 8446 section 4.2).
 const ENCRYPTED_EXTENSIONS: u8 = 8;
 const CERTIFICATE: u8 = 11;
+const CERTIFICATE_REQUEST: u8 = 13;
 const CERTIFICATE_VERIFY: u8 = 15;
 const FINISHED: u8 = 20;
 const KEY_UPDATE: u8 = 24;
@@ -43,7 +44,7 @@ fn extensions(flight: Vec<Vec<u8>>, extensions: &[u8]) -> Vec<Vec<u8>> {
 /// behind the handshake.
 #[test]
 fn promise_3_a_handshake_that_breaks_the_rules_under_its_keys_is_refused() {
-    let table: [(&str, i32, &str, Change); 17] = [
+    let table: [(&str, i32, &str, Change); 21] = [
         ("a wrong Finished", 76, "cannot decrypt", |mut flight| {
             *flight.last_mut().unwrap().last_mut().unwrap() ^= 1;
             flight
@@ -78,6 +79,24 @@ fn promise_3_a_handshake_that_breaks_the_rules_under_its_keys_is_refused() {
         }),
         ("an empty certificate", 69, "BadEncoding", |flight| {
             replaced(flight, CERTIFICATE, &message(CERTIFICATE, &[0, 0, 0, 5, 0, 0, 0, 0, 0]))
+        }),
+        ("a certificate of 16 MiB", 76, "a message of 64 kB or more", |flight| {
+            replaced(flight, CERTIFICATE, &[CERTIFICATE, 0xff, 0xff, 0xff, 0])
+        }),
+        ("3000 empty certificates", 69, "BadEncoding", |flight| {
+            // Each behind its length, and no extensions.
+            let list = [0; 5].repeat(3000);
+            let length = u32::try_from(list.len()).unwrap().to_be_bytes();
+            replaced(flight, CERTIFICATE, &message(CERTIFICATE, &[&[0], &length[1..], &list].concat()))
+        }),
+        ("a record of more than 16 KiB", 76, "MessageTooLarge", |flight| {
+            replaced(flight, CERTIFICATE, &message(CERTIFICATE, &[0; 20_000]))
+        }),
+        ("a demand for our certificate, twice", 76, "got CertificateRequest", |mut flight| {
+            // An empty context, and signature_algorithms with ed25519 in it.
+            let request = message(CERTIFICATE_REQUEST, &[0, 0, 8, 0, 13, 0, 4, 0, 2, 8, 7]);
+            flight.splice(1..1, [request.clone(), request]);
+            flight
         }),
         ("the certificate twice", 76, "got Certificate when expecting CertificateVerify", |flight| {
             let twice = [flight[1].clone(), flight[1].clone()].concat();

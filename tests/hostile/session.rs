@@ -72,7 +72,7 @@ fn key_update(link: &mut Link) -> Vec<u8> {
 /// Goal: each ends the session behind what came before it, by FIN, and adds nothing.
 #[test]
 fn a_record_that_breaks_the_rules_ends_the_session_behind_what_came_before() {
-    let table: [(&str, Versions, &str, Script); 27] = [
+    let table: [(&str, Versions, &str, Script); 30] = [
         ("an unknown content type", TLS_1_3, "bad_record", |link| record(link, 99, b"hello")),
         ("no content type at all", TLS_1_3, "bad_record", |link| record(link, 0, &[0; 100])),
         ("a ServerHello", TLS_1_3, "bad_record", |link| record(link, HANDSHAKE, &message(SERVER_HELLO, &[0; 40]))),
@@ -102,8 +102,21 @@ fn a_record_that_breaks_the_rules_ends_the_session_behind_what_came_before() {
         ("five warnings of TLS 1.2", TLS_1_2, "bad_record", |link| {
             (0..5).flat_map(|_| record(link, ALERT, &[WARNING, NO_RENEGOTIATION])).collect()
         }),
+        ("five times user_canceled", TLS_1_3, "bad_record", |link| {
+            (0..5).flat_map(|_| record(link, ALERT, &[WARNING, USER_CANCELED])).collect()
+        }),
+        ("half a message and data behind it", TLS_1_2, "bad_record", |link| {
+            let half = record(link, HANDSHAKE, &message(HELLO_REQUEST, &[])[..2]);
+            [half, link.records(b"250 never\r\n")].concat()
+        }),
         ("two HelloRequests in a row", TLS_1_2, "bad_record", |link| {
             (0..2).flat_map(|_| record(link, HANDSHAKE, &message(HELLO_REQUEST, &[]))).collect()
+        }),
+        // rustls counts them over the whole of a session.
+        ("two HelloRequests and a record of data between them", TLS_1_2, "bad_record", |link| {
+            let [one, two] = [(), ()].map(|()| message(HELLO_REQUEST, &[]));
+            let between = record(link, HANDSHAKE, &one);
+            [between, record(link, APPLICATION_DATA, &[]), record(link, HANDSHAKE, &two)].concat()
         }),
         ("100 000 empty records", TLS_1_2, "bad_record", |link| {
             (0..100_000).flat_map(|_| record(link, APPLICATION_DATA, &[])).collect()
@@ -209,7 +222,7 @@ fn key_updates_in_a_row_pass_up_to_32() {
 /// Goal: what is allowed, though odd, costs no byte of the session.
 #[test]
 fn odd_records_among_the_data_cost_no_byte() {
-    let table: [(&str, Versions, Script); 8] = [
+    let table: [(&str, Versions, Script); 9] = [
         // OpenSSL of old sends an empty one before each other (CBC).
         ("30 empty records", TLS_1_3, |link| (0..30).flat_map(|_| record(link, APPLICATION_DATA, &[])).collect()),
         ("30 empty records", TLS_1_2, |link| (0..30).flat_map(|_| record(link, APPLICATION_DATA, &[])).collect()),
@@ -228,6 +241,11 @@ fn odd_records_among_the_data_cost_no_byte() {
         // Nobody reads it in TLS 1.3 (RFC 8446 section 5.1).
         ("an old version in the header", TLS_1_3, |link| {
             versioned(record(link, HANDSHAKE, &message(TICKET, &GOOD_TICKET)), [3, 1])
+        }),
+        ("another content type in the header", TLS_1_3, |link| {
+            let mut record = record(link, HANDSHAKE, &message(TICKET, &GOOD_TICKET));
+            record[0] = HANDSHAKE;
+            record
         }),
         ("a HelloRequest", TLS_1_2, |link| record(link, HANDSHAKE, &message(HELLO_REQUEST, &[]))),
     ];

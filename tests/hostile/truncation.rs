@@ -1,10 +1,15 @@
-//! A reply that ends anywhere: what was authenticated is delivered, nothing is added, and the end is told apart.
+//! A reply or a handshake that ends anywhere: what was authenticated is delivered, nothing is added, and the end is told
+//! apart.
 
 use std::io::Write;
 
-use crate::hostile::{cases, Group};
+use crate::hostile::{cases, costs_little, Group};
 use crate::relay::{greeted, unchanged};
+use crate::support::bridge::House;
+use crate::support::kernel::until_read;
 use crate::support::limit::{within, USUAL};
+use crate::support::outcome::refusal;
+use crate::support::peer::{Peer, TLS_1_2, TLS_1_3};
 use crate::support::talk::Hear;
 
 const REPLY: &[u8] = b"250-a\r\n250 b\r\n221 2.0.0 bye\r\n";
@@ -50,6 +55,44 @@ fn promise_2_a_record_cut_at_any_octet_delivers_nothing_of_it() {
             peer.done();
             bridge.finish().assert("truncated", 76);
             cases(Group::TlsServers, 1);
+        }
+    });
+}
+
+/// Goal: the server's answer to our hello, cut by FIN or RST: half a ServerHello, half a certificate, all but an octet. A
+/// temporary failure, whatever stage it was.
+#[test]
+fn promise_1_a_handshake_cut_anywhere_is_a_421() {
+    within(USUAL, || {
+        let house = House::new();
+        for version in [TLS_1_2, TLS_1_3] {
+            // Of every 30 octets one, and each of the first header.
+            for cut in (0..6).chain((6..).step_by(30)) {
+                let fin = cut % 4 < 2;
+                let peer = Peer::before_handshake(house.leaf.server(version), move |mut link| {
+                    while !link.tls.wants_write() {
+                        link.feed().unwrap();
+                    }
+                    let flight = link.pending();
+                    link.raw(&flight[..cut.min(flight.len())]);
+                    if fin {
+                        link.fin();
+                        link.until_closed();
+                    } else {
+                        // The octets first: a RST may overtake what the bridge has not read yet.
+                        until_read(&link.tcp);
+                        link.reset();
+                    }
+                    cut >= flight.len()
+                });
+                let refusal = refusal(costs_little(house.bridge(peer.host())));
+                refusal.assert("4.4.2", 75, &["the server "]);
+                assert_eq!(refusal.log.lines().count(), 1, "cut at {cut}: {refusal:#?}");
+                cases(Group::TlsServers, 1);
+                if peer.done() {
+                    break;
+                }
+            }
         }
     });
 }
