@@ -144,7 +144,7 @@ pub fn expiring(about: &About, identity: Option<Validity>) {
 const CRLF: &str = "\r\n";
 
 /// `421 4.x.y NAME: REASON`. It names the smarthost: MTAs compare a greeting's name with their own to find loops.
-fn reply(failure: &Failure, more: usize) -> String {
+pub fn reply(failure: &Failure, more: usize) -> String {
     let name =
         failure.server_name.as_deref().map_or_else(|| "smtps-bridge".to_owned(), |name| escape(name.as_bytes(), NAME));
     let more = if more > 0 { format!(" (+{more} more)") } else { String::new() };

@@ -15,6 +15,7 @@ mod ca_file;
 mod certificate;
 mod refusal;
 mod relay;
+mod session;
 mod text;
 
 /// Every file of a corpus, in the order of their names.
@@ -63,4 +64,13 @@ fn relay() {
     alone(Duration::from_secs(120), &[("SMTPS_BRIDGE_TEST_SPEED", relay::SPEED)], || {
         replay("relay", relay::run);
     });
+}
+
+/// The same, for the same reason.
+#[test]
+fn session() {
+    if without_hooks() {
+        return;
+    }
+    alone(Duration::from_secs(120), &[], || replay("session", session::run));
 }
