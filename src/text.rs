@@ -26,15 +26,33 @@ pub fn escape(foreign: &[u8], cap: usize) -> String {
     text
 }
 
-/// `text` (ASCII, as `escape` makes it) in at most `cap` octets, a cut shown as `...`.
+/// `text` (ASCII, as `escape` makes it) in at most `cap` octets, a cut shown as `...`. No escape is cut in two: half of one
+/// would read as something else.
 pub fn cut(text: &str, cap: usize) -> String {
     if text.len() <= cap {
         return text.to_owned();
     }
-    let mut short: String = text.chars().take(cap.saturating_sub(3)).collect();
+    let mut short = String::with_capacity(cap);
+    let mut rest = text;
+    while let Some((unit, behind)) = rest.split_at_checked(unit(rest)).filter(|(unit, _)| !unit.is_empty()) {
+        if short.len() + unit.len() + 3 > cap {
+            break;
+        }
+        short.push_str(unit);
+        rest = behind;
+    }
     short.push_str("...");
     short.truncate(cap);
     short
+}
+
+/// The length of what must stay together at the beginning of `text`.
+fn unit(text: &str) -> usize {
+    match text.as_bytes() {
+        [b'\\', b'x', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => 4,
+        [b'\\', b'\\', ..] => 2,
+        _ => text.chars().next().map_or(0, char::len_utf8),
+    }
 }
 
 /// One line of our own making in at most `cap` octets. What was foreign in it is escaped already; should something have
@@ -76,6 +94,17 @@ mod tests {
             assert!(cap < 3 || text.ends_with("..."), "{text}");
         }
         assert_eq!(escape(b"12345", 5), "12345");
+    }
+
+    #[test]
+    fn a_cut_goes_through_no_escape() {
+        assert_eq!(escape(b"ab\n\n\n", 8), "ab...");
+        assert_eq!(escape(b"ab\n\n\n", 9), "ab\\x0a...");
+        assert_eq!(escape(b"a\\\\\\bcd", 8), "a\\\\\\\\...");
+        assert_eq!(escape(b"a\\\\\\bcd", 7), "a\\\\...");
+        // A backslash that is none of ours, and letters of two octets, are no reason to fail.
+        assert_eq!(cut("a\\xzz\u{e9}\u{e9}\u{e9}", 7), "a\\xz...");
+        assert_eq!(cut("\u{e9}\u{e9}\u{e9}\u{e9}", 6), "\u{e9}...");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Any foreign octets: what comes out is printable, one line, and never longer than its cap.
 
+use smtps_bridge::error::{Error, Failure, Issuer, Sent, Stage};
+use smtps_bridge::report;
 use smtps_bridge::text::{cut, escape, line, value};
 
-/// The first two octets are the cap.
+/// The first two octets are the cap, and say which error tells of the text.
 pub fn run(data: &[u8]) {
     let Some((&[high, low], foreign)) = data.split_first_chunk() else { return };
     let cap = usize::from(u16::from_be_bytes([high, low]) % 2000);
@@ -15,7 +17,9 @@ pub fn run(data: &[u8]) {
     match whole.len() <= cap {
         true => assert_eq!(short, whole),
         false => {
-            assert!(cap < 3 || short.ends_with("...") && whole.starts_with(short.strip_suffix("...").unwrap_or(&short)))
+            let kept = short.strip_suffix("...").unwrap_or_default();
+            assert!(cap < 3 || short.ends_with("..."), "{short}");
+            assert!(foreign.starts_with(&unescape(kept)), "an escape is cut in two: {short}");
         }
     }
     assert_eq!(cut(&whole, cap), short);
@@ -29,6 +33,47 @@ pub fn run(data: &[u8]) {
     match field.strip_prefix('"') {
         Some(rest) => assert_eq!(rest.find('"'), Some(rest.len() - 1)),
         None => assert!(!field.is_empty() && !field.contains([' ', '"', '='])),
+    }
+    reply(high, low, foreign, &lossy);
+}
+
+/// What the client reads of an error with foreign text in it. Whoever makes the error escapes it; should somebody have
+/// forgotten, the reply is the last wall.
+fn reply(kind: u8, more: u8, foreign: &[u8], lossy: &str) {
+    let text = || if kind & 0x40 == 0 { escape(foreign, 200) } else { lossy.to_owned() };
+    let error = error(kind, text);
+    if kind & 0x40 == 0 {
+        printable(&error.to_string());
+    }
+    let server_name = (kind & 0x80 != 0).then(|| lossy.to_owned());
+    let reply = report::reply(&Failure { server_name, ..Failure::from(error) }, usize::from(more));
+    assert!(reply.len() <= 200 && reply.starts_with("421 4."), "{reply}");
+    printable(reply.strip_suffix("\r\n").expect("an end of line"));
+}
+
+fn error(kind: u8, text: impl Fn() -> String) -> Error {
+    let stage = [Stage::Arguments, Stage::Handshake, Stage::Greeting, Stage::Relay][usize::from(kind >> 4 & 3)];
+    let pin = (kind & 0x20 != 0).then(&text);
+    match kind & 15 {
+        0 => Error::Usage(text()),
+        1 => Error::Unusable { role: "--ca-file", object: text(), problem: text() },
+        2 => Error::NoSuchName { host: text() },
+        3 => Error::ResolverFailed { host: text(), problem: text() },
+        4 => Error::turned(stage, text()),
+        5 => {
+            let names = text().split(',').map(str::to_owned).collect();
+            Error::WrongName { wanted: text(), names, more: usize::from(kind) }
+        }
+        6 => Error::UnknownIssuer { issuer: Some(Issuer::Missing(text())), anchors: text() },
+        7 => Error::UnknownIssuer { issuer: Some(Issuer::Weak { name: text(), bits: 512 }), anchors: text() },
+        8 => Error::CaAsServer { key: pin },
+        9 => Error::PinMismatch { presented: pin },
+        10 => Error::BadCertificate { problem: text() },
+        11 => Error::PlainSmtp { line: text() },
+        12 => Error::NotTls { looks_like: "HTTP", line: text() },
+        13 => Error::OurCertificate { stage, name: text(), sent: Sent::Certificate },
+        14 => Error::Unreachable { problem: text() },
+        _ => Error::Protocol { stage, problem: text() },
     }
 }
 
