@@ -200,12 +200,16 @@ enum Label {
 
 /// Every `-----BEGIN` block of a PEM file in order, those that the PEM reader would pass over in silence too.
 fn sections(content: &[u8]) -> impl Iterator<Item = Result<(Label, Zeroizing<Vec<u8>>), &'static str>> + '_ {
-    let starts: Vec<usize> = content
-        .windows(BEGIN.len())
-        .enumerate()
-        .filter(|(at, window)| *window == BEGIN && before(content, *at).iter().all(|b| NOT_SEEN.contains(b)))
-        .map(|(at, _)| at - before(content, at).len())
-        .collect();
+    let lines = content.split_inclusive(|octet| *octet == b'\n').scan(0, |at, line| {
+        let start = *at;
+        *at += line.len();
+        Some((start, line))
+    });
+    let begins = |line: &[u8]| {
+        let seen = line.iter().position(|octet| !NOT_SEEN.contains(octet)).unwrap_or(line.len());
+        line.get(seen..).is_some_and(|rest| rest.starts_with(BEGIN))
+    };
+    let starts: Vec<usize> = lines.filter(|(_, line)| begins(line)).map(|(start, _)| start).collect();
     let ends: Vec<usize> = starts.iter().skip(1).copied().chain([content.len()]).collect();
     starts.into_iter().zip(ends).map(|(start, end)| section(content.get(start..end).unwrap_or_default()))
 }
@@ -214,11 +218,6 @@ const BEGIN: &[u8] = b"-----BEGIN ";
 
 /// What an editor puts before a line and nobody sees: blanks, and the byte order mark of UTF-8.
 const NOT_SEEN: &[u8] = b" \t\xef\xbb\xbf";
-
-/// What stands before `at` on its line.
-fn before(content: &[u8], at: usize) -> &[u8] {
-    content.get(..at).unwrap_or_default().rsplit(|b| *b == b'\n').next().unwrap_or_default()
-}
 
 const ENCRYPTED: &[u8] = b"Proc-Type: 4,ENCRYPTED";
 

@@ -11,7 +11,7 @@ use crate::support::bridge::Start;
 use crate::support::ca::Ca;
 use crate::support::dir::Dir;
 use crate::support::limit::{within, without_root, USUAL};
-use crate::support::outcome::{good, session};
+use crate::support::outcome::{good, refusal, session};
 use crate::trust::refuses_configuration;
 
 /// Goal: a sentence with the file and the cure in the log, no path in the reply, exit 78.
@@ -128,5 +128,17 @@ fn a_ca_file_may_hold_several_and_look_like_every_real_one() {
         let peer = good(&ca.leaf());
         session(Start::new().arg("--ca-file").arg(dir.path("").join(strange)).arg(peer.host()));
         peer.done();
+    });
+}
+
+/// Goal: a bug that was: each -----BEGIN of one long line was looked at from the line's beginning, for minutes.
+#[test]
+fn a_file_of_one_line_costs_little() {
+    within(USUAL, || {
+        let dir = Dir::new();
+        let file = dir.write("ca.pem", "-----BEGIN ".repeat(95_000));
+        let start = Start::new().arg("--ca-file").arg(file).arg("mail.example.com");
+        // Seconds of CPU, of a debug build.
+        refusal(start.under_shell("ulimit -t 5 &&", "")).assert("4.3.5", 78, &["block 1 is damaged"]);
     });
 }
