@@ -7,18 +7,19 @@
 use std::io::{self, BufWriter};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixStream};
-use std::path::Path;
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, TryLockError};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
+use nix::errno::Errno;
 use nix::poll::PollFlags;
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, SockAddr, Type};
 use syslog::{Facility, LogFormat, Logger, LoggerBackend, Severity};
 
 use crate::deadline::{millis, Deadline};
 use crate::options::{LogTo, Logging, Stderr};
+use crate::socket::non_blocking;
 use crate::text::{self, LOG_LINE};
 use crate::wait::{ready, write_before};
 
@@ -142,23 +143,26 @@ impl LogFormat<&str> for Line {
 /// Datagram first, stream where syslogd wants it; non-blocking before the connect, because a stream socket with a full
 /// backlog would hold it.
 fn connect() -> Option<Logger<LoggerBackend, Line>> {
-    paths().iter().find_map(|path| {
-        let backend = match open_socket(path, Type::DGRAM) {
-            Ok(fd) => LoggerBackend::Unix(UnixDatagram::from(fd)),
-            Err(error) if error.raw_os_error() == Some(nix::errno::Errno::EPROTOTYPE as i32) => {
-                LoggerBackend::UnixStream(BufWriter::new(UnixStream::from(open_socket(path, Type::STREAM).ok()?)))
-            }
-            Err(_) => return None,
+    let datagrams = non_blocking(Domain::UNIX, Type::DGRAM).ok()?;
+    for path in paths() {
+        let Ok(address) = SockAddr::unix(path) else { continue };
+        let backend = match datagrams.connect(&address) {
+            Ok(()) => LoggerBackend::Unix(UnixDatagram::from(OwnedFd::from(datagrams))),
+            Err(error) if error.raw_os_error() == Some(Errno::EPROTOTYPE as i32) => match stream(&address) {
+                Ok(stream) => LoggerBackend::UnixStream(BufWriter::new(stream)),
+                Err(_) => continue,
+            },
+            Err(_) => continue,
         };
-        Some(Logger::new(backend, Line))
-    })
+        return Some(Logger::new(backend, Line));
+    }
+    None
 }
 
-fn open_socket(path: &Path, kind: Type) -> io::Result<OwnedFd> {
-    let socket = Socket::new(Domain::UNIX, kind, None)?;
-    socket.set_nonblocking(true)?;
-    socket.connect(&SockAddr::unix(path)?)?;
-    Ok(socket.into())
+fn stream(address: &SockAddr) -> io::Result<UnixStream> {
+    let socket = non_blocking(Domain::UNIX, Type::STREAM)?;
+    socket.connect(address)?;
+    Ok(OwnedFd::from(socket).into())
 }
 
 /// Linux and the BSDs, then macOS, as in the syslog crate.

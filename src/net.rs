@@ -18,7 +18,7 @@ use socket2::{Domain, Socket, Type};
 use crate::deadline::{millis, Deadline};
 use crate::error::{Error, Heard, Stage};
 use crate::options::{Dial, Family, Host};
-use crate::socket::keep_alive;
+use crate::socket::{keep_alive, non_blocking};
 use crate::text::escape;
 use crate::wait::{ready, Waiter, Woken};
 
@@ -203,7 +203,7 @@ pub fn connect(
 
 /// Outer error: no descriptor. Inner error: this address fails at once.
 fn start(address: SocketAddr) -> io::Result<io::Result<Socket>> {
-    let socket = match Socket::new(Domain::for_address(address), Type::STREAM, None) {
+    let socket = match non_blocking(Domain::for_address(address), Type::STREAM) {
         Ok(socket) => socket,
         Err(error) => {
             let errno = error.raw_os_error().map(Errno::from_raw);
@@ -212,8 +212,6 @@ fn start(address: SocketAddr) -> io::Result<io::Result<Socket>> {
             return if out { Err(error) } else { Ok(Err(error)) };
         }
     };
-    // A new socket has no other flag to keep.
-    fcntl(&socket, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     keep_alive(&socket);
     Ok(match socket.connect(&address.into()) {
         Ok(()) => Ok(socket),
@@ -231,10 +229,13 @@ fn first_answer(waiting: &mut Vec<Attempt>, failed: &mut Vec<(SocketAddr, Error)
             waiting.push(attempt);
             continue;
         }
-        let answer = attempt.socket.take_error().and_then(|error| error.map_or(Ok(()), Err));
-        // A connection that came and went has no error left and no peer either.
+        // A connection that came and went has no peer, and perhaps no error either.
+        let connected = attempt.socket.peer_addr().map_err(|none| match attempt.socket.take_error() {
+            Ok(Some(error)) | Err(error) => error,
+            Ok(None) => none,
+        });
         let blocking = || fcntl(&attempt.socket, FcntlArg::F_SETFL(OFlag::empty())).map_err(io::Error::from);
-        match answer.and_then(|()| attempt.socket.peer_addr()).and_then(|_| blocking()) {
+        match connected.and_then(|_| blocking()) {
             Ok(_) => won = Some(attempt),
             Err(error) => failed.push((attempt.address, connect_error(attempt.address, &error))),
         }

@@ -1,8 +1,10 @@
-//! Socket options, the same on both sides: dead peers are found, small replies do not wait.
+//! Sockets: non-blocking from their first moment; options, the same on both sides: dead peers are found, small replies do
+//! not wait.
 
+use std::io;
 use std::time::Duration;
 
-use socket2::{Socket, TcpKeepalive};
+use socket2::{Domain, Socket, TcpKeepalive, Type};
 
 use crate::deadline::seconds;
 
@@ -20,4 +22,19 @@ pub fn keep_alive(socket: &Socket) {
 /// The kernel counts these two in seconds, and refuses 0: what a test scales them to.
 fn whole(time: Duration) -> Duration {
     time.max(Duration::from_secs(1))
+}
+
+/// A new socket that never blocks.
+///
+/// # Errors
+/// What socket(2) says.
+pub fn non_blocking(domain: Domain, kind: Type) -> io::Result<Socket> {
+    #[cfg(not(target_vendor = "apple"))]
+    return Socket::new(domain, kind.nonblocking(), None);
+    #[cfg(target_vendor = "apple")]
+    {
+        let socket = Socket::new(domain, kind, None)?;
+        socket.set_nonblocking(true)?;
+        Ok(socket)
+    }
 }

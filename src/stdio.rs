@@ -66,7 +66,10 @@ pub fn protect_stderr() -> Stderr {
         && fcntl(io::stderr(), FcntlArg::F_GETFL)
             .is_ok_and(|flags| flags & OFlag::O_ACCMODE.bits() == OFlag::O_RDWR.bits());
     let same = |other: nix::Result<FileStat>| other.is_ok_and(|o| o.st_dev == two.st_dev && o.st_ino == two.st_ino);
-    if !closed && !same(fstat(io::stdin())) && !same(fstat(io::stdout())) {
+    if closed {
+        return Stderr::NotOurs;
+    }
+    if !same(fstat(io::stdin())) && !same(fstat(io::stdout())) {
         return Stderr::Ours;
     }
     if let Ok(null) = open_null() {
@@ -103,14 +106,14 @@ pub fn admit(local: &mut Local, allow_from: &[Network]) -> Result<(), Error> {
     if getsockopt(&io::stdin(), sockopt::SockType).is_ok_and(|kind| kind != SockType::Stream) {
         return Err(Error::Descriptor("descriptor 0 is not a stream socket: inetd's line needs `stream tcp nowait`"));
     }
-    if getsockopt(&io::stdin(), sockopt::AcceptConn).unwrap_or(false) {
-        return Err(Error::Descriptor(
-            "descriptor 0 is a listening socket: Accept=yes (systemd), nowait (inetd) or wait = no (xinetd) is missing",
-        ));
-    }
     let stdin = io::stdin();
     let socket = SockRef::from(&stdin);
-    let peer = socket.peer_addr().map_err(|_| Error::ClientGone)?;
+    let peer = socket.peer_addr().map_err(|_| match getsockopt(&stdin, sockopt::AcceptConn) {
+        Ok(true) => Error::Descriptor(
+            "descriptor 0 is a listening socket: Accept=yes (systemd), nowait (inetd) or wait = no (xinetd) is missing",
+        ),
+        _ => Error::ClientGone,
+    })?;
     if peer.is_unix() {
         local.client = "unix".to_owned();
         return Ok(());
