@@ -187,6 +187,7 @@ impl Check<'_, '_> {
         let shaken = step(self.screen, ", handshake", || tls::observed(stream, &attempt, &mut learned.facts));
         learned.chain = trusted.take_presented();
         let tls = shaken?;
+        learned.facts = Some(tls.facts.clone());
         if self.options.replies == Replies::None {
             // As in a session: the protocol may be one where the client speaks first.
             tls.abandon();

@@ -77,8 +77,7 @@ pub fn observed(stream: TcpStream, attempt: &Attempt, learned: &mut Option<Facts
     let mut conn = ClientConnection::new(attempt.trusted.config.clone(), attempt.server_name.clone())
         .map_err(|error| attempt.explain(Stage::Handshake, &error, &[]))?;
     let shaken = shake(&mut conn, &stream, attempt);
-    *learned = conn.protocol_version().map(|_| facts(&conn));
-    let (raw, failed) = shaken?;
+    let (raw, failed) = shaken.inspect_err(|_| *learned = conn.protocol_version().map(|_| facts(&conn)))?;
     let facts = facts(&conn);
     let (sender, receiver) = split::split(conn, raw, failed, stream);
     Ok(Tls { sender, receiver, facts })

@@ -259,10 +259,11 @@ impl ServerCertVerifier for Verifier {
                 pins
             }
         };
-        let pinned = key_hash(leaf).is_some_and(|key| pins.contains(&key));
-        match (&self.check, pins.is_empty(), pinned) {
-            (Check::Chain(..), true, _) | (_, false, true) => Ok(ServerCertVerified::assertion()),
-            (_, _, _) => Err(CertificateError::Other(OtherError(Arc::new(PinMismatch))).into()),
+        let pinned = || key_hash(leaf).is_some_and(|key| pins.contains(&key));
+        match (&self.check, pins.is_empty()) {
+            (Check::Chain(..), true) => Ok(ServerCertVerified::assertion()),
+            (_, false) if pinned() => Ok(ServerCertVerified::assertion()),
+            (_, _) => Err(CertificateError::Other(OtherError(Arc::new(PinMismatch))).into()),
         }
     }
 
@@ -283,12 +284,13 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
         // webpki does not read a version 1 certificate; with --pin-only its key alone is what is trusted.
-        match (&self.check, x509::is_version_one(cert), x509::public_key(cert)) {
-            (Check::Key(_), true, Some(key)) => {
+        let by_key = matches!(self.check, Check::Key(_)) && x509::is_version_one(cert);
+        match by_key.then(|| x509::public_key(cert)).flatten() {
+            Some(key) => {
                 let key = SubjectPublicKeyInfoDer::from(key);
                 verify_tls13_signature_with_raw_key(message, &key, dss, algorithms)
             }
-            _ => verify_tls13_signature(message, cert, dss, algorithms),
+            None => verify_tls13_signature(message, cert, dss, algorithms),
         }
     }
 
