@@ -25,6 +25,7 @@ pub mod socket;
 pub mod wait;
 pub mod x509;
 // floor 0
+pub mod buffer;
 pub mod deadline;
 pub mod exit;
 pub mod hooks;

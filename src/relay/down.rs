@@ -12,6 +12,7 @@ use zeroize::Zeroize;
 use super::clock::Activity;
 use super::last_line::LastLine;
 use super::RECORD;
+use crate::buffer::Buffer;
 use crate::hooks;
 use crate::options::Replies;
 use crate::stdio;
@@ -61,13 +62,12 @@ impl Down {
         let mut gone = self.deliver(greeting, false);
         self.bell.ring(Event::Greeted);
         hooks::enter("relay");
-        let mut buffer = vec![0; RECORD];
+        let mut buffer = Buffer::new(RECORD);
         loop {
-            match self.receiver.receive(&mut buffer) {
+            match self.receiver.receive(buffer.space()) {
                 Received::Data(n) => {
-                    let data = buffer.get_mut(..n).unwrap_or_default();
+                    let data = buffer.filled(n);
                     gone = self.deliver(data, gone);
-                    // What was not touched need not be wiped, and stays unused memory.
                     data.zeroize();
                 }
                 Received::SendWaiting => self.bell.ring(Event::SendWaiting),

@@ -9,6 +9,7 @@ use zeroize::Zeroize;
 
 use super::clock::Activity;
 use super::RECORD;
+use crate::buffer::Buffer;
 use crate::options::Newlines;
 use crate::stdio::{self, Kind, Local};
 use crate::tls::Sender;
@@ -21,7 +22,7 @@ pub struct Up<'a> {
     /// The connection to the server is gone, and `down` reads how. We go on reading and drop what we read: closing a
     /// socket with unread input sends RST, which would destroy the last reply on its way to the client.
     deaf: bool,
-    buffer: Vec<u8>,
+    buffer: Buffer,
     crlf: Crlf,
 }
 
@@ -36,7 +37,7 @@ pub enum Heard {
 
 impl<'a> Up<'a> {
     pub fn new(sender: Sender, local: &'a Local, newlines: Newlines) -> Up<'a> {
-        Up { sender, local, done: false, deaf: false, buffer: vec![0; RECORD], crlf: Crlf::new(newlines) }
+        Up { sender, local, done: false, deaf: false, buffer: Buffer::new(RECORD), crlf: Crlf::new(newlines) }
     }
 
     pub fn is_done(&self) -> bool {
@@ -72,7 +73,7 @@ impl<'a> Up<'a> {
 
     /// Reads once, when descriptor 0 is ready, and sends what it brought.
     pub fn read(&mut self, activity: &Activity) -> Heard {
-        let n = match stdio::read_ready(self.local, &mut self.buffer) {
+        let n = match stdio::read_ready(self.local, self.buffer.space()) {
             Ok(None) => return Heard::Words,
             Ok(Some(n)) => n,
             Err(error) => {
@@ -84,7 +85,7 @@ impl<'a> Up<'a> {
             self.done = true;
             return Heard::End;
         }
-        let read = self.buffer.get_mut(..n).unwrap_or_default();
+        let read = self.buffer.filled(n);
         if !self.deaf {
             activity.up(0);
             let data = self.crlf.converted(read);

@@ -7,23 +7,25 @@ use std::os::fd::AsRawFd;
 use nix::sys::socket::{recv, send, MsgFlags};
 use rustls::{ClientConnection, InvalidMessage};
 
+use crate::buffer::Buffer;
+
 /// Two TLS records (RFC 8446 section 5.2: 2^14 octets and 256 of overhead, 5 of header): what one read(2) may bring.
 const RAW: usize = 2 * (16_384 + 256 + 5);
 
 /// Ciphertext between the socket and rustls.
 pub struct Raw {
-    buffer: Vec<u8>,
+    buffer: Buffer,
     start: usize,
-    pub end: usize,
+    end: usize,
 }
 
 impl Raw {
     pub fn new() -> Raw {
-        Raw { buffer: vec![0; RAW], start: 0, end: 0 }
+        Raw { buffer: Buffer::new(RAW), start: 0, end: 0 }
     }
 
     pub fn filled(&self) -> &[u8] {
-        self.buffer.get(self.start..self.end).unwrap_or_default()
+        self.buffer.part(self.start, self.end)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -34,7 +36,12 @@ impl Raw {
     pub fn space(&mut self) -> &mut [u8] {
         self.start = 0;
         self.end = 0;
-        &mut self.buffer
+        self.buffer.space()
+    }
+
+    /// A read brought `n` octets.
+    pub fn fill(&mut self, n: usize) {
+        self.end = self.buffer.filled(n).len();
     }
 
     /// Hands rustls what fits (it takes 4 KiB at a time) and lets it work. After close_notify it takes nothing more,
@@ -57,7 +64,7 @@ impl Raw {
 pub fn receive_now(stream: &TcpStream, raw: &mut Raw) -> io::Result<Option<usize>> {
     match recv(stream.as_raw_fd(), raw.space(), MsgFlags::MSG_DONTWAIT).map_err(io::Error::from) {
         Ok(n) => {
-            raw.end = n;
+            raw.fill(n);
             Ok(Some(n))
         }
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(None),

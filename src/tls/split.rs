@@ -255,7 +255,7 @@ impl Receiver {
         loop {
             match (&self.shared.stream).read(self.raw.space()) {
                 Ok(0) => self.end_of_file(),
-                Ok(n) => self.raw.end = n,
+                Ok(n) => self.raw.fill(n),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             }
