@@ -1,6 +1,9 @@
 //! What a session costs, side by side with the programs that people use instead, on this machine.
 //!
-//! `cargo bench --bench peers [--features test-hooks] [-- --quick] [--json FILE] [--growth] [--plots DIR]`
+//! `cargo bench --bench peers [--features test-hooks] -- [--quick] [--json FILE] [--also FILE] [WORD...]`
+//! `cargo bench --bench peers [--features test-hooks] -- --growth [--quick] [--plots DIR]`
+//!
+//! `--also FILE` takes another build of smtps-bridge along, to compare; a WORD, the experiments in whose name it stands.
 //!
 //! It installs nothing: programs that are not here are left out. As root it runs them all as nobody; it needs root to
 //! see the memory of ours.
@@ -58,6 +61,9 @@ struct Asked {
     growth: bool,
     json: Option<PathBuf>,
     plots: Option<PathBuf>,
+    also: Option<PathBuf>,
+    /// Parts of experiments' names; none means all of them.
+    words: Vec<String>,
 }
 
 fn main() -> ExitCode {
@@ -88,18 +94,20 @@ fn asked() -> io::Result<Asked> {
             "--growth" => asked.growth = true,
             "--json" => asked.json = Some(value(words.next(), "--json")?),
             "--plots" => asked.plots = Some(value(words.next(), "--plots")?),
-            _ => {
+            "--also" => asked.also = Some(value(words.next(), "--also")?),
+            _ if word.starts_with('-') => {
                 return Err(io::Error::other(format!(
-                    "{word}? It takes --quick, --json FILE, --growth and --plots DIR"
+                    "{word}? It takes --quick, --json FILE, --also FILE, --growth, --plots DIR and names of experiments"
                 )))
             }
+            _ => asked.words.push(word),
         }
     }
     Ok(asked)
 }
 
 fn run(asked: &Asked) -> io::Result<()> {
-    let place = Place::new()?;
+    let place = Place::new(asked.also.as_deref())?;
     let (programs, mut missing) = programs::found(&place);
     let programs: Vec<Program> = programs
         .into_iter()
@@ -131,7 +139,7 @@ fn trial(program: &Program, place: &Place) -> io::Result<()> {
     for roots in Roots::BOTH {
         let Some(target) = results::target(place, roots) else { continue };
         greeting(&target)?;
-        if program.has_tls() && greeting(&Target { ca_file: &place.wrong, ..target }).is_ok() {
+        if program.has_tls() && greeting(&target.trusting(&place.wrong)).is_ok() {
             return Err(io::Error::other("it takes a smarthost of an unknown CA"));
         }
     }
@@ -141,7 +149,7 @@ fn trial(program: &Program, place: &Place) -> io::Result<()> {
 fn compare(asked: &Asked, place: &Place, programs: &[Program]) -> io::Result<()> {
     let effort = if asked.quick { Effort::QUICK } else { Effort::FULL };
     let before = load();
-    let results = results::measure(place, programs, &effort)?;
+    let results = results::measure(place, programs, &effort, &asked.words)?;
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let load = format!(
         "{processors} processors; load {before} before, {} after: more than 1 before means that somebody else was busy.",

@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::io;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::unistd::sync;
 
@@ -28,18 +29,44 @@ pub fn gather(program: &Program, target: &Target, count: usize) -> io::Result<Cr
 }
 
 impl Crowd {
-    /// Memory that each of them has for itself.
-    pub fn private_mib(&self) -> io::Result<Vec<f64>> {
+    /// Memory that each of them has for itself, added up.
+    pub fn private_mib(&self) -> io::Result<f64> {
         let private = |session: &Session| {
             // Ours is closed to other processes of its user (PR_SET_DUMPABLE), so only root can look.
             let rollup = as_root(|| fs::read_to_string(format!("/proc/{}/smaps_rollup", session.pid())))?;
             Ok((kib(&rollup, "Private_Clean:")? + kib(&rollup, "Private_Dirty:")?) / 1024.0)
         };
-        self.sessions.iter().map(private).collect()
+        self.sessions.iter().map(private).sum()
+    }
+
+    /// CPU that one of them uses while nobody says anything, microseconds a second.
+    pub fn idle_us(&self, seconds: f64) -> io::Result<f64> {
+        // What follows the greeting is not idleness.
+        thread::sleep(Duration::from_millis(200));
+        let (before, started) = (self.cpu_ns()?, Instant::now());
+        thread::sleep(Duration::from_secs_f64(seconds));
+        let used = self.cpu_ns()? - before;
+        Ok(used / 1000.0 / started.elapsed().as_secs_f64() / self.sessions.len() as f64)
+    }
+
+    /// Of all threads of all sessions.
+    fn cpu_ns(&self) -> io::Result<f64> {
+        self.sessions.iter().map(|session| as_root(|| cpu_ns(session.pid()))).sum()
     }
 
     pub fn end(mut self) -> io::Result<()> {
         self.sessions.iter_mut().try_for_each(|session| session.client.quit())?;
         self.sessions.into_iter().try_for_each(|session| session.end().map(drop))
     }
+}
+
+/// The first number of schedstat: nanoseconds on a processor. The process's own file has its main thread's alone.
+fn cpu_ns(pid: u32) -> io::Result<f64> {
+    let mut sum = 0.0;
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let text = fs::read_to_string(thread?.path().join("schedstat"))?;
+        let number = text.split(' ').next().and_then(|number| number.parse::<f64>().ok());
+        sum += number.ok_or_else(|| io::Error::other("no time in schedstat"))?;
+    }
+    Ok(sum)
 }

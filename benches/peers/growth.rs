@@ -44,7 +44,7 @@ pub fn measure(place: &Place, programs: &[Program], quick: bool) -> io::Result<G
     let octets: &[u64] =
         if quick { &[1_000, 1_000_000] } else { &[1_000, 100_000, 10_000_000, 100_000_000, 1_000_000_000] };
     let roots: &[u64] = if quick { &[1, 20] } else { &[1, 10, 150, 1000] };
-    let small = Target { place, ca_file: &place.small, built_in: false };
+    let small = Target { place, ca_file: &place.small, anchor: None };
 
     say("growth: sessions at once ...")?;
     let greeted = growth.lines(parallel, |program, count| {
@@ -55,20 +55,22 @@ pub fn measure(place: &Place, programs: &[Program], quick: bool) -> io::Result<G
     });
     let private = growth.lines(parallel, |program, count| {
         let crowd = crowd::gather(program, &small, count as usize)?;
-        let sum = crowd.private_mib()?.iter().sum();
+        let sum = crowd.private_mib()?;
         crowd.end()?;
         Ok(sum)
     });
     say("growth: size of a message ...")?;
-    let up = growth.lines(octets, |program, octets| message(program, &small, |session| session.client.up(octets)));
-    let down = growth.lines(octets, |program, octets| message(program, &small, |session| session.client.down(octets)));
+    let up =
+        growth.lines(octets, |program, octets| message(program, &small, |session| session.client.up(octets).map(drop)));
+    let down = growth
+        .lines(octets, |program, octets| message(program, &small, |session| session.client.down(octets).map(drop)));
     say("growth: roots in the CA file ...")?;
     let files: BTreeMap<u64, PathBuf> =
         roots.iter().map(|&count| Ok((count, place.roots(count as usize)?))).collect::<io::Result<_>>()?;
     growth.programs.retain(|program| program.has_tls());
     let trust = growth.lines(roots, |program, count| {
         let ca_file = files.get(&count).unwrap_or(&place.small);
-        message(program, &Target { place, ca_file, built_in: false }, |session| session.client.mail())
+        message(program, &Target { place, ca_file, anchor: None }, |session| session.client.mail())
     });
 
     let plot = |title: &'static str, x: &'static str, y: &'static str, lines| Plot { title, x, y, lines };

@@ -3,7 +3,6 @@
 use std::fs;
 use std::io;
 use std::process::Command;
-use std::time::Instant;
 
 use crate::crowd;
 use crate::listener;
@@ -28,12 +27,13 @@ const fn less(key: &'static str, title: &'static str) -> Measure {
     Measure { key, title, better: Better::Less, public: true }
 }
 
-pub const MEASURES: [Measure; 9] = [
+pub const MEASURES: [Measure; 10] = [
     less("greeting", "greeting ms"),
     less("cpu", "CPU ms"),
     less("rss", "peak RSS MiB"),
     less("faults", "page faults"),
     less("private", "private MiB, idle"),
+    less("idle", "idle CPU us/s"),
     Measure { key: "rate", title: "sessions/s", better: Better::More, public: true },
     Measure { key: "up", title: "up MB/s", better: Better::More, public: false },
     Measure { key: "down", title: "down MB/s", better: Better::More, public: false },
@@ -56,19 +56,22 @@ pub struct Effort {
 impl Effort {
     pub const FULL: Effort = Effort {
         sessions: 41,
-        transfers: 9,
+        transfers: 15,
         octets: 256 << 20,
-        crowds: 2,
+        crowds: 6,
         crowd: 100,
-        rates: 9,
+        rates: 11,
         seconds: 1.5,
-        traces: 5,
+        traces: 6,
     };
 
     /// To see whether the benchmark works; its figures are not worth much.
     pub const QUICK: Effort =
         Effort { sessions: 7, transfers: 1, octets: 16 << 20, crowds: 1, crowd: 10, rates: 1, seconds: 0.5, traces: 1 };
 }
+
+/// Octets of a download that a program did not pass on: no column, a line below the table.
+pub const HELD_BACK: &str = "held back";
 
 type Values = Vec<(&'static str, f64)>;
 
@@ -114,28 +117,30 @@ fn short_session(program: &Program, target: &Target, _: &Effort) -> io::Result<V
 
 /// A program that is slow does not hold up the others: no more than about two seconds' worth.
 fn bulk(program: &Program, target: &Target, effort: &Effort, way: &'static str) -> io::Result<Values> {
-    let mut session = Session::start(program, target)?;
-    session.greeting()?;
-    let mut rate = |octets: u64| -> io::Result<f64> {
-        let started = Instant::now();
-        if way == "up" {
-            session.client.up(octets)?
-        } else {
-            session.client.down(octets)?
-        };
-        Ok(octets as f64 / started.elapsed().as_secs_f64())
-    };
-    let first = rate(1 << 20)?;
-    let value = rate(((first * 2.0) as u64).clamp(1 << 20, effort.octets))?;
-    session.client.quit()?;
-    session.end()?;
-    Ok(vec![(way, value / 1e6)])
+    let (first, _) = transfer(program, target, 1 << 20, way)?;
+    let (rate, held_back) = transfer(program, target, ((first * 2.0) as u64).clamp(1 << 20, effort.octets), way)?;
+    let held_back = (held_back > 0).then_some((HELD_BACK, held_back as f64));
+    Ok([(way, rate / 1e6)].into_iter().chain(held_back).collect())
 }
 
-/// One value for each session.
+/// One transfer in a session of its own: octets a second, and how many did not come.
+fn transfer(program: &Program, target: &Target, octets: u64, way: &str) -> io::Result<(f64, u64)> {
+    let mut session = Session::start(program, target)?;
+    session.greeting()?;
+    let (got, seconds) = if way == "up" { session.client.up(octets)? } else { session.client.down(octets)? };
+    // The rest, if it ever comes, is no answer to QUIT.
+    if got == octets {
+        session.client.quit()?;
+        session.end()?;
+    }
+    Ok((got as f64 / seconds, octets - got))
+}
+
+/// Of all sessions of a crowd together, so that a round is one value.
 fn idle(program: &Program, target: &Target, effort: &Effort) -> io::Result<Values> {
     let crowd = crowd::gather(program, target, effort.crowd)?;
-    let values = crowd.private_mib()?.into_iter().map(|mib| ("private", mib)).collect();
+    let values =
+        vec![("private", crowd.private_mib()? / effort.crowd as f64), ("idle", crowd.idle_us(effort.seconds)?)];
     crowd.end()?;
     Ok(values)
 }

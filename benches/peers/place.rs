@@ -3,7 +3,7 @@
 use std::env;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process;
 
 use nix::sys::resource::{getrlimit, setrlimit, Resource};
@@ -32,6 +32,8 @@ pub struct Place {
     pub ca: Ca,
     /// A copy of the program that nobody can read, too.
     pub bridge: PathBuf,
+    /// The same of another build, where one is compared.
+    pub also: Option<PathBuf>,
     /// A file with the CA of the smarthost and nothing else.
     pub small: PathBuf,
     /// The public roots of this machine, and that CA; None where there are none.
@@ -43,7 +45,7 @@ pub struct Place {
 }
 
 impl Place {
-    pub fn new() -> io::Result<Place> {
+    pub fn new(also: Option<&Path>) -> io::Result<Place> {
         let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
         setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
         become_nobody()?;
@@ -51,7 +53,8 @@ impl Place {
         fs::create_dir(&directory)?;
         let [bridge, small, wrong, public] =
             ["smtps-bridge", "small.pem", "wrong.pem", "public.pem"].map(|name| directory.join(name));
-        as_root(|| fs::copy(BRIDGE, &bridge))?;
+        let bridge = as_root(|| copied(Path::new(BRIDGE), bridge))?;
+        let also = also.map(|other| as_root(|| copied(other, directory.join("another")))).transpose()?;
         let ca = Ca::new();
         fs::write(&small, ca.pem())?;
         fs::write(&wrong, Ca::named("Another CA").pem())?;
@@ -63,7 +66,7 @@ impl Place {
         }
         let server = Server::start(ca.leaf().server(&[&TLS13, &TLS12]))?;
         let public = (public_count > 0).then_some(public);
-        Ok(Place { directory, server, ca, bridge, small, public, public_count, wrong })
+        Ok(Place { directory, server, ca, bridge, also, small, public, public_count, wrong })
     }
 
     /// A CA file of so many roots; the smarthost's is the last.
@@ -74,6 +77,11 @@ impl Place {
         fs::write(&path, text)?;
         Ok(path)
     }
+}
+
+fn copied(program: &Path, to: PathBuf) -> io::Result<PathBuf> {
+    fs::copy(program, &to)?;
+    Ok(to)
 }
 
 impl Drop for Place {

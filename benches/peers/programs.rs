@@ -11,6 +11,8 @@ use crate::place::Place;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Ours,
+    /// Another build of ours.
+    Also,
     /// TLS, with the chain and the name verified.
     Peer,
     /// No TLS.
@@ -32,8 +34,15 @@ pub struct Program {
 pub struct Target<'a> {
     pub place: &'a Place,
     pub ca_file: &'a Path,
-    /// Ours trusts its built-in roots and the smarthost's CA, instead of `ca_file`.
-    pub built_in: bool,
+    /// Ours trusts its built-in roots and the CA in this file, instead of `ca_file`.
+    pub anchor: Option<&'a Path>,
+}
+
+impl<'a> Target<'a> {
+    /// The same with other trust, also beside the built-in roots.
+    pub fn trusting(&self, ca_file: &'a Path) -> Target<'a> {
+        Target { place: self.place, ca_file, anchor: self.anchor.map(|_| ca_file) }
+    }
 }
 
 type Arguments = fn(&Target) -> io::Result<Vec<String>>;
@@ -134,6 +143,16 @@ pub fn found(place: &Place) -> (Vec<Program>, Vec<String>) {
     let ours =
         Program { name: "smtps-bridge", kind: Kind::Ours, version, path: place.bridge.clone(), arguments: bridge };
     let (mut programs, mut missing) = (vec![ours], Vec::new());
+    if let Some(path) = &place.also {
+        let version = version_of(path, &["-V"]);
+        programs.push(Program {
+            name: "another build",
+            kind: Kind::Also,
+            version,
+            path: path.clone(),
+            arguments: bridge,
+        });
+    }
     for row in &ROWS {
         let Some(mut path) = row.files.iter().find_map(|file| in_path(file)) else {
             missing.push(format!("{}: not here", row.name));
@@ -159,20 +178,20 @@ impl Program {
     pub fn command(&self, target: &Target) -> io::Result<Command> {
         let mut command = Command::new(&self.path);
         command.args((self.arguments)(target)?).env_clear().env("PATH", "/usr/bin:/bin").stderr(Stdio::null());
-        if target.built_in && self.kind == Kind::Ours {
-            command.env("SMTPS_BRIDGE_TEST_ANCHOR", target.ca_file);
+        if let (Kind::Ours | Kind::Also, Some(anchor)) = (self.kind, target.anchor) {
+            command.env("SMTPS_BRIDGE_TEST_ANCHOR", anchor);
         }
         Ok(command)
     }
 
     pub fn has_tls(&self) -> bool {
-        matches!(self.kind, Kind::Ours | Kind::Peer)
+        matches!(self.kind, Kind::Ours | Kind::Also | Kind::Peer)
     }
 }
 
 fn bridge(target: &Target) -> io::Result<Vec<String>> {
     let (to, file) = (format!("127.0.0.1:{}", target.place.server.tls), target.ca_file.display().to_string());
-    let trust = if target.built_in { &[][..] } else { &["--ca-file", &file][..] };
+    let trust = if target.anchor.is_some() { &[][..] } else { &["--ca-file", &file][..] };
     words(&[trust, &["--server-name", "localhost", &to]].concat())
 }
 

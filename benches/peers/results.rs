@@ -5,14 +5,13 @@ use std::io;
 
 use serde_json::{json, Map, Value};
 
-use crate::measures::{Better, Effort, Experiment, Measure, EXPERIMENTS, MEASURES};
+use crate::measures::{Better, Effort, Experiment, Measure, EXPERIMENTS, HELD_BACK, MEASURES};
 use crate::numbers::Series;
 use crate::place::Place;
 use crate::programs::{Kind, Program, Target};
 use crate::say;
 use crate::warm;
 
-/// ncat loses the end of a large message, and waits for it 30 seconds.
 const ENOUGH_FAILURES: usize = 2;
 
 /// Whom the programs trust.
@@ -48,12 +47,14 @@ pub fn target(place: &Place, roots: Roots) -> Option<Target<'_>> {
         Roots::Small => &place.small,
         Roots::Public => place.public.as_ref()?,
     };
-    Some(Target { place, ca_file, built_in: roots == Roots::Public && cfg!(feature = "test-hooks") })
+    let built_in = roots == Roots::Public && cfg!(feature = "test-hooks");
+    Some(Target { place, ca_file, anchor: built_in.then_some(place.small.as_path()) })
 }
 
-pub fn measure(place: &Place, programs: &[Program], effort: &Effort) -> io::Result<Results> {
+pub fn measure(place: &Place, programs: &[Program], effort: &Effort, words: &[String]) -> io::Result<Results> {
     let mut results = Results { warm: warm::handshakes(place, effort.sessions)?, ..Results::default() };
-    for experiment in &EXPERIMENTS {
+    let asked = |it: &&Experiment| words.is_empty() || words.iter().any(|word| it.name.contains(word));
+    for experiment in EXPERIMENTS.iter().filter(asked) {
         say(&format!("{} ...", experiment.name))?;
         for _ in 0..(experiment.rounds)(effort) {
             for roots in Roots::BOTH.into_iter().filter(|roots| *roots == Roots::Small || experiment.public) {
@@ -83,6 +84,12 @@ impl Results {
                 self.failures.insert(what, (failed + 1, error.to_string()));
             }
         }
+    }
+
+    /// Who held back the end of a download, and how often.
+    pub fn held_back(&self) -> Vec<String> {
+        let ours = self.series.iter().filter(|((_, key, _), _)| *key == HELD_BACK);
+        ours.map(|((name, _, _), series)| format!("{name}, in {} rounds", series.len())).collect()
     }
 
     pub fn series(&self, program: &Program, key: &'static str, roots: Roots) -> Option<&Series> {

@@ -23,13 +23,32 @@ impl Server {
         let config = Arc::new(config);
         let tls = listen(move |tcp| {
             let tls = ServerConnection::new(Arc::clone(&config)).map_err(io::Error::other)?;
-            let mut stream = talk(StreamOwned::new(tls, tcp))?;
+            let mut stream = talk(StreamOwned::new(tls, Wide(BufReader::with_capacity(PIECE, tcp))))?;
             stream.conn.send_close_notify();
             stream.flush()?;
-            end(&stream.sock)
+            end(stream.sock.0.get_ref())
         })?;
         let plain = listen(|tcp| end(&talk(tcp)?))?;
         Ok(Server { tls, plain })
+    }
+}
+
+/// rustls reads 4 KiB at a time: from memory here, so that the server does not set the speed of an upload.
+struct Wide(BufReader<TcpStream>);
+
+impl Read for Wide {
+    fn read(&mut self, octets: &mut [u8]) -> io::Result<usize> {
+        self.0.read(octets)
+    }
+}
+
+impl Write for Wide {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.get_mut().write(octets)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -102,16 +121,21 @@ fn message(stream: &mut impl BufRead) -> io::Result<()> {
 }
 
 /// Reads that many octets and forgets them.
-pub fn take(stream: &mut impl BufRead, mut count: u64) -> io::Result<()> {
+fn take(stream: &mut impl BufRead, mut count: u64) -> io::Result<()> {
     while count > 0 {
-        let n = stream.fill_buf()?.len().min(usize::try_from(count).unwrap_or(usize::MAX));
-        if n == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        stream.consume(n);
-        count -= n as u64;
+        count -= take_some(stream, count)?;
     }
     Ok(())
+}
+
+/// The same with what one read brings; how many it were.
+pub fn take_some(stream: &mut impl BufRead, count: u64) -> io::Result<u64> {
+    let n = stream.fill_buf()?.len().min(usize::try_from(count).unwrap_or(usize::MAX));
+    if n == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    stream.consume(n);
+    Ok(n as u64)
 }
 
 /// Writes that many octets, in lines as mail has them.

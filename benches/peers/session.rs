@@ -15,6 +15,9 @@ use crate::server::{self, PIECE};
 /// Longer than any answer takes; a program that is slower has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What has not come by then in the middle of a download is held back.
+const SILENCE: Duration = Duration::from_secs(2);
+
 /// How long a program may live after its client has closed.
 const LAST_SECONDS: Duration = Duration::from_secs(5);
 
@@ -111,15 +114,29 @@ impl Client {
         self.command("QUIT\r\n", "221")
     }
 
-    pub fn up(&mut self, octets: u64) -> io::Result<()> {
+    /// The octets that went, and the seconds until they were taken.
+    pub fn up(&mut self, octets: u64) -> io::Result<(u64, f64)> {
         self.command(&format!("XUP {octets}\r\n"), "354")?;
+        let started = Instant::now();
         server::send(self.stream.get_mut(), octets)?;
-        self.reply("250")
+        self.reply("250")?;
+        Ok((octets, started.elapsed().as_secs_f64()))
     }
 
-    pub fn down(&mut self, octets: u64) -> io::Result<()> {
+    /// The octets that came, and the seconds until the last of them: ncat keeps the end to itself until more comes.
+    pub fn down(&mut self, octets: u64) -> io::Result<(u64, f64)> {
         self.command(&format!("XDOWN {octets}\r\n"), "250")?;
-        server::take(&mut self.stream, octets)
+        self.stream.get_ref().set_read_timeout(Some(SILENCE))?;
+        let (started, mut last, mut got) = (Instant::now(), Duration::ZERO, 0);
+        while got < octets {
+            match server::take_some(&mut self.stream, octets - got) {
+                Ok(n) => (got, last) = (got + n, started.elapsed()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        self.stream.get_ref().set_read_timeout(Some(PATIENCE))?;
+        Ok((got, last.as_secs_f64()))
     }
 
     fn command(&mut self, command: &str, code: &str) -> io::Result<()> {

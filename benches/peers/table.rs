@@ -28,6 +28,14 @@ pub fn medians(results: &Results, programs: &[Program]) -> String {
         let floor = results.floor(programs, measure).unwrap_or_default();
         both(measure, |roots| Ratio::shown(ours(measure, roots).ratio(&floor)))
     }));
+    if let Some(also) = programs.iter().find(|program| program.kind == Kind::Also) {
+        rows.push(row("we : another build", |measure| {
+            both(measure, |roots| {
+                let theirs = results.series(also, measure.key, roots).cloned().unwrap_or_default();
+                Ratio::shown(ours(measure, roots).ratio(&theirs))
+            })
+        }));
+    }
     aligned(&rows)
 }
 
@@ -60,11 +68,14 @@ pub fn foot(results: &Results, place: &Place, load: &str) -> String {
         text,
         "Left: a CA file of one certificate; right: {} public roots with the smarthost's CA behind them. {ours}\n\
          The floor is the plain pipe; for CPU it is the pipe and a warm handshake ({warm} ms).\n\
-         CPU, page faults: of the process and its threads. Peak RSS: before QUIT. System calls: as strace counts them.\n\
+         Idle CPU: of a session in which nobody speaks. CPU, page faults: of the process and its threads. Peak RSS: before QUIT. System calls: as strace counts them.\n\
          ~ is a ratio that the noise does not carry: its 95 % interval reaches further than a fifth to a side.\n\
          {load}",
         place.public_count,
     );
+    for who in results.held_back() {
+        let _ = writeln!(text, "kept the end of a download (its rate is that of what came): {who}");
+    }
     for (what, (rounds, reason)) in &results.failures {
         let _ = writeln!(text, "without a figure: {what}: {rounds} times, at last: {reason}");
     }
