@@ -62,11 +62,15 @@ pub fn system_roots() -> Result<RootCertStore, Error> {
     }) || getresgid().is_ok_and(|ids| ids.real != ids.effective);
     let named = |name| env::var_os(name).filter(|value| !value.is_empty() && !privileged);
     let certs = match (named("SSL_CERT_FILE"), named("SSL_CERT_DIR")) {
-        (None, None) if privileged => {
-            let first = SYSTEM_FILES.iter().map(Path::new).find(|path| path.is_file());
-            rustls_native_certs::load_certs_from_paths(first, None).certs
-        }
-        (None, None) => rustls_native_certs::load_native_certs().certs,
+        (None, None) => match SYSTEM_FILES.iter().map(Path::new).find(|path| path.is_file()) {
+            // The same certificates stand in a directory beside it, one in a file: 300 files to read for each session.
+            // The keychain of macOS has more than the file.
+            Some(file) if privileged || !cfg!(target_vendor = "apple") => {
+                rustls_native_certs::load_certs_from_paths(Some(file), None).certs
+            }
+            None if privileged => Vec::new(),
+            _ => rustls_native_certs::load_native_certs().certs,
+        },
         (file, directories) => named_roots(file, directories)?,
     };
     let mut store = RootCertStore::empty();
@@ -226,9 +230,8 @@ fn section(mut block: &[u8]) -> Result<(Label, Zeroizing<Vec<u8>>), &'static str
         return Err("a blank or a byte order mark stands before -----BEGIN");
     }
     let label = block.get(11..).unwrap_or_default().split(|b| *b == b'-').next().unwrap_or_default();
-    // The old form of `openssl rsa -aes256` has its marks in headers (RFC 1421 section 4.6.1.1).
-    let encrypted = block.windows(ENCRYPTED.len()).any(|window| window == ENCRYPTED);
-    if encrypted {
+    // The old form of `openssl rsa -aes256` has its marks in headers, and this one is the first (RFC 1421 section 4.6.1.1).
+    if block.split(|octet| *octet == b'\n').nth(1).is_some_and(|line| line.starts_with(ENCRYPTED)) {
         return Ok((Label::Other("ENCRYPTED PRIVATE KEY".to_owned()), Zeroizing::new(Vec::new())));
     }
     let name = escape(label, 40);

@@ -141,6 +141,27 @@ fn promise_3_system_roots_come_from_the_system_and_for_root_not_from_the_environ
     });
 }
 
+/// Goal: a system keeps its roots twice, all in one file and each in its own: the one file is read, for everybody, and
+/// not 300 for each session.
+#[test]
+fn system_roots_are_read_from_one_file_and_not_from_the_directory_beside_it() {
+    inside(|| {
+        if !std::path::Path::new(SYSTEM_FILE).exists() {
+            return skip("needs a system with ca-certificates in the place of Debian");
+        }
+        let (dir, ca, other) = (Dir::new(), Ca::new(), Ca::named("CA of the directory"));
+        dir.write("ca-certificates.crt", ca.pem());
+        dir.write("other.pem", other.pem());
+        replace(SYSTEM_FILE.trim_end_matches("/ca-certificates.crt"), &dir.path(""));
+        // Empty is as good as not there.
+        let start = || Start::new().arg("--system-roots").user(65534).env("SSL_CERT_FILE", "").env("SSL_CERT_DIR", "");
+        let peer = good(&ca.leaf());
+        session(start().arg(peer.host()));
+        peer.done();
+        refuses_certificate(start(), other.leaf().server(rustls::ALL_VERSIONS), &["unknown issuer", "system"]);
+    });
+}
+
 /// Goal: what a user's environment names is read as warily as what an option names: a FIFO does not hang it, an endless
 /// file does not fill the memory (it ended in SIGABRT), and the sentence says which file is wrong.
 #[test]
