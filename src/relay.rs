@@ -41,8 +41,8 @@ use up::Up;
 
 pub use end::{End, Ended};
 
-/// One TLS record of plaintext (RFC 8446 section 5.1: 2^14 octets).
-const RECORD: usize = 16_384;
+/// What one read and one write carry at most: four TLS records of plaintext (RFC 8446 section 5.1: 2^14 octets).
+const PIECE: usize = 4 * 16_384;
 
 pub struct Settings {
     pub idle_timeout: Option<Duration>,

@@ -11,7 +11,7 @@ use zeroize::Zeroize;
 
 use super::clock::Activity;
 use super::last_line::LastLine;
-use super::RECORD;
+use super::PIECE;
 use crate::buffer::Buffer;
 use crate::hooks;
 use crate::options::Replies;
@@ -38,8 +38,13 @@ pub struct Bell {
 }
 
 impl Bell {
-    fn ring(&self, event: Event) {
+    /// For the supervisor to know when it wakes anyway.
+    fn note(&self, event: Event) {
         let _ = self.outbox.send(event);
+    }
+
+    fn ring(&self, event: Event) {
+        self.note(event);
         // A full pair has rung already.
         let _ = send(self.wake.as_raw_fd(), &[0], MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL);
     }
@@ -60,9 +65,9 @@ impl Down {
             return;
         }
         let mut gone = self.deliver(greeting, false);
-        self.bell.ring(Event::Greeted);
+        self.bell.note(Event::Greeted);
         hooks::enter("relay");
-        let mut buffer = Buffer::new(RECORD);
+        let mut buffer = Buffer::new(PIECE);
         loop {
             match self.receiver.receive(buffer.space()) {
                 Received::Data(n) => {

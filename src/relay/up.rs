@@ -8,7 +8,7 @@ use nix::poll::{PollFd, PollFlags};
 use zeroize::Zeroize;
 
 use super::clock::Activity;
-use super::RECORD;
+use super::PIECE;
 use crate::buffer::Buffer;
 use crate::options::Newlines;
 use crate::stdio::{self, Kind, Local};
@@ -37,7 +37,7 @@ pub enum Heard {
 
 impl<'a> Up<'a> {
     pub fn new(sender: Sender, local: &'a Local, newlines: Newlines) -> Up<'a> {
-        Up { sender, local, done: false, deaf: false, buffer: Buffer::new(RECORD), crlf: Crlf::new(newlines) }
+        Up { sender, local, done: false, deaf: false, buffer: Buffer::new(PIECE), crlf: Crlf::new(newlines) }
     }
 
     pub fn is_done(&self) -> bool {
@@ -113,7 +113,7 @@ impl Crlf {
     fn new(newlines: Newlines) -> Crlf {
         let room = match newlines {
             Newlines::AsTheyAre => 0,
-            Newlines::Crlf => 2 * RECORD,
+            Newlines::Crlf => 2 * PIECE,
         };
         Crlf { newlines, after_cr: false, out: Vec::with_capacity(room) }
     }

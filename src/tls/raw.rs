@@ -9,8 +9,8 @@ use rustls::{ClientConnection, InvalidMessage};
 
 use crate::buffer::Buffer;
 
-/// Two TLS records (RFC 8446 section 5.2: 2^14 octets and 256 of overhead, 5 of header): what one read(2) may bring.
-const RAW: usize = 2 * (16_384 + 256 + 5);
+/// Four TLS records (RFC 8446 section 5.2: 2^14 octets and 256 of overhead, 5 of header): what one read(2) may bring.
+const RAW: usize = 4 * (16_384 + 256 + 5);
 
 /// Ciphertext between the socket and rustls.
 pub struct Raw {

@@ -222,24 +222,29 @@ impl Receiver {
         news
     }
 
-    /// Plaintext first, then more ciphertext from the buffer; no I/O.
+    /// Plaintext first, then more ciphertext from the buffer, as much as `out` holds; no I/O.
     pub fn next(&mut self, out: &mut [u8]) -> Next {
         let mut conn = self.shared.conn();
-        loop {
-            match conn.reader().read(out) {
-                Ok(0) => return Next::CloseNotify,
-                Ok(n) => return Next::Data(n),
-                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Next::End,
+        let mut filled = 0;
+        // The end comes after what it ended; rustls and `failed` tell it again.
+        let data_or = |filled, end| if filled > 0 { Next::Data(filled) } else { end };
+        while let Some(room) = out.get_mut(filled..).filter(|room| !room.is_empty()) {
+            match conn.reader().read(room) {
+                Ok(0) => return data_or(filled, Next::CloseNotify),
+                Ok(n) => {
+                    filled += n;
+                    continue;
+                }
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => return data_or(filled, Next::End),
                 Err(_) => {}
             }
-            if let Some(error) = self.failed.take() {
-                return Next::Failed(error);
+            match self.failed.take_if(|_| filled == 0) {
+                Some(error) => return Next::Failed(error),
+                None if self.failed.is_some() || self.raw.is_empty() => return data_or(filled, Next::Starved),
+                None => self.failed = self.raw.feed(&mut conn).err(),
             }
-            if self.raw.is_empty() {
-                return Next::Starved;
-            }
-            self.failed = self.raw.feed(&mut conn).err();
         }
+        Next::Data(filled)
     }
 
     /// One read from the socket if it has something; for the stages that have a deadline.
