@@ -23,9 +23,9 @@ struct Count {
     usual: u64,
 }
 
-const SYSTEM_CALLS: Count = Count { what: "system calls", usual: 212 };
-const PAGE_FAULTS: Count = Count { what: "page faults", usual: 190 };
-const INSTRUCTIONS: Count = Count { what: "instructions", usual: 3_600_000 };
+const SYSTEM_CALLS: Count = Count { what: "system calls", usual: 206 };
+const PAGE_FAULTS: Count = Count { what: "page faults", usual: 172 };
+const INSTRUCTIONS: Count = Count { what: "instructions", usual: 3_450_000 };
 
 impl Count {
     #[track_caller]
