@@ -50,7 +50,15 @@ pub fn resolve(
     let (done, theirs) = UnixStream::pair().map_err(out_of)?;
     let (sender, answers) = mpsc::channel();
     let resolver = move || {
-        let _ = sender.send(look_up(&name, family).map_err(|error| (error, no_descriptor_left())));
+        let found = look_up(&name, family);
+        let full = found.as_ref().err().and_then(|_| no_descriptor_left());
+        // glibc's "no such name" also means that /etc/hosts has it in the other family only.
+        let other =
+            family != Family::Both && full.is_none() && no_such_name(&found) && look_up(&name, Family::Both).is_ok();
+        let _ = sender.send(match found {
+            Err(_) if other => Ok(Vec::new()),
+            found => found.map_err(|error| (error, full)),
+        });
         drop(theirs);
     };
     thread::Builder::new().name("resolve".to_owned()).spawn(resolver).map_err(out_of)?;
@@ -81,6 +89,10 @@ fn look_up(name: &str, family: Family) -> Result<Vec<SocketAddr>, LookupError> {
     // No AI_ADDRCONFIG: it ignores loopback addresses, and an address without a route fails at once anyway.
     let hints = AddrInfoHints { socktype: SockType::Stream.into(), address: family, ..AddrInfoHints::default() };
     Ok(getaddrinfo(Some(name), None, Some(hints))?.filter_map(Result::ok).map(|found| found.sockaddr).collect())
+}
+
+fn no_such_name<T>(found: &Result<T, LookupError>) -> bool {
+    found.as_ref().is_err_and(|error| matches!(error.kind(), LookupErrorKind::NoName))
 }
 
 /// Without a descriptor for /etc/hosts glibc says "no such name".

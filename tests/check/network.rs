@@ -152,3 +152,19 @@ fn an_address_that_refuses_beside_one_that_works() {
         }
     });
 }
+
+/// Goal: glibc says "no such name" of a name that /etc/hosts has in the other family only.
+#[test]
+fn a_name_of_etc_hosts_with_the_other_family_alone_has_no_address_and_exists() {
+    inside(|| {
+        let dir = resolver();
+        name_server(NAME_ERROR, None);
+        replace("/etc/hosts", &dir.write("hosts", "127.0.0.1 four.example\n2001:db8::6 six.example\n"));
+        for (name, option, family) in [("four.example", "-6", "IPv6"), ("six.example", "-4", "IPv4")] {
+            let words =
+                format!("failed resolve: {name} has no {family} address: leave out what asks for {family} only");
+            report(Start::new().args([name, option])).assert(75, &[&words]);
+        }
+        report(Start::new().args(["none.example", "-6"])).assert(75, &["failed resolve: no such name: none.example"]);
+    });
+}
