@@ -33,13 +33,15 @@ pub struct Screen<'a> {
     /// An empty line stands before every heading but the first.
     begun: bool,
     column: usize,
+    /// Nothing stands on the line yet but the label.
+    fresh: bool,
     /// Set when nobody reads the report, or SIGTERM came while nobody did.
     lost: Option<Exit>,
 }
 
 impl<'a> Screen<'a> {
     pub fn new(verbosity: Verbosity, waiter: &'a Waiter) -> Screen<'a> {
-        Screen { waiter, verbosity, heading: None, open: false, begun: false, column: 0, lost: None }
+        Screen { waiter, verbosity, heading: None, open: false, begun: false, column: 0, fresh: true, lost: None }
     }
 
     /// What follows is about this.
@@ -73,7 +75,7 @@ impl<'a> Screen<'a> {
     pub fn begin_wrong(&mut self, label: &str) {
         self.write_heading();
         self.open = true;
-        self.column = INDENT;
+        (self.column, self.fresh) = (INDENT, true);
         self.put(&format!("  {label:<width$}", width = INDENT - 2));
     }
 
@@ -107,7 +109,7 @@ impl<'a> Screen<'a> {
                 self.put("\n");
             }
             self.begun = true;
-            self.column = 0;
+            (self.column, self.fresh) = (0, true);
             self.open = true;
             self.more(&heading);
             self.end();
@@ -115,8 +117,7 @@ impl<'a> Screen<'a> {
     }
 
     fn place(&mut self, word: &str, out: &mut String) {
-        let fresh = self.column == 0 || self.column == INDENT;
-        if !fresh && !word.starts_with(',') {
+        if !self.fresh && !word.starts_with(',') {
             if self.column + 1 + word.len() > WIDTH {
                 self.wrap(out);
             } else {
@@ -124,6 +125,7 @@ impl<'a> Screen<'a> {
                 self.column += 1;
             }
         }
+        self.fresh = false;
         for letter in word.chars() {
             if self.column > WIDTH {
                 self.wrap(out);

@@ -265,3 +265,14 @@ fn promise_6_no_reply_of_smtp_is_in_a_report() {
         report(Start::new().args(["--bogus", "a.example"])).assert(64, &["unknown option --bogus"]);
     });
 }
+
+/// A bug that was: a word that ended where the text behind a label begins lost the blank behind it.
+#[test]
+fn the_heading_of_any_host_has_a_blank_behind_its_comma() {
+    within(USUAL, || {
+        for host in ["::1", "2001:db8::1", "2001:db8::12"] {
+            let report = report(Start::new().args([&format!("[{host}]:1"), "-4"]));
+            assert_eq!(report.screen.lines().next(), Some(&*format!("{host}, port 1")));
+        }
+    });
+}
