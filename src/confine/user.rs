@@ -22,8 +22,8 @@ pub fn become_user(user: Option<&UserSpec>) -> Result<(), Error> {
     let egid = groups.effective;
     let root = ours.iter().any(|uid| uid.is_root());
     let (uid, gid) = match user {
-        Some(spec) => look_up(spec)?,
-        None if root => look_up(&UserSpec::Name("nobody".to_owned()))?,
+        Some(spec) => look_up("--user", spec)?,
+        None if root => look_up("user", &UserSpec::Name("nobody".to_owned()))?,
         None => (euid, egid),
     };
     if !root {
@@ -59,7 +59,7 @@ fn set_uid(uid: Uid, user: Option<&UserSpec>) -> Result<(), Error> {
     Ok(())
 }
 
-fn look_up(spec: &UserSpec) -> Result<(Uid, Gid), Error> {
+fn look_up(role: &'static str, spec: &UserSpec) -> Result<(Uid, Gid), Error> {
     let name = match spec {
         UserSpec::Ids { uid, gid } => return Ok((Uid::from_raw(*uid), Gid::from_raw(*gid))),
         UserSpec::Name(name) => name,
@@ -72,7 +72,7 @@ fn look_up(spec: &UserSpec) -> Result<(Uid, Gid), Error> {
         }
         Err(errno) => format!("cannot be looked up: {}", errno.desc()),
     };
-    Err(Error::Unusable { role: "user", object: crate::text::escape(name.as_bytes(), 40), problem: problem + CURE })
+    Err(Error::Unusable { role, object: crate::text::escape(name.as_bytes(), 40), problem: problem + CURE })
 }
 
 const CURE: &str = ": name one with --user NAME or --user UID:GID, or stay root with --user root";

@@ -186,3 +186,16 @@ fn a_set_group_id_start_keeps_one_group() {
         becomes(|start| start.under_shell(&exec, "").user(4242), 4242, 4243);
     });
 }
+
+/// A bug that was: the sentence began with "user", and left open where it came from.
+#[test]
+fn a_user_that_does_not_exist_is_told_with_its_option() {
+    if without_root() {
+        return;
+    }
+    within(USUAL, || {
+        let house = House::new();
+        let refusal = refusal(house.bridge(nobody_listens().to_string()).args(["--user", "no-such-user"]));
+        refusal.assert("4.3.5", 78, &["reason=\"--user no-such-user: there is no such user here"]);
+    });
+}
