@@ -26,6 +26,13 @@ pub fn host(word: &OsStr, server_name: Option<&ServerName<'static>>) -> Result<H
             shown(word)
         ));
     }
+    if let Some((_, host)) = word.to_str().and_then(|text| text.rsplit_once('@')) {
+        return usage(format!(
+            "{}: that is an account, not a host: give {} alone; the account is your mail program's matter",
+            shown(word),
+            if host.is_empty() { "the host".to_owned() } else { shown(host.as_ref()) }
+        ));
+    }
     // There is no top-level domain "conf".
     if word.as_bytes().contains(&b'/') || word.as_bytes().ends_with(b".conf") {
         return Err(Error::HostIsAFile(shown(word)));
@@ -68,6 +75,11 @@ fn dns_name(word: &OsStr, name: &str) -> Result<ServerName<'static>, Error> {
         _ if !name.is_ascii() => {
             usage(format!("{}: write the name in its ASCII form (xn--..., RFC 5890), as `idn2` prints it", shown(word)))
         }
+        // getaddrinfo(3) reads 127.1 and 2130706433 as addresses (inet_aton(3)); certificates do not.
+        _ if looks_like_address(relative) => usage(format!(
+            "{}: an IPv4 address is four numbers from 0 to 255 without zeros in front, as in 192.0.2.1",
+            shown(word)
+        )),
         _ if relative.len() > 253 => usage(format!(
             "{}: a name has at most 253 octets (RFC 1035 section 2.3.4), this has {}",
             shown(word),
@@ -75,6 +87,12 @@ fn dns_name(word: &OsStr, name: &str) -> Result<ServerName<'static>, Error> {
         )),
         _ => usage(format!("{}: not a host name", shown(word))),
     }
+}
+
+/// No top-level domain is a number (RFC 3696 section 2).
+fn looks_like_address(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or_default();
+    !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// A number from 1 to 65535 or a service name of /etc/services.

@@ -54,7 +54,15 @@ fn a_host_that_is_none_is_refused_by_name() {
             (&["[a]"], &["[a]", "no IPv6 address"]),
             (&["[127.0.0.1]"], &["[127.0.0.1]", "no IPv6 address"]),
             (&["[]:465"], &["[]:465"]),
-            (&["a@b"], &["a@b"]),
+            (
+                &["me@smtp.example.com"],
+                &["me@smtp.example.com: that is an account, not a host: give smtp.example.com alone"],
+            ),
+            (&["me@"], &["me@: that is an account"]),
+            (&["127.1"], &["127.1: an IPv4 address is four numbers", "192.0.2.1"]),
+            (&["2130706433:465"], &["2130706433:465: an IPv4 address is"]),
+            (&["192.0.2.010"], &["without zeros in front"]),
+            (&["--server-name", "192.0.2.256", "a"], &["192.0.2.256: an IPv4 address is"]),
         ]);
     });
 }
