@@ -29,7 +29,7 @@ pub fn explain(stage: Stage, error: &rustls::Error, head: &[u8], name: &ServerNa
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
         ) => too_old(trusted),
         rustls::Error::PeerIncompatible(what) => {
-            Error::NothingInCommon { problem: escape(format!("{what:?}").as_bytes(), 100) }
+            Error::NothingInCommon { problem: escape(spoken(&format!("{what:?}")).as_bytes(), 100) }
         }
         rustls::Error::InvalidMessage(_) if !looks_like_tls(head) && stage == Stage::Handshake => not_tls(head),
         // SSL 3.0 to TLS 1.1 as rustls meets them: a version it does not know.
@@ -47,7 +47,28 @@ pub fn explain(stage: Stage, error: &rustls::Error, head: &[u8], name: &ServerNa
 
 /// A sentence of rustls, which may quote the server.
 pub fn shown(error: &rustls::Error) -> String {
-    escape(error.to_string().as_bytes(), 200)
+    let sentence = match error {
+        rustls::Error::PeerMisbehaved(what) => {
+            format!("the server breaks the rules: {}", spoken(&format!("{what:?}")))
+        }
+        other => other.to_string(),
+    };
+    escape(sentence.as_bytes(), 200)
+}
+
+/// `TooManyWarningAlertsReceived`, the name that a library gives a cause, in words; anything else as it is.
+fn spoken(name: &str) -> String {
+    if !name.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return name.to_owned();
+    }
+    let mut words = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.push(letter.to_ascii_lowercase());
+    }
+    words
 }
 
 fn certificate(error: &CertificateError, name: &ServerName, trusted: &Trusted) -> Error {
@@ -203,6 +224,14 @@ mod tests {
         assert_eq!(alert_name(AlertDescription::CertificateRequired), "certificate_required");
         assert_eq!(alert_name(AlertDescription::BadRecordMac), "bad_record_mac");
         assert_eq!(alert_name(AlertDescription::UnknownPSKIdentity), "unknown_psk_identity");
+    }
+
+    /// A bug that was: the log said TooManyWarningAlertsReceived.
+    #[test]
+    fn names_of_the_library_are_said_in_words() {
+        let error = rustls::Error::PeerMisbehaved(rustls::PeerMisbehaved::TooManyWarningAlertsReceived);
+        assert_eq!(shown(&error), "the server breaks the rules: too many warning alerts received");
+        assert_eq!(spoken("a sentence, as it is"), "a sentence, as it is");
     }
 
     #[test]

@@ -78,7 +78,7 @@ fn close_notify_in_the_handshake_is_no_endless_loop() {
         cases(Group::TlsServers, 1);
 
         let peer = Peer::tcp(|tcp| Link::new(tcp).flood(ALERT, &[1, 0]));
-        breaks_rules("a flood", house.bridge(peer.host()), 76, "WarningAlerts");
+        breaks_rules("a flood", house.bridge(peer.host()), 76, "too many warning alerts received");
         peer.done();
     });
 }

@@ -103,7 +103,7 @@ fn a_record_that_breaks_the_rules_is_refused() {
             ("application data", "got ApplicationData", |link| link.send(APPLICATION_DATA, b"220 hello\r\n")),
             (
                 "a message in pieces with another record between them",
-                "MessageInterleavedWithHandshakeMessage",
+                "message interleaved with handshake message",
                 |link| {
                     let hello = hello(&link.session, &[7; 32], TLS_1_2, AES_128_GCM_SHA256, 0, &[VERSION_1_3, X25519]);
                     link.send(HANDSHAKE, &hello[..20]);
@@ -129,14 +129,14 @@ fn a_hello_that_breaks_the_rules_is_refused() {
             ("an extension twice", "DuplicateExtension(43)", |link| {
                 link.server_hello(&[VERSION_1_3, VERSION_1_3, X25519])
             }),
-            ("ALPN that nobody offered", "UnsolicitedServerHelloExtension", |link| {
+            ("ALPN that nobody offered", "unsolicited server hello extension", |link| {
                 link.server_hello(&[VERSION_1_3, X25519, ALPN_H2])
             }),
-            ("no key", "MissingKeyShare", |link| link.server_hello(&[VERSION_1_3])),
+            ("no key", "missing key share", |link| link.server_hello(&[VERSION_1_3])),
             ("a key of no length", "IllegalEmptyValue", |link| {
                 link.server_hello(&[VERSION_1_3, &[0, 51, 0, 4, 0, 0x1d, 0, 0]])
             }),
-            ("a key of another group", "WrongGroupForKeyShare", |link| {
+            ("a key of another group", "wrong group for key share", |link| {
                 link.server_hello(&[VERSION_1_3, &[0, 51, 0, 6, 0, 0x17, 0, 2, 4, 4]]);
             }),
             ("TLS 1.1", "only TLS 1.1 or older", |link| version(link, [3, 2])),
@@ -146,21 +146,21 @@ fn a_hello_that_breaks_the_rules_is_refused() {
             ("TLS 1.0 in the place of 1.3", "only TLS 1.1 or older", |link| {
                 link.server_hello(&[&[0, 43, 0, 2, 3, 1], X25519]);
             }),
-            ("ALPN that nobody offered, on TLS 1.2", "UnsolicitedServerHelloExtension", |link| {
+            ("ALPN that nobody offered, on TLS 1.2", "unsolicited server hello extension", |link| {
                 let hello = hello(&link.session, &[7; 32], TLS_1_2, [0xc0, 0x2f], 0, &[ALPN_H2]);
                 link.send(HANDSHAKE, &hello);
             }),
-            ("a suite that nobody offered", "SelectedUnofferedCipherSuite", |link| {
+            ("a suite that nobody offered", "selected unoffered cipher suite", |link| {
                 let hello = hello(&link.session, &[7; 32], TLS_1_2, [0, 5], 0, &[]);
                 link.send(HANDSHAKE, &hello);
             }),
-            ("compression", "SelectedUnofferedCompression", |link| {
+            ("compression", "selected unoffered compression", |link| {
                 let extensions = [VERSION_1_3, X25519];
                 let hello = hello(&link.session, &[7; 32], TLS_1_2, AES_128_GCM_SHA256, 1, &extensions);
                 link.send(HANDSHAKE, &hello);
             }),
             // RFC 8446 section 4.1.3: whoever speaks 1.3 and was made to say 1.2 by somebody in between, says so.
-            ("a downgrade", "AttemptedDowngradeToTls12WhenTls13IsSupported", |link| {
+            ("a downgrade", "attempted downgrade to tls12 when tls13 is supported", |link| {
                 let random = [&[7; 24], b"DOWNGRD\x01".as_slice()].concat();
                 let hello = hello(&link.session, &random, TLS_1_2, [0xc0, 0x2f], 0, &[]);
                 link.send(HANDSHAKE, &hello);
@@ -179,21 +179,23 @@ fn a_hello_retry_request_that_breaks_the_rules_is_refused() {
                 link.hello();
                 link.retry(&[VERSION_1_3, SECP384R1_WANTED]);
             }),
-            ("one for another session than ours", "IllegalHelloRetryRequestWithWrongSessionId", |link| {
+            ("one for another session than ours", "illegal hello retry request with wrong session id", |link| {
                 link.session = vec![9; 32];
                 link.retry(&[VERSION_1_3, SECP256R1_WANTED]);
             }),
-            ("one that changes nothing", "IllegalHelloRetryRequestWithNoChanges", |link| link.retry(&[VERSION_1_3])),
-            ("one for a group that has a key already", "IllegalHelloRetryRequestWithOfferedGroup", |link| {
+            ("one that changes nothing", "illegal hello retry request with no changes", |link| {
+                link.retry(&[VERSION_1_3])
+            }),
+            ("one for a group that has a key already", "illegal hello retry request with offered group", |link| {
                 link.retry(&[VERSION_1_3, X25519_WANTED])
             }),
-            ("one for a group that nobody offered", "IllegalHelloRetryRequestWithUnofferedNamedGroup", |link| {
+            ("one for a group that nobody offered", "illegal hello retry request with unoffered named group", |link| {
                 link.retry(&[VERSION_1_3, UNKNOWN_WANTED])
             }),
             ("one with an extension that nobody offered", "UnknownHelloRetryRequestExtension", |link| {
                 link.retry(&[VERSION_1_3, SECP256R1_WANTED, ALPN_H2]);
             }),
-            ("a cookie of 60 kB", "WrongGroupForKeyShare", |link| {
+            ("a cookie of 60 kB", "wrong group for key share", |link| {
                 let octets = [60_002_u16, 60_000].map(u16::to_be_bytes).concat();
                 let cookie = [&[0, 44], octets.as_slice(), &[7; 60_000]].concat();
                 link.retry(&[VERSION_1_3, &cookie, SECP256R1_WANTED]);
@@ -204,7 +206,7 @@ fn a_hello_retry_request_that_breaks_the_rules_is_refused() {
                 }
                 link.server_hello(&[VERSION_1_3, X25519]);
             }),
-            ("an answer in another group than it wanted", "WrongGroupForKeyShare", |link| {
+            ("an answer in another group than it wanted", "wrong group for key share", |link| {
                 link.retry(&[VERSION_1_3, COOKIE, SECP256R1_WANTED]);
                 link.hello();
                 link.server_hello(&[VERSION_1_3, X25519]);
