@@ -139,7 +139,10 @@ impl Check<'_, '_> {
                 let silent = matches!(error, Error::Refused { .. } | Error::ConnectTimeout { .. })
                     || matches!(error, Error::Silent { stage: Stage::Handshake, .. });
                 if silent && self.host.port == SUBMISSIONS {
-                    starttls::look(best.addr.ip(), self.deadline, self.waiter, self.screen)?;
+                    let nobody = starttls::look(best.addr.ip(), self.deadline, self.waiter, self.screen)?;
+                    if let (true, Error::Refused { .. }) = (nobody, &error) {
+                        return Err(Error::RefusedBoth);
+                    }
                 }
                 Err(error)
             }

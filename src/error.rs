@@ -83,6 +83,8 @@ pub enum Error {
     Refused {
         port: u16,
     },
+    /// 465, and behind it 587, where `--check` looked.
+    RefusedBoth,
     Unreachable {
         problem: String,
     },

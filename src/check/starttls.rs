@@ -18,9 +18,11 @@ const LOOK_S: u64 = 10;
 /// A server's greeting beside what we say of it.
 const GREETING: usize = 100;
 
+/// Whether nobody listens there.
+///
 /// # Errors
 /// `Error::Terminated`: what is wrong with 587 is told and fails nobody.
-pub fn look(address: IpAddr, deadline: Deadline, waiter: &Waiter, screen: &mut Screen) -> Result<(), Error> {
+pub fn look(address: IpAddr, deadline: Deadline, waiter: &Waiter, screen: &mut Screen) -> Result<bool, Error> {
     screen.begin_wrong("port 587");
     let mut greeting = None;
     let deadline = deadline.min(Deadline::after(seconds(LOOK_S)));
@@ -36,7 +38,7 @@ pub fn look(address: IpAddr, deadline: Deadline, waiter: &Waiter, screen: &mut S
     screen.end();
     match offers {
         Err(error @ Error::Terminated { .. }) => Err(error),
-        _ => Ok(()),
+        other => Ok(matches!(other, Err(Error::Refused { .. }))),
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use nix::errno::Errno;
+
 use super::{Error, Heard, Issuer, Sent, Stage};
 
 impl Error {
@@ -45,9 +47,18 @@ impl fmt::Display for Error {
             Error::Stranger { client } => {
                 write!(f, "client {client} is not on this machine and no --allow-from names it")
             }
-            Error::OutOf { source, .. } => {
-                write!(f, "out of descriptors or threads ({source}): raise the superserver's limits, or lower its number of sessions")
-            }
+            Error::OutOf { source, .. } => match source.raw_os_error().map(Errno::from_raw) {
+                Some(Errno::ENOMEM | Errno::ENOBUFS) => {
+                    write!(f, "out of memory ({source}): give this machine or its superserver more, or lower its number of sessions")
+                }
+                // A thread that cannot be had is EAGAIN (pthread_create(3)).
+                None | Some(Errno::EMFILE | Errno::ENFILE | Errno::EAGAIN) => {
+                    write!(f, "out of descriptors or threads ({source}): raise the superserver's limits, or lower its number of sessions")
+                }
+                Some(_) => {
+                    write!(f, "the system refuses what a session needs ({source}): does a filter of system calls or a container forbid it?")
+                }
+            },
             Error::Terminated { .. } => f.write_str("told to end (SIGTERM) before the session began; try again later"),
 
             Error::NoSuchName { host } => write!(f, "no such name: {host}; is it spelled right?"),
@@ -64,6 +75,7 @@ impl fmt::Display for Error {
                 write!(f, "the name lookup for {host} got no answer in time; does this machine's resolver work?")
             }
 
+            Error::RefusedBoth => f.write_str("connection refused on port 465, and on 587 too: is HOST right, and is its mail server running?"),
             Error::Refused { port } => write!(f, "connection refused{}", only_587(*port)),
             Error::Unreachable { problem } => write!(f, "unreachable: {problem}"),
             Error::NoRoute { family: "IPv6" } => {
@@ -172,7 +184,9 @@ impl fmt::Display for Error {
             Error::NotTls { looks_like, line } => write!(f, "{looks_like} instead of TLS ({line}): is the port right?"),
             Error::OldTls => f.write_str("the server has only TLS 1.1 or older, which nobody should use: upgrade it"),
             Error::NothingInCommon { problem } => write!(f, "no TLS version, suite or group in common: {problem}"),
-            Error::Alert { stage, name } => write!(f, "the server ended TLS {} with the alert {name}", before(*stage)),
+            Error::Alert { stage, name } => {
+                write!(f, "the server ended TLS {} with the alert {name}{}", before(*stage), cure_of_alert(name))
+            }
             Error::OurCertificate { name, sent: Sent::None, .. } => {
                 write!(f, "the server wants a client certificate (alert {name}): use --cert and --key")
             }
@@ -192,9 +206,45 @@ fn before(stage: Stage) -> &'static str {
     }
 }
 
+/// What the alerts of RFC 8446 section 6.2 ask for, those about certificates aside.
+fn cure_of_alert(name: &str) -> &'static str {
+    match name {
+        "handshake_failure" | "insufficient_security" => {
+            ": no cipher suite, group or kind of certificate in common: its administrator must allow those of TLS 1.2 \
+             with ECDHE, or TLS 1.3"
+        }
+        "unrecognized_name" => ": it does not know the name it was asked for: is HOST, or --server-name, right?",
+        "internal_error" => ": something is wrong there: ask its administrator",
+        _ => "",
+    }
+}
+
 fn only_587(port: u16) -> String {
     match port {
         465 => " on port 465: does the server use only 587? then let your MTA do STARTTLS".to_owned(),
         other => format!(" on port {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    /// A bug that was: every refusal of the system was "out of descriptors or threads".
+    #[test]
+    fn what_there_is_none_of_is_told_by_its_name() {
+        for (errno, words) in [
+            (Errno::EMFILE, "out of descriptors or threads"),
+            (Errno::EAGAIN, "out of descriptors or threads"),
+            (Errno::ENOMEM, "out of memory"),
+            (Errno::EINVAL, "the system refuses what a session needs"),
+            (Errno::EPERM, "the system refuses what a session needs"),
+        ] {
+            let source = io::Error::from(errno);
+            let sentence = Error::OutOf { stage: Stage::Relay, source }.to_string();
+            assert!(sentence.starts_with(words), "{errno}: {sentence}");
+        }
     }
 }

@@ -10,7 +10,7 @@ impl Error {
             Error::NoRoute { .. } => (Stage::Connect, 0),
             Error::Unreachable { .. } => (Stage::Connect, 1),
             Error::ConnectTimeout { .. } => (Stage::Connect, 2),
-            Error::Refused { .. } => (Stage::Connect, 3),
+            Error::Refused { .. } | Error::RefusedBoth => (Stage::Connect, 3),
             other => (other.stage(), 0),
         }
     }
@@ -29,6 +29,7 @@ impl Error {
             | Error::ResolverFailed { .. }
             | Error::ResolverSilent { .. } => Stage::Resolve,
             Error::Refused { .. }
+            | Error::RefusedBoth
             | Error::Unreachable { .. }
             | Error::NoRoute { .. }
             | Error::ConnectTimeout { .. } => Stage::Connect,
@@ -89,6 +90,7 @@ impl Error {
             Error::ResolverFailed { .. } | Error::ResolverSilent { .. } => (Exit::TempFail, "4.4.3"),
             Error::NoSuchName { .. } | Error::NoAddress { .. } => (Exit::TempFail, "4.4.4"),
             Error::Refused { .. }
+            | Error::RefusedBoth
             | Error::Unreachable { .. }
             | Error::NoRoute { .. }
             | Error::ConnectTimeout { .. } => (Exit::TempFail, "4.4.1"),

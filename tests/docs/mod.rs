@@ -131,6 +131,7 @@ fn every_error() -> Vec<Error> {
         Error::Protocol { stage, problem: text() },
         Error::NoRoute { family: "IPv6" },
         Error::NotSmtp { stage: Stage::Greeting, line: text() },
+        Error::RefusedBoth,
     ];
     let places: Vec<usize> = all.iter().map(place).collect();
     assert_eq!(places, (0..all.len()).collect::<Vec<_>>(), "one of each, in the order of `place`");
@@ -178,5 +179,6 @@ fn place(error: &Error) -> usize {
         Error::Protocol { .. } => 35,
         Error::NoRoute { .. } => 36,
         Error::NotSmtp { .. } => 37,
+        Error::RefusedBoth => 38,
     }
 }
