@@ -165,6 +165,11 @@ pub fn is_check(argv: &[OsString]) -> bool {
     has(argv, CHECK) && !has(argv, PRINT_CONFIG)
 }
 
+/// The same for `--print-config`.
+pub fn is_print_config(argv: &[OsString]) -> bool {
+    has(argv, PRINT_CONFIG)
+}
+
 fn has(argv: &[OsString], name: &str) -> bool {
     argv.iter().take_while(|word| *word != "--").any(|word| split_at_equals(word).0 == name)
 }

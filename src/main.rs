@@ -1,6 +1,7 @@
 //! The order of the story, the panic hook, and the only exits.
 
 use std::ffi::OsString;
+use std::io;
 use std::panic;
 use std::process;
 use std::time::Instant;
@@ -37,6 +38,7 @@ fn run(stderr: Stderr, started: Instant) -> Exit {
     let argv: Vec<OsString> = std::env::args_os().skip(1).collect();
     let replies = cli::replies(&argv);
     let checks = cli::is_check(&argv);
+    let prints = cli::is_print_config(&argv);
     if replies == Replies::None {
         // Nobody will ever claim it again: no reply, not even the panic hook's.
         stdio::claim_first_byte();
@@ -48,15 +50,17 @@ fn run(stderr: Stderr, started: Instant) -> Exit {
         report::failed(failure, more, local, replies, started)
     };
     match cli::parse(argv) {
-        Ok(Action::Help) => say(&cli::help()),
+        Ok(Action::Help) => say(stdio::print(&cli::help())),
         Ok(Action::Version) => {
-            say(&format!("smtps-bridge {} (Mozilla's roots of {})\n", env!("CARGO_PKG_VERSION"), ROOTS.1))
+            let version = format!("smtps-bridge {} (Mozilla's roots of {})\n", env!("CARGO_PKG_VERSION"), ROOTS.1);
+            say(stdio::write_all(version.as_bytes()))
         }
         Ok(Action::PrintConfig(lines)) => match setup::print(&lines, &mut local) {
-            Ok(text) => say(&text),
-            Err(error) => failed(&error.into(), &[], &local, Replies::None),
+            Ok(text) => say(stdio::print(&text)),
+            Err(error) => failed(&setup::complain(error, &mut local), &[], &local, Replies::None),
         },
         Ok(Action::Check(options)) => check::run(&options, &mut local, stderr, &waiter, started),
+        Err(error) if prints => failed(&setup::complain(error, &mut local), &[], &local, Replies::None),
         Err(error) if checks => check::refused(&error, &mut local, &waiter),
         Err(error) => {
             // What is wrong with our command line is no stranger's business.
@@ -104,8 +108,8 @@ fn session(options: &Options, local: &mut Local, waiter: &Waiter, started: Insta
     Ok(report::closed(&about, local, &ended, started))
 }
 
-fn say(text: &str) -> Exit {
-    match stdio::write_all(text.as_bytes()) {
+fn say(written: io::Result<()>) -> Exit {
+    match written {
         Ok(()) => Exit::Ok,
         Err(_) => Exit::IoError,
     }

@@ -8,7 +8,7 @@ use std::env;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{absolute, Path};
 
-use crate::error::Error;
+use crate::error::{Error, Failure};
 use crate::kinds::{example, Kind, Role, Shipped, Syntax, Wanted, KINDS};
 use crate::options::{Given, Lines, Network, Options, SUBMISSIONS};
 use crate::stdio::{self, Local};
@@ -33,6 +33,14 @@ pub fn print(lines: &Lines, local: &mut Local) -> Result<String, Error> {
         Wanted::One(file) => render(file, &fill),
         Wanted::Found => found::print(&fill),
     }
+}
+
+/// Why nothing is printed, where stderr cannot say it. A stranger reads nothing.
+pub fn complain(error: Error, local: &mut Local) -> Failure {
+    if !matches!(stdio::admit(local, &[]), Err(Error::Stranger { .. })) {
+        stdio::complain(&error.to_string(), local);
+    }
+    error.into()
 }
 
 /// What the shipped files are filled with.

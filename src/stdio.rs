@@ -47,6 +47,9 @@ pub struct Local {
 /// Taken by compare-and-swap by whoever writes first: the relay, a failure's reply, SIGTERM's, the panic hook.
 static FIRST_BYTE: AtomicBool = AtomicBool::new(false);
 
+/// Set once, by `protect_stderr`.
+static STDERR_WAS_STDOUT: AtomicBool = AtomicBool::new(false);
+
 /// True for exactly one caller in the life of the process.
 pub fn claim_first_byte() -> bool {
     FIRST_BYTE.compare_exchange(false, true, Ordering::SeqCst, Ordering::SeqCst).is_ok()
@@ -72,10 +75,36 @@ pub fn protect_stderr() -> Stderr {
     if !same(fstat(io::stdin())) && !same(fstat(io::stdout())) {
         return Stderr::Ours;
     }
+    if same(fstat(io::stdout())) {
+        STDERR_WAS_STDOUT.store(true, Ordering::Relaxed);
+    }
     if let Ok(null) = open_null() {
         let _ = dup2_stderr(null);
     }
     Stderr::NotOurs
+}
+
+/// Says to a person, who did not ask for a session, what stderr cannot say because it was stdout (`2>&1`). On a socket,
+/// where a superserver's client may be, nothing is said.
+pub fn complain(sentence: &str, local: &Local) {
+    if STDERR_WAS_STDOUT.load(Ordering::Relaxed) && local.output != Kind::Socket {
+        let _ = write_all(format!("smtps-bridge: {sentence}\n").as_bytes());
+    }
+}
+
+/// Writes what has no other use than to be read.
+///
+/// # Errors
+/// What write(2) says, and EBADF when descriptor 1 was closed at the start, as far as that can be told: the runtime opens
+/// /dev/null there for reading and writing. So do Python and Node for "no output", whose callers want an exit code
+/// alone: that is why `--check` and `-V` do not ask.
+pub fn print(text: &str) -> io::Result<()> {
+    let null = fstat(io::stdout()).ok().zip(fstat_null()).is_some_and(|(one, null)| one.st_rdev == null.st_rdev);
+    let access = fcntl(io::stdout(), FcntlArg::F_GETFL).map_or(0, |flags| flags & OFlag::O_ACCMODE.bits());
+    match null && access == OFlag::O_RDWR.bits() {
+        true => Err(Errno::EBADF.into()),
+        false => write_all(text.as_bytes()),
+    }
 }
 
 /// What descriptors 0 and 1 are.
@@ -101,7 +130,13 @@ pub fn look() -> Local {
 /// `Error::Descriptor` for a listening or a datagram socket, `Error::ClientGone`, `Error::Stranger`.
 pub fn admit(local: &mut Local, allow_from: &[Network]) -> Result<(), Error> {
     if local.input != Kind::Socket {
-        return Ok(());
+        // read(2) would say so in the middle of a session.
+        let directory =
+            local.input == Kind::File && fstat(io::stdin()).is_ok_and(|it| kind_bits(&it) == SFlag::S_IFDIR);
+        return match directory {
+            true => Err(Error::Descriptor("descriptor 0 is a directory: give it a client, a pipe or a file")),
+            false => Ok(()),
+        };
     }
     if getsockopt(&io::stdin(), sockopt::SockType).is_ok_and(|kind| kind != SockType::Stream) {
         return Err(Error::Descriptor("descriptor 0 is not a stream socket: inetd's line needs `stream tcp nowait`"));

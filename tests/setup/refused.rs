@@ -139,3 +139,25 @@ fn a_word_that_is_no_utf_8_is_refused() {
         assert!(ended.log.contains("no UTF-8"), "{}", ended.log);
     });
 }
+
+/// A bug that was: under `2>&1` stderr is stdout, and the sentence went nowhere. A client's socket still reads nothing.
+#[test]
+fn the_reason_is_read_under_2_to_1_too() {
+    within(USUAL, || {
+        for (words, reason) in [
+            (&["xinetd", "a b"][..], "smtps-bridge: a b: not a host name\n"),
+            (&["inetd-debian", "--ca-file", "/a b", "a"], "smtps-bridge: /a b: inetd splits its words"),
+        ] {
+            let start = || Start::new().arg("--print-config").args(words);
+            let mut bridge = start().under_shell("", "2>&1").on(Stdio::null(), Stdio::piped(), Stdio::null());
+            let said = String::from_utf8(bridge.child.stdout.take().unwrap().rest()).unwrap();
+            assert!(said.starts_with(reason), "{said:?}");
+            assert_eq!((said.lines().count(), bridge.finish().code), (1, 64));
+            let (bridge, client) = start().inetd();
+            client.shutdown(std::net::Shutdown::Write).unwrap();
+            let mut client = client;
+            assert_eq!(client.rest(), b"");
+            assert_eq!(bridge.finish().code, 64);
+        }
+    });
+}

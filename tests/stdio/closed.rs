@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::support::bridge::House;
+use crate::support::bridge::{House, Start};
 use crate::support::limit::{within, USUAL};
 use crate::support::mail;
 use crate::support::outcome::GREETING;
@@ -96,5 +96,19 @@ fn all_three_closed_is_an_exit() {
         let start = house.bridge(peer.host()).under_shell("", "0<&- 1>&- 2>&-");
         assert_eq!(start.on(Stdio::null(), Stdio::null(), Stdio::null()).finish().code, 0);
         assert!(peer.done().is_empty());
+    });
+}
+
+/// A bug that was: a file that could not be written was a success. `>/dev/null` is one.
+#[test]
+fn what_is_printed_into_a_closed_1_is_74() {
+    within(USUAL, || {
+        for words in [&["--help"][..], &["--print-config", "list"], &["--print-config", "xinetd", "a"]] {
+            for (redirection, code) in [("1>&-", 74), ("1>/dev/null", 0)] {
+                let start = Start::new().args(words).under_shell("", redirection);
+                let ended = start.on(Stdio::null(), Stdio::null(), Stdio::piped()).finish();
+                assert_eq!(ended.code, code, "{words:?} {redirection}");
+            }
+        }
     });
 }

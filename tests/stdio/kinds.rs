@@ -222,3 +222,15 @@ fn promise_4_the_deadline_wins_over_a_refused_client_that_outruns_us() {
         assert!(!input.rest().is_empty(), "all of it was read");
     });
 }
+
+/// A bug that was: the session began, and broke off with 74 when it read.
+#[test]
+fn a_directory_as_0_is_no_client() {
+    within(USUAL, || {
+        let start = Start::new().arg("127.0.0.1:1").under_shell("", "0</");
+        let mut bridge = start.on(Stdio::null(), Stdio::piped(), Stdio::piped());
+        let reply = String::from_utf8(bridge.child.stdout.take().unwrap().rest()).unwrap();
+        assert!(reply.starts_with("421 4.3.5 smtps-bridge: descriptor 0 is a directory"), "{reply}");
+        assert_eq!(bridge.finish().code, 78);
+    });
+}
