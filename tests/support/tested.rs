@@ -9,6 +9,7 @@ pub enum Role {
     Superserver,
     MailProgram,
     Smarthost,
+    Monitor,
 }
 
 /// To be called at the end of a test that showed what `result` says. `key` orders the rows and is one per row;
@@ -18,6 +19,7 @@ pub fn tested(role: Role, key: &str, program: &str, version: &str, result: &str)
         Role::Superserver => (1, "superserver"),
         Role::MailProgram => (2, "mail program"),
         Role::Smarthost => (3, "smarthost"),
+        Role::Monitor => (4, "monitor"),
     };
     for cell in [program, version, result] {
         assert!(!cell.is_empty() && !cell.contains(['|', '\n']), "no cell of a table: {cell:?}");
