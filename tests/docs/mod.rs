@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use smtps_bridge::error::{Error, Heard, Sent, Stage};
 use smtps_bridge::relay::End;
 
+mod elsewhere;
 mod manual;
 mod pages;
 
