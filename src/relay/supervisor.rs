@@ -162,7 +162,8 @@ impl Supervisor<'_> {
         if end != End::ClientGone && !self.up.is_done() {
             stdio::drain(self.local, Deadline::after(seconds(DRAIN_S)));
         }
-        end.exit(self.last.is_goodbye())
+        let (_, down) = self.activity.counts();
+        end.exit(self.last.is_goodbye() && down > 0)
     }
 
     fn say_goodbye(&mut self) {
