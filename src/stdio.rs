@@ -13,6 +13,7 @@ use std::sync::OnceLock;
 
 use nix::errno::Errno;
 use nix::fcntl::{fcntl, FcntlArg, OFlag};
+use nix::libc::{dev_t, ino_t};
 use nix::poll::PollFlags;
 use nix::sys::socket::{getsockopt, recv, shutdown, sockopt, MsgFlags, Shutdown, SockType};
 use nix::sys::stat::{fstat, FileStat, SFlag};
@@ -47,8 +48,8 @@ pub struct Local {
 /// Taken by compare-and-swap by whoever writes first: the relay, a failure's reply, SIGTERM's, the panic hook.
 static FIRST_BYTE: AtomicBool = AtomicBool::new(false);
 
-/// Set once, by `protect_stderr`.
-static STDERR_WAS_STDOUT: AtomicBool = AtomicBool::new(false);
+/// Device and inode of descriptor 2 where it was that of 0 or 1.
+static STDERR_WAS: OnceLock<(dev_t, ino_t)> = OnceLock::new();
 
 /// True for exactly one caller in the life of the process.
 pub fn claim_first_byte() -> bool {
@@ -75,9 +76,7 @@ pub fn protect_stderr() -> Stderr {
     if !same(fstat(io::stdin())) && !same(fstat(io::stdout())) {
         return Stderr::Ours;
     }
-    if same(fstat(io::stdout())) {
-        STDERR_WAS_STDOUT.store(true, Ordering::Relaxed);
-    }
+    let _ = STDERR_WAS.set((two.st_dev, two.st_ino));
     if let Ok(null) = open_null() {
         let _ = dup2_stderr(null);
     }
@@ -87,7 +86,8 @@ pub fn protect_stderr() -> Stderr {
 /// Says to a person, who did not ask for a session, what stderr cannot say because it was stdout (`2>&1`). On a socket,
 /// where a superserver's client may be, nothing is said.
 pub fn complain(sentence: &str, local: &Local) {
-    if STDERR_WAS_STDOUT.load(Ordering::Relaxed) && local.output != Kind::Socket {
+    let stdout = fstat(io::stdout()).ok().map(|one| (one.st_dev, one.st_ino));
+    if local.output != Kind::Socket && stdout.is_some() && stdout == STDERR_WAS.get().copied() {
         let _ = write_all(format!("smtps-bridge: {sentence}\n").as_bytes());
     }
 }
