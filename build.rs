@@ -5,11 +5,21 @@ use std::env;
 use std::path::Path;
 use std::process::Command;
 
+const NO_JITTER: &str = "AWS_LC_SYS_NO_JITTER_ENTROPY";
+
 fn main() {
-    for (name, wanted) in [("AWS_LC_SYS_NO_JITTER_ENTROPY", "1"), ("AWS_LC_SYS_USE_SYSTEM", "0")] {
+    let aws_lc = env::var_os("CARGO_FEATURE_AWS_LC_RS").is_some();
+    for (name, wanted, without) in [
+        (NO_JITTER, "1", "every session will start 50 ms late"),
+        ("AWS_LC_SYS_USE_SYSTEM", "0", "an aws-lc of this machine may be linked"),
+    ] {
         println!("cargo::rerun-if-env-changed={name}");
-        if env::var(name).as_deref() != Ok(wanted) {
-            println!("cargo::warning={name}={wanted} is not set: build inside the source tree, or set it by hand");
+        if aws_lc && env::var(name).as_deref() != Ok(wanted) {
+            println!("cargo::warning={name}={wanted} is not set: {without}; set it, or build inside the source tree");
+            // A warning scrolls away: `--version` and `--check` keep it.
+            if name == NO_JITTER {
+                println!("cargo::rustc-env=SMTPS_BRIDGE_SLOW_START=1");
+            }
         }
     }
     println!("cargo::rerun-if-changed=build.rs");

@@ -11,6 +11,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
 use crate::confine;
+use crate::crypto::SLOW_START;
 use crate::deadline::{seconds, Deadline};
 use crate::error::{self, Error, Stage};
 use crate::exit::Exit;
@@ -46,6 +47,10 @@ pub fn run(options: &Options, local: &mut Local, stderr: Stderr, waiter: &Waiter
         Ok(trusted) => trusted,
         Err(error) => return failed(&error, &mut screen),
     };
+    if let Some(why) = SLOW_START {
+        screen.heading("this program");
+        screen.line("note", why);
+    }
     if let Some(validity) = trusted.identity {
         screen.heading("our certificate (--cert)");
         show_days(validity, false, &mut screen);

@@ -16,6 +16,7 @@ use std::time::Duration;
 use log::LevelFilter;
 use pico_args::Arguments;
 
+use crate::crypto::POST_QUANTUM;
 use crate::error::Error;
 use crate::kinds::Wanted;
 use crate::options::{
@@ -61,13 +62,13 @@ pub const FLAGS: [Flag; 25] = [
     flag(&[LISTEN], "ADDR:PORT", Times::Once, "in those lines [127.0.0.1:2525]"),
     flag(&["--server-name"], "NAME", Times::Once, "verify and send NAME instead of HOST"),
     flag(&["--ca-file"], "FILE", Times::Once, "trust the CA certificates in FILE (PEM) only"),
-    flag(&["--system-roots"], "", Times::Once, "trust the system's CA certificates only"),
+    flag(&["--system-roots"], "", Times::Once, SYSTEM_ROOTS),
     flag(&["--pin"], "sha256//BASE64", Times::Many, "and the key must be one of these"),
     flag(&["--pin-only"], "sha256//BASE64", Times::Many, "the key is the whole trust"),
     flag(&["--cert"], "FILE", Times::Once, "client certificate (PEM, chain behind it)"),
     flag(&["--key"], "FILE", Times::Once, "its private key (PEM)"),
     flag(&["--min-tls"], "1.2|1.3", Times::Once, "oldest TLS version [1.2]"),
-    flag(&["--no-pq"], "", Times::Once, "do not offer X25519MLKEM768"),
+    flag(&["--no-pq"], "", Times::Once, NO_PQ),
     flag(&["-4"], "", Times::Once, "IPv4 only"),
     flag(&["-6"], "", Times::Once, "IPv6 only"),
     flag(&["--setup-timeout"], "S", Times::Once, "seconds until the greeting, all hosts [60]"),
@@ -80,9 +81,17 @@ pub const FLAGS: [Flag; 25] = [
     flag(&["--crlf"], "", Times::Once, "LF typed locally goes out as CRLF"),
     flag(&["--no-reply"], "", Times::Once, "no 421 to the client; for other protocols"),
     flag(&["-h", "--help"], "", Times::Once, "this help"),
-    flag(&["-V", "--version"], "", Times::Once, "the version, and the date of the built-in roots"),
+    flag(&["-V", "--version"], "", Times::Once, "the version, the roots and the cryptography"),
 ];
 
+const SYSTEM_ROOTS: &str = match cfg!(feature = "system-roots") {
+    true => "trust the system's CA certificates [default]",
+    false => "trust the system's CA certificates only",
+};
+const NO_PQ: &str = match POST_QUANTUM {
+    true => "do not offer X25519MLKEM768",
+    false => "no X25519MLKEM768 [this build has none]",
+};
 const CHECK: &str = "--check";
 const PRINT_CONFIG: &str = "--print-config";
 const LISTEN: &str = "--listen";
@@ -219,7 +228,7 @@ fn trust(args: &mut Arguments) -> Result<Trust, Error> {
         }
         (Some(file), false) => ServerTrust::Chain { anchors: Anchors::File(file), pins },
         (None, true) => ServerTrust::Chain { anchors: Anchors::System, pins },
-        (None, false) => ServerTrust::Chain { anchors: Anchors::BuiltIn, pins },
+        (None, false) => ServerTrust::Chain { anchors: Anchors::USUAL, pins },
     };
     let identity = match (value(args, "--cert", values::path)?, value(args, "--key", values::path)?) {
         (Some(cert), Some(key)) => Some(Identity { cert, key }),

@@ -11,6 +11,7 @@ pub mod dial;
 pub mod relay;
 // floor 3
 pub mod tls;
+pub mod version;
 // floor 2
 pub mod cli;
 pub mod confine;
@@ -26,6 +27,7 @@ pub mod wait;
 pub mod x509;
 // floor 0
 pub mod buffer;
+pub mod crypto;
 pub mod deadline;
 pub mod exit;
 pub mod hooks;

@@ -17,7 +17,8 @@ use smtps_bridge::options::{Logging, Options, Replies, Stderr};
 use smtps_bridge::relay::{self, Settings};
 use smtps_bridge::report::{self, About};
 use smtps_bridge::stdio::{self, Local};
-use smtps_bridge::trust::{Trusted, ROOTS};
+use smtps_bridge::trust::Trusted;
+use smtps_bridge::version::version;
 use smtps_bridge::wait::Waiter;
 use smtps_bridge::{check, confine, hooks, logging, setup};
 
@@ -51,10 +52,7 @@ fn run(stderr: Stderr, started: Instant) -> Exit {
     };
     match cli::parse(argv) {
         Ok(Action::Help) => say(stdio::print(&cli::help())),
-        Ok(Action::Version) => {
-            let version = format!("smtps-bridge {} (Mozilla's roots of {})\n", env!("CARGO_PKG_VERSION"), ROOTS.1);
-            say(stdio::write_all(version.as_bytes()))
-        }
+        Ok(Action::Version) => say(stdio::write_all(version().as_bytes())),
         Ok(Action::PrintConfig(lines)) => match setup::print(&lines, &mut local) {
             Ok(text) => say(stdio::print(&text)),
             Err(error) => failed(&setup::complain(error, &mut local), &[], &local, Replies::None),

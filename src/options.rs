@@ -83,9 +83,18 @@ pub enum ServerTrust {
 }
 
 pub enum Anchors {
+    #[cfg(not(feature = "system-roots"))]
     BuiltIn,
     File(PathBuf),
     System,
+}
+
+impl Anchors {
+    /// What counts without an option.
+    #[cfg(not(feature = "system-roots"))]
+    pub const USUAL: Anchors = Anchors::BuiltIn;
+    #[cfg(feature = "system-roots")]
+    pub const USUAL: Anchors = Anchors::System;
 }
 
 /// SHA-256 of the SubjectPublicKeyInfo in DER (RFC 7469 section 2.4), as curl's `--pinnedpubkey` takes it.

@@ -1,6 +1,7 @@
 //! Trust anchors, pins, client identity, versions and groups to a `ClientConfig`: all files are read here, before the
 //! network and before rights are dropped.
 
+mod anchors;
 mod asked;
 mod files;
 mod presented;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{
-    aws_lc_rs, verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key, CryptoProvider,
+    verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key, CryptoProvider,
 };
 use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::version::{TLS12, TLS13};
@@ -23,23 +24,21 @@ use rustls::{
 use base64ct::{Base64, Encoding};
 use webpki::{EndEntityCert, KeyUsage};
 
+use crate::crypto::library;
 use crate::error::{Error, Issuer, Pin, Sent};
-use crate::hooks;
-use crate::options::{Anchors, Groups, KeyHash, ServerTrust, Trust, Versions};
+use crate::options::{Groups, KeyHash, ServerTrust, Trust, Versions};
 use crate::text::escape;
 use crate::x509;
 
 use asked::Asked;
 
+pub use anchors::{name as anchors_name, ROOTS};
 pub use presented::{Chain, Presented};
-
-/// When the built-in roots (webpki-roots, see Cargo.lock) were published. A test compares the pair with Cargo.lock.
-pub const ROOTS: (&str, &str) = ("1.0.10", "2026-10-19");
 
 /// Everything that a handshake needs and that does not depend on the host.
 pub struct Trusted {
     pub config: Arc<ClientConfig>,
-    /// The trust anchors in words, for "unknown issuer".
+    /// The trust anchors in words.
     pub anchors: String,
     pub sent: Sent,
     pub versions: Versions,
@@ -60,12 +59,11 @@ impl Trusted {
         let (check, anchors, roots) = match &trust.server {
             ServerTrust::KeyOnly { pins } => (Check::Key(pins.clone()), "--pin-only".to_owned(), None),
             ServerTrust::Chain { anchors, pins } => {
-                let (roots, described) = anchor_store(anchors)?;
-                let roots = Arc::new(roots);
+                let roots = Arc::new(anchors::store(anchors)?);
                 let webpki = WebPkiServerVerifier::builder_with_provider(roots.clone(), provider.clone())
                     .build()
                     .map_err(|error| unusable("trust anchors", "", &error))?;
-                (Check::Chain(webpki, pins.clone()), described, Some(roots))
+                (Check::Chain(webpki, pins.clone()), anchors::name(anchors), Some(roots))
             }
         };
         let verifier = Verifier { check, provider: provider.clone(), presented: presented.clone() };
@@ -168,7 +166,7 @@ impl fmt::Display for UnusableSignature {
 impl std::error::Error for UnusableSignature {}
 
 fn provider(groups: Groups) -> CryptoProvider {
-    let mut provider = aws_lc_rs::default_provider();
+    let mut provider = library::default_provider();
     if groups == Groups::Classical {
         provider.kx_groups.retain(|group| {
             !matches!(
@@ -184,20 +182,6 @@ fn provider(groups: Groups) -> CryptoProvider {
     provider
 }
 
-fn anchor_store(anchors: &Anchors) -> Result<(RootCertStore, String), Error> {
-    match anchors {
-        Anchors::BuiltIn => {
-            let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-            if let Some(path) = hooks::anchor() {
-                roots.roots.extend(files::ca_file(&path)?.roots);
-            }
-            Ok((roots, format!("not one of Mozilla's roots of {}", ROOTS.1)))
-        }
-        Anchors::File(path) => Ok((files::ca_file(path)?, "not one of the --ca-file".to_owned())),
-        Anchors::System => Ok((files::system_roots()?, "not one of the system's roots".to_owned())),
-    }
-}
-
 fn unusable(role: &'static str, object: &str, problem: &dyn fmt::Display) -> Error {
     Error::Unusable { role, object: object.to_owned(), problem: escape(problem.to_string().as_bytes(), 200) }
 }
@@ -207,7 +191,7 @@ fn shown(path: &Path) -> String {
 }
 
 fn key_hash(cert: &CertificateDer) -> Option<KeyHash> {
-    let digest = aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256.tls13()?.common.hash_provider;
+    let digest = library::cipher_suite::TLS13_AES_128_GCM_SHA256.tls13()?.common.hash_provider;
     let hash = digest.hash(&x509::public_key(cert)?);
     hash.as_ref().try_into().ok().map(KeyHash)
 }

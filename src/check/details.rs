@@ -72,7 +72,10 @@ pub fn show(
     show_chain(&learned.chain, &described, screen);
     match (trust, trusted.anchor(&learned.chain.certs)) {
         (ServerTrust::KeyOnly { .. }, _) => screen.line("anchor", "none: the key is the whole trust (--pin-only)"),
-        (ServerTrust::Chain { .. }, Some(anchor)) => screen.line("anchor", &anchor),
+        (ServerTrust::Chain { .. }, Some(anchor)) => {
+            screen.line("anchor", &anchor);
+            screen.line("", &format!("one of {}", trusted.anchors));
+        }
         (ServerTrust::Chain { .. }, None) => {}
     }
     if let Some(Some(leaf)) = described.first() {

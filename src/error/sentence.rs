@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use nix::errno::Errno;
 
+use crate::crypto::POST_QUANTUM;
+
 use super::{Error, Heard, Issuer, Sent, Stage};
 
 impl Error {
@@ -18,6 +20,12 @@ impl Error {
         }
     }
 }
+
+/// A hello without ML-KEM fits one segment.
+const SMALLER: &str = match POST_QUANTUM {
+    true => ": if it is old or behind a middlebox, try --no-pq",
+    false => ": is it old, or behind a middlebox?",
+};
 
 const NEEDED_KEY: &str = "it needs RSA of 2048 to 8192 bits, or ECDSA";
 
@@ -89,20 +97,20 @@ impl fmt::Display for Error {
             }
 
             Error::Closed { stage: Stage::Handshake, heard: Heard::Nothing } => {
-                f.write_str("the server closed on our hello: if it is old or behind a middlebox, try --no-pq")
+                write!(f, "the server closed on our hello{SMALLER}")
             }
             Error::Closed { stage, .. } => {
                 write!(f, "the server closed the connection {}", before(*stage))
             }
             Error::Reset { stage: Stage::Handshake, heard: Heard::Nothing } => {
-                f.write_str("the server reset the connection on our hello: if it is old or behind a middlebox, try --no-pq")
+                write!(f, "the server reset the connection on our hello{SMALLER}")
             }
             Error::Reset { stage, .. } => write!(f, "the server reset the connection {}", before(*stage)),
             Error::Silent { stage, seconds } => {
                 write!(f, "the server connected but was silent or slow: not done after {seconds} s, {}", before(*stage))?;
                 match stage {
-                    Stage::Handshake => f.write_str("; is the port right? behind a middlebox try --no-pq"),
-                    Stage::Greeting => f.write_str("; is the port right?"),
+                    Stage::Handshake if POST_QUANTUM => f.write_str("; is the port right? behind a middlebox try --no-pq"),
+                    Stage::Handshake | Stage::Greeting => f.write_str("; is the port right?"),
                     _ => Ok(()),
                 }
             }
@@ -135,27 +143,27 @@ impl fmt::Display for Error {
             Error::UnknownIssuer { issuer: Some(Issuer::Missing(name)), anchors } => write!(
                 f,
                 "certificate from an unknown issuer, {name}, which was not sent: the server must send its whole \
-                 chain, or use --ca-file with that CA ({anchors})"
+                 chain, or use --ca-file with that CA (not one of {anchors})"
             ),
             Error::UnknownIssuer { issuer: Some(Issuer::Sent(name)), anchors } => {
-                write!(f, "certificate from an unknown issuer, {name} ({anchors}): use --ca-file with that CA")
+                write!(f, "certificate from an unknown issuer, {name} (not one of {anchors}): use --ca-file with that CA")
             }
             Error::UnknownIssuer { issuer: Some(Issuer::Itself), anchors } => write!(
                 f,
-                "certificate from an unknown issuer, itself ({anchors}): use --ca-file with this certificate, \
+                "certificate from an unknown issuer, itself (not one of {anchors}): use --ca-file with this certificate, \
                  or --pin-only"
             ),
             Error::UnknownIssuer { issuer: Some(Issuer::Namesake(name)), anchors } => write!(
                 f,
                 "certificate from an unknown issuer: it names {name}, whom we know, most likely with another key \
-                 ({anchors}): has that CA a newer certificate?"
+                 (not one of {anchors}): has that CA a newer certificate?"
             ),
             Error::UnknownIssuer { issuer: Some(Issuer::Weak { name, bits }), .. } => write!(
                 f,
                 "the key of the certificate's CA, {name}, cannot be used (RSA of {bits} bits): {NEEDED_KEY}"
             ),
             Error::UnknownIssuer { issuer: None, anchors } => {
-                write!(f, "certificate from an unknown issuer ({anchors}): use --ca-file with its CA")
+                write!(f, "certificate from an unknown issuer (not one of {anchors}): use --ca-file with its CA")
             }
             Error::CaAsServer { key: Some(pin) } => {
                 write!(f, "a CA certificate used as a server certificate: if its administrator confirms the key, --pin-only {pin}")

@@ -113,7 +113,7 @@ fn another_key_than_the_pinned_one() {
         let report =
             fails(start, || unsuccessful(tls()), 69, "handshake", &["key is not the pinned one: it is sha256//"]);
         assert_eq!(report.line("pin"), house.leaf.pin);
-        assert_eq!(report.line("anchor"), "CN=Throw-away CA");
+        assert_eq!(report.line("anchor"), "CN=Throw-away CA one of the --ca-file");
     });
 }
 

@@ -49,13 +49,23 @@ fn the_help_has_every_flag_of_the_table_and_no_other() {
     });
 }
 
-/// Goal: an administrator who reads "unknown issuer" can tell how old the roots are.
+/// Goal: an administrator who reads "unknown issuer" can tell how old the roots are, and who asks for post-quantum what
+/// this build has. Another line would be a warning: we build with fast starts.
 #[test]
-fn the_version_has_the_date_of_the_root_set() {
+fn the_version_has_the_roots_with_their_date_and_the_cryptography() {
     within(USUAL, || {
         let version = answer("-V");
         assert_eq!(version, answer("--version"));
-        assert_eq!(version, format!("smtps-bridge {} (Mozilla's roots of {})\n", env!("CARGO_PKG_VERSION"), ROOTS.1));
+        let roots = match cfg!(feature = "system-roots") {
+            true => "the system's roots".to_owned(),
+            false => format!("Mozilla's roots of {}", ROOTS.1),
+        };
+        let library = match cfg!(feature = "ring") {
+            true => "ring, without post-quantum key exchange",
+            false => "aws-lc, with post-quantum X25519MLKEM768",
+        };
+        let first = format!("smtps-bridge {} ({roots})", env!("CARGO_PKG_VERSION"));
+        assert_eq!(version, format!("{first}\ncryptography: {library}\n"));
         assert!(ROOTS.1.len() == 10 && ROOTS.1.starts_with("20"), "{}", ROOTS.1);
     });
 }

@@ -52,6 +52,12 @@ fn only_tls_names_the_connection_of_rustls() {
     assert_eq!(modules_with(&["ClientConnection"]), ["tls"]);
 }
 
+/// Goal: a build on ring has no aws-lc in it, and the next library is one file's matter.
+#[test]
+fn only_crypto_names_a_cryptographic_library() {
+    assert_eq!(modules_with(&["aws_lc", "crypto::ring", "ring::"]), ["crypto"]);
+}
+
 #[test]
 fn only_main_ends_the_process() {
     assert_eq!(modules_with(&["process::exit", "process::abort", "_exit(", "process::{"]), [MAIN]);

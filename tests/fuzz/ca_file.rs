@@ -14,7 +14,7 @@ pub fn run(data: &[u8]) {
     let file = FILE.get_or_init(|| std::env::temp_dir().join(format!("smtps-bridge-fuzz-{}", std::process::id())));
     fs::write(file, data).expect("a file to write");
     let identity = Identity { cert: file.clone(), key: file.clone() };
-    for (anchors, identity) in [(Anchors::File(file.clone()), None), (Anchors::BuiltIn, Some(identity))] {
+    for (anchors, identity) in [(Anchors::File(file.clone()), None), (Anchors::USUAL, Some(identity))] {
         let server = ServerTrust::Chain { anchors, pins: Vec::new() };
         let trust = Trust { server, identity, versions: Versions::Tls12AndLater, groups: Groups::PostQuantumFirst };
         match Trusted::new(&trust) {

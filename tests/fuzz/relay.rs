@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{dup, dup2_stdin, dup2_stdout};
+use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ServerConfig, ServerConnection};
 
@@ -56,7 +57,11 @@ fn house() -> &'static House {
         let words = ["--pin-only", &pin, "--min-tls", "1.3", "--no-pq", "fuzz.test"].map(OsString::from);
         let Ok(Action::Session(options)) = cli::parse(words.to_vec()) else { panic!("{words:?}") };
         let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
-        let server = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![cert.der().clone()], key);
+        let server = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], key);
         House {
             trusted: Trusted::new(&options.trust).unwrap_or_else(|error| panic!("{error}")),
             server: Arc::new(server.expect("a server")),

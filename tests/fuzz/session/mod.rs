@@ -25,6 +25,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::unistd::{dup, dup2_stdin, dup2_stdout};
+use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::ServerConfig;
 use smtps_bridge::cli::{self, Action};
@@ -83,7 +84,10 @@ impl World {
         let Ok(Action::Session(options)) = cli::parse(words.to_vec()) else { panic!("{words:?}") };
         let server = |version| {
             let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
-            let builder = ServerConfig::builder_with_protocol_versions(&[version]).with_no_client_auth();
+            let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+                .with_protocol_versions(&[version])
+                .expect("a version")
+                .with_no_client_auth();
             Arc::new(builder.with_single_cert(vec![cert.clone()], key).expect("a server"))
         };
         let usual = [dup(io::stdin()), dup(io::stdout())].map(|fd| fd.expect("a descriptor"));
