@@ -10,6 +10,7 @@ use rustls::ServerConfig;
 
 use super::{flat, report, Report};
 use crate::support::bridge::{House, Start};
+use crate::support::build::HELLO;
 use crate::support::ca::Leaf;
 use crate::support::dir::Dir;
 use crate::support::limit::{until, within, without_hooks, USUAL};
@@ -106,7 +107,7 @@ fn ssh() {
 fn silence() {
     within(USUAL, || {
         let start = || Start::new().args(["--setup-timeout", "1"]);
-        let words = ["the server connected but was silent or slow: not done after 1 s", "--no-pq"];
+        let words = ["the server connected but was silent or slow: not done after 1 s", "is the port right?"];
         let report = fails(start, || Peer::tcp(wait), 75, "handshake", &words);
         assert!(report.line("address").contains("handshake failed after "), "{}", report.screen);
     });
@@ -134,14 +135,14 @@ fn a_connection_closed_on_our_hello() {
                 wait(tcp);
             })
         };
-        fails(bare, server, 75, "handshake", &["the server closed on our hello", "try --no-pq"]);
+        fails(bare, server, 75, "handshake", &["the server closed on our hello", HELLO]);
         let server = || {
             Peer::tcp(|tcp| {
                 until_it_spoke(&tcp);
                 reset(tcp);
             })
         };
-        fails(bare, server, 75, "handshake", &["the server reset the connection on our hello", "try --no-pq"]);
+        fails(bare, server, 75, "handshake", &["the server reset the connection on our hello", HELLO]);
     });
 }
 

@@ -6,8 +6,11 @@ use std::process::Stdio;
 use nix::fcntl::{fcntl, FcntlArg, OFlag};
 use nix::sys::signal::Signal;
 
+use smtps_bridge::crypto::POST_QUANTUM;
+
 use super::{flat, good, polite, report, smarthost};
 use crate::support::bridge::{House, Start};
+use crate::support::build::GROUP;
 use crate::support::ca::self_signed_ca_leaf;
 use crate::support::limit::{until, within, without_hooks, USUAL};
 use crate::support::peer::{nobody_listens, Peer, TLS_1_2};
@@ -30,8 +33,8 @@ fn a_good_smarthost_is_one_screen() {
         for step in ["127.0.0.1: connect ", " ms, handshake ", " ms, greeting ", " ms, EHLO ", " ms, QUIT "] {
             assert!(address.contains(step), "{address}");
         }
-        let group = if POST_QUANTUM { "X25519MLKEM768 (post-quantum)" } else { "X25519 (not post-quantum)" };
-        assert_eq!(line("TLS"), format!("TLSv1.3, AES_256_GCM_SHA384, {group}, no ALPN"));
+        let kind = if POST_QUANTUM { "post-quantum" } else { "not post-quantum" };
+        assert_eq!(line("TLS"), format!("TLSv1.3, AES_256_GCM_SHA384, {GROUP} ({kind}), no ALPN"));
         let chain = line("chain 1");
         assert!(chain.starts_with("CN=127.0.0.1 issued by CN=Throw-away CA 2020-01-01 to 2100-01-01, ECDSA P-256"));
         assert_eq!(line("anchor"), "CN=Throw-away CA one of the --ca-file");

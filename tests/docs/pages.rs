@@ -9,13 +9,18 @@ use smtps_bridge::trust::ROOTS;
 use super::{files, long_options, pages, read, root};
 
 /// Long options of other programs that our pages mention.
-const FOREIGN: [&str; 11] = [
+const FOREIGN: [&str; 16] = [
     "--auth",
     "--auth-user",
     "--example",
     "--exec",
+    "--features",
     "--from",
+    "--git",
+    "--locked",
+    "--no-default-features",
     "--now",
+    "--path",
     "--pipe",
     "--release",
     "--server",

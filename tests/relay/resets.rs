@@ -6,6 +6,7 @@ use std::io::Read;
 use crate::hostile::{cases, Group};
 use crate::relay::{greeted, noise, trickle, unchanged};
 use crate::support::bridge::House;
+use crate::support::build::HELLO;
 use crate::support::kernel::until_read;
 use crate::support::limit::{within, USUAL};
 use crate::support::outcome::{refusal, GREETING};
@@ -89,7 +90,7 @@ fn an_end_of_file_after_our_hello_is_a_421_that_names_no_pq() {
             link.fin();
             link.until_closed();
         });
-        refusal(house.bridge(peer.host())).assert("4.4.2", 75, &["--no-pq"]);
+        refusal(house.bridge(peer.host())).assert("4.4.2", 75, &[HELLO]);
         peer.done();
         cases(Group::TlsServers, 1);
     });

@@ -1,6 +1,7 @@
 //! What the tests stand on. `ca` and `smarthost` also serve the demo and the benches.
 
 pub mod bridge;
+pub mod build;
 pub mod ca;
 pub mod dir;
 pub mod forge;

@@ -1,0 +1,22 @@
+//! What the bridge under test is a build of: its cryptographic library and its trust anchors are cargo features.
+
+use smtps_bridge::crypto::POST_QUANTUM;
+use smtps_bridge::options::Anchors;
+use smtps_bridge::trust::anchors_name;
+
+/// What is agreed on with our own smarthosts, which know them all.
+pub const GROUP: &str = match POST_QUANTUM {
+    true => "X25519MLKEM768",
+    false => "X25519",
+};
+
+/// What is said of a server that ends on our hello. Without post-quantum there is nothing to leave out.
+pub const HELLO: &str = match POST_QUANTUM {
+    true => "try --no-pq",
+    false => "behind a middlebox",
+};
+
+/// The trust anchors that count without an option, as in a refusal.
+pub fn usual_roots() -> String {
+    format!("not one of {}", anchors_name(&Anchors::USUAL))
+}
