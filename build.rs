@@ -32,7 +32,9 @@ fn main() {
 fn link_the_unwinder() {
     let is = |name: &str, value: &str| env::var(name).as_deref() == Ok(value);
     let native = env::var("HOST") == env::var("TARGET");
-    if !(native && is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_ENV", "gnu")) {
+    // Another linker, as for an older libc, knows its own.
+    let usual = env::var_os("RUSTC_LINKER").is_none();
+    if !(native && usual && is("CARGO_CFG_TARGET_OS", "linux") && is("CARGO_CFG_TARGET_ENV", "gnu")) {
         return;
     }
     let Ok(said) = Command::new("cc").arg("-print-file-name=libgcc_eh.a").output() else { return };

@@ -115,6 +115,9 @@ fn the_date_of_the_roots_belongs_to_the_version_in_the_lock_file() {
         .filter(|package| package.contains("name = \"webpki-roots\""))
         .find_map(|package| Some(package.split_once("version = \"")?.1.split_once('"')?.0.to_owned()));
     assert_eq!(version.as_deref(), Some(ROOTS.0), "a new version: look its date up and change trust::ROOTS");
+    // Nor may a build without the lock file have older ones than it tells.
+    let bound = format!("webpki-roots = {{ version = \"{}\"", ROOTS.0);
+    assert!(read("Cargo.toml").lines().any(|line| line.starts_with(&bound)), "Cargo.toml lacks {bound}");
 }
 
 #[test]
