@@ -20,19 +20,19 @@ mod user;
 
 use std::fs;
 
-use nix::sys::resource::{getrlimit, setrlimit, Resource};
+use nix::sys::resource::{getrlimit, rlim_t, setrlimit, Resource};
 
 use crate::error::Error;
 use crate::options::UserSpec;
 
 /// Enough for the 16 addresses of a name that all stall, for the resolver of one more, and for the rest.
-const DESCRIPTORS: u64 = 64;
+const DESCRIPTORS: rlim_t = 64;
 
 /// The usual limit is 1024, and nobody hands down as many; closing what is not open costs next to nothing.
 const MOST_INHERITED: i32 = 4096;
 
 /// 0, 1, 2, SIGTERM's, the log's, the smarthost's, a pair to wake the supervisor, /dev/null, and some to spare.
-const DESCRIPTORS_OF_A_SESSION: u64 = 16;
+const DESCRIPTORS_OF_A_SESSION: rlim_t = 16;
 
 /// Closes what a superserver left open above descriptor 2: a listening socket, a log, another client.
 pub fn close_inherited() {
@@ -71,7 +71,7 @@ pub fn no_more_threads() {
 }
 
 /// Never raises a limit.
-fn lower(resource: Resource, limit: u64) {
+fn lower(resource: Resource, limit: rlim_t) {
     if let Ok((soft, hard)) = getrlimit(resource) {
         let _ = setrlimit(resource, soft.min(limit), hard.min(limit));
     }
