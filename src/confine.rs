@@ -67,6 +67,14 @@ pub fn only_this_session() {
 
 /// RLIMIT_NPROC counts all threads of this user, whoever started them: so it is 0, and only now. Root is not bound by it.
 pub fn no_more_threads() {
+    // nix knows none on the others.
+    #[cfg(any(
+        target_os = "linux",
+        target_os = "android",
+        target_os = "freebsd",
+        target_os = "openbsd",
+        target_os = "netbsd"
+    ))]
     let _ = setrlimit(Resource::RLIMIT_NPROC, 0, 0);
 }
 

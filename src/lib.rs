@@ -21,6 +21,7 @@ pub mod stdio;
 pub mod trust;
 // floor 1
 pub mod error;
+pub mod ids;
 pub mod options;
 pub mod socket;
 pub mod wait;

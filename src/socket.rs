@@ -4,6 +4,7 @@
 use std::io;
 use std::time::Duration;
 
+use nix::sys::socket::MsgFlags;
 use socket2::{Domain, Socket, TcpKeepalive, Type};
 
 use crate::deadline::seconds;
@@ -14,9 +15,23 @@ use crate::deadline::seconds;
 /// minutes on Linux). No TCP_USER_TIMEOUT: it also kills a peer that is alive and does not read. Errors mean "not a TCP
 /// socket" and are no reason to stop mail.
 pub fn keep_alive(socket: &Socket) {
-    let keepalive = TcpKeepalive::new().with_time(whole(seconds(120))).with_interval(whole(seconds(30)));
-    let _ = socket.set_tcp_keepalive(&keepalive.with_retries(6));
+    let [idle, interval] = [seconds(120), seconds(30)].map(whole);
+    let keepalive = TcpKeepalive::new();
+    // OpenBSD has these for the whole system only (sysctl net.inet.tcp).
+    #[cfg(not(target_os = "openbsd"))]
+    let keepalive = keepalive.with_time(idle).with_interval(interval).with_retries(6);
+    #[cfg(target_os = "openbsd")]
+    let _ = (idle, interval);
+    let _ = socket.set_tcp_keepalive(&keepalive);
     let _ = socket.set_tcp_nodelay(true);
+}
+
+/// For send(2): do not wait, and no SIGPIPE. macOS has no such flag; Rust's runtime ignores the signal anyway.
+pub fn at_once() -> MsgFlags {
+    #[cfg(not(target_vendor = "apple"))]
+    return MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+    #[cfg(target_vendor = "apple")]
+    MsgFlags::MSG_DONTWAIT
 }
 
 /// The kernel counts these two in seconds, and refuses 0: what a test scales them to.

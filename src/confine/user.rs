@@ -1,14 +1,15 @@
 //! The user: all three of real, effective and saved, for good.
 
 use nix::errno::Errno;
-use nix::unistd::{setgroups, setresgid, setresuid, Gid, Uid, User};
+use nix::unistd::{Gid, Uid, User};
 
 use crate::error::{Error, Stage};
+use crate::ids::{getresgid, getresuid, setgroups, setresgid, setresuid};
 use crate::options::UserSpec;
 
 /// Who we are, all three: real, effective and saved. Any of them can be taken back.
 fn identities() -> Result<[Uid; 3], Error> {
-    nix::unistd::getresuid()
+    getresuid()
         .map(|ids| [ids.real, ids.effective, ids.saved])
         .map_err(|errno| Error::Rights(format!("cannot tell which user this is: {}", errno.desc())))
 }
@@ -18,7 +19,7 @@ fn identities() -> Result<[Uid; 3], Error> {
 pub fn become_user(user: Option<&UserSpec>) -> Result<(), Error> {
     let ours = identities()?;
     let [_, euid, _] = ours;
-    let groups = nix::unistd::getresgid().map_err(|errno| refused("getresgid", errno, user))?;
+    let groups = getresgid().map_err(|errno| refused("getresgid", errno, user))?;
     let egid = groups.effective;
     let root = ours.iter().any(|uid| uid.is_root());
     let (uid, gid) = match user {

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::mpsc::Sender as Outbox;
 use std::sync::Arc;
 
-use nix::sys::socket::{send, MsgFlags};
+use nix::sys::socket::send;
 use zeroize::Zeroize;
 
 use super::clock::Activity;
@@ -15,6 +15,7 @@ use super::PIECE;
 use crate::buffer::Buffer;
 use crate::hooks;
 use crate::options::Replies;
+use crate::socket::at_once;
 use crate::stdio;
 use crate::tls::{Received, Receiver};
 
@@ -46,7 +47,7 @@ impl Bell {
     fn ring(&self, event: Event) {
         self.note(event);
         // A full pair has rung already.
-        let _ = send(self.wake.as_raw_fd(), &[0], MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL);
+        let _ = send(self.wake.as_raw_fd(), &[0], at_once());
     }
 }
 

@@ -8,6 +8,7 @@ use nix::sys::socket::{recv, send, MsgFlags};
 use rustls::{ClientConnection, InvalidMessage};
 
 use crate::buffer::Buffer;
+use crate::socket::at_once;
 
 /// Four TLS records (RFC 8446 section 5.2: 2^14 octets and 256 of overhead, 5 of header): what one read(2) may bring.
 const RAW: usize = 4 * (16_384 + 256 + 5);
@@ -73,7 +74,7 @@ pub fn receive_now(stream: &TcpStream, raw: &mut Raw) -> io::Result<Option<usize
 }
 
 pub fn send_now(stream: &TcpStream, data: &[u8]) -> io::Result<usize> {
-    match send(stream.as_raw_fd(), data, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL).map_err(io::Error::from) {
+    match send(stream.as_raw_fd(), data, at_once()).map_err(io::Error::from) {
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(0),
         other => other,
     }

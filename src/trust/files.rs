@@ -10,7 +10,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::unistd::{geteuid, getresgid, getresuid};
+use nix::unistd::geteuid;
 use rustls::pki_types::pem::{self, SectionKind};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::RootCertStore;
@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use super::{shown, unusable};
 use crate::error::{Error, Stage};
+use crate::ids::{getresgid, getresuid};
 use crate::options::Identity;
 use crate::text::escape;
 

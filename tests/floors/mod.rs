@@ -58,6 +58,16 @@ fn only_crypto_names_a_cryptographic_library() {
     assert_eq!(modules_with(&["aws_lc", "crypto::ring"]), ["crypto"]);
 }
 
+/// Goal: what one system has and another has not stands behind a cfg in one file, with a fallback beside it: wait
+/// (signalfd), confine (Landlock, prctl), socket (a flag of send(2)), ids (setresuid). packaging/release/targets compiles it all.
+#[test]
+fn only_four_modules_name_what_not_every_system_has() {
+    let linux = ["signalfd", "SignalFd", "prctl", "landlock::", "RLIMIT_NPROC", "eventfd", "epoll", "pipe2", "accept4"];
+    assert_eq!(modules_with(&linux), ["confine", "wait"]);
+    let elsewhere = ["MSG_NOSIGNAL", "with_interval(", "nonblocking()", "unistd::{getres", "unistd::setgroups"];
+    assert_eq!(modules_with(&elsewhere), ["ids", "socket"]);
+}
+
 #[test]
 fn only_main_ends_the_process() {
     assert_eq!(modules_with(&["process::exit", "process::abort", "_exit(", "process::{"]), [MAIN]);
