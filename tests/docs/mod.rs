@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use smtps_bridge::error::{Error, Heard, Sent, Stage};
 use smtps_bridge::relay::End;
 
+mod builds;
 mod elsewhere;
 mod manual;
 mod pages;
@@ -50,6 +51,8 @@ fn long_options(line: &str) -> Vec<&str> {
 
 fn pages() -> Vec<String> {
     let mut pages = files("packaging");
+    // Scripts for cargo, tar and others.
+    pages.retain(|path| !path.starts_with("packaging/release/"));
     pages.extend(["README.md", "CHANGELOG.md", "SECURITY.md", MANUAL].map(str::to_owned));
     pages
 }

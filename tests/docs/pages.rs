@@ -9,7 +9,7 @@ use smtps_bridge::trust::ROOTS;
 use super::{files, long_options, pages, read, root};
 
 /// Long options of other programs that our pages mention.
-const FOREIGN: [&str; 16] = [
+const FOREIGN: [&str; 17] = [
     "--auth",
     "--auth-user",
     "--example",
@@ -25,6 +25,7 @@ const FOREIGN: [&str; 16] = [
     "--release",
     "--server",
     "--ssl",
+    "--target",
     "--to",
 ];
 
