@@ -52,7 +52,7 @@ fn long_options(line: &str) -> Vec<&str> {
 fn pages() -> Vec<String> {
     let mut pages = files("packaging");
     // Scripts for cargo, tar and others.
-    pages.retain(|path| !path.starts_with("packaging/release/"));
+    pages.retain(|path| !path.starts_with("packaging/release/") && !path.starts_with("packaging/package/"));
     pages.extend(["README.md", "CHANGELOG.md", "SECURITY.md", MANUAL].map(str::to_owned));
     pages
 }
