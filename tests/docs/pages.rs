@@ -9,19 +9,22 @@ use smtps_bridge::trust::ROOTS;
 use super::{files, long_options, pages, read, root};
 
 /// Long options of other programs that our pages mention.
-const FOREIGN: [&str; 17] = [
+const FOREIGN: [&str; 20] = [
     "--auth",
     "--auth-user",
+    "--bench",
     "--example",
     "--exec",
     "--features",
     "--from",
     "--git",
+    "--growth",
     "--locked",
     "--no-default-features",
     "--now",
     "--path",
     "--pipe",
+    "--plots",
     "--release",
     "--server",
     "--ssl",
@@ -54,7 +57,7 @@ fn our_pages_name_no_file_that_does_not_exist() {
         let text = read(&path);
         let words = text.split(|c: char| c.is_whitespace() || "()[]`,;\"'".contains(c));
         for word in words.map(|word| word.trim_end_matches(['.', ':', '/'])) {
-            let ours = ["packaging/", "tests/", "examples/", "man/", "src/", ".cargo/"];
+            let ours = ["packaging/", "tests/", "examples/", "benches/", "man/", "src/", ".cargo/"];
             if ours.iter().any(|folder| word.starts_with(folder)) && !word.contains('*') && !root().join(word).exists()
             {
                 wrong.push(format!("{path}: {word}"));
