@@ -17,7 +17,7 @@ pub enum End {
 }
 
 impl End {
-    /// `goodbye`: whether the server's last line was a complete 221 or 421, and the client took anything at all.
+    /// `goodbye`: whether the server's last line was a complete 221 or 421.
     pub fn exit(self, goodbye: bool) -> Exit {
         match self {
             End::CloseNotify | End::Eof => Exit::Ok,

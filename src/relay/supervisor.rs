@@ -162,8 +162,7 @@ impl Supervisor<'_> {
         if end != End::ClientGone && !self.up.is_done() {
             stdio::drain(self.local, Deadline::after(seconds(DRAIN_S)));
         }
-        let (_, down) = self.activity.counts();
-        end.exit(self.last.is_goodbye() && down > 0)
+        end.exit(self.last.is_goodbye())
     }
 
     fn say_goodbye(&mut self) {

@@ -80,25 +80,6 @@ fn dev_full_as_1_is_a_client_that_is_gone() {
     });
 }
 
-/// Goal: a client that took nothing, not even the greeting, has had no session: the server's 221 makes it none. A bug that
-/// was: exit 0.
-#[test]
-fn dev_full_as_1_is_no_session_in_order_although_the_server_said_goodbye() {
-    within(USUAL, || {
-        let house = House::new();
-        let peer = Peer::start(&house.leaf, |mut link| {
-            link.send(GREETING.as_bytes());
-            link.send(b"221 bye\r\n");
-            link.close_notify();
-            link.rest().1
-        });
-        let full = File::options().write(true).open("/dev/full").unwrap();
-        let bridge = house.bridge(peer.host()).on(Stdio::null(), full, Stdio::piped());
-        bridge.finish().assert("client_gone", 74);
-        peer.done();
-    });
-}
-
 /// Goal: a reply or a log line that cannot be written changes no exit code.
 #[test]
 fn dev_full_as_1_and_2_leaves_the_exit_code_of_a_failure() {
