@@ -9,7 +9,7 @@ use smtps_bridge::trust::ROOTS;
 use super::{files, long_options, pages, read, root};
 
 /// Long options of other programs that our pages mention.
-const FOREIGN: [&str; 20] = [
+const FOREIGN: [&str; 21] = [
     "--auth",
     "--auth-user",
     "--bench",
@@ -26,6 +26,7 @@ const FOREIGN: [&str; 20] = [
     "--pipe",
     "--plots",
     "--release",
+    "--root",
     "--server",
     "--ssl",
     "--target",
