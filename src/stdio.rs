@@ -64,15 +64,10 @@ pub fn protect_stderr() -> Stderr {
     if device && isatty(io::stderr()).unwrap_or(false) {
         return Stderr::Ours;
     }
-    // The runtime opens a closed descriptor as /dev/null for reading and writing; `2>/dev/null` writes only.
-    let closed = device
-        && fstat_null().is_some_and(|null| null.st_rdev == two.st_rdev)
-        && fcntl(io::stderr(), FcntlArg::F_GETFL)
-            .is_ok_and(|flags| flags & OFlag::O_ACCMODE.bits() == OFlag::O_RDWR.bits());
-    let same = |other: nix::Result<FileStat>| other.is_ok_and(|o| o.st_dev == two.st_dev && o.st_ino == two.st_ino);
-    if closed {
+    if was_closed(io::stderr().as_fd(), &two) {
         return Stderr::NotOurs;
     }
+    let same = |other: nix::Result<FileStat>| other.is_ok_and(|o| o.st_dev == two.st_dev && o.st_ino == two.st_ino);
     if !same(fstat(io::stdin())) && !same(fstat(io::stdout())) {
         return Stderr::Ours;
     }
@@ -95,13 +90,11 @@ pub fn complain(sentence: &str, local: &Local) {
 /// Writes what has no other use than to be read.
 ///
 /// # Errors
-/// What write(2) says, and EBADF when descriptor 1 was closed at the start, as far as that can be told: the runtime opens
-/// /dev/null there for reading and writing. So do Python and Node for "no output", whose callers want an exit code
-/// alone: that is why `--check` and `-V` do not ask.
+/// What write(2) says, and EBADF when descriptor 1 was closed at the start, as far as that can be told: Python and Node
+/// open it in the same way for "no output", and their callers want an exit code alone. That is why `--check` and `-V` do
+/// not ask.
 pub fn print(text: &str) -> io::Result<()> {
-    let null = fstat(io::stdout()).ok().zip(fstat_null()).is_some_and(|(one, null)| one.st_rdev == null.st_rdev);
-    let access = fcntl(io::stdout(), FcntlArg::F_GETFL).map_or(0, |flags| flags & OFlag::O_ACCMODE.bits());
-    match null && access == OFlag::O_RDWR.bits() {
+    match fstat(io::stdout()).is_ok_and(|one| was_closed(io::stdout().as_fd(), &one)) {
         true => Err(Errno::EBADF.into()),
         false => write_all(text.as_bytes()),
     }
@@ -265,6 +258,9 @@ fn open_null() -> io::Result<File> {
     OpenOptions::new().write(true).open("/dev/null")
 }
 
-fn fstat_null() -> Option<FileStat> {
-    nix::sys::stat::stat("/dev/null").ok()
+/// The runtime opens a closed descriptor as /dev/null for reading and writing; `2>/dev/null` writes only.
+fn was_closed(fd: BorrowedFd, stat: &FileStat) -> bool {
+    kind_bits(stat) == SFlag::S_IFCHR
+        && nix::sys::stat::stat("/dev/null").is_ok_and(|null| null.st_rdev == stat.st_rdev)
+        && fcntl(fd, FcntlArg::F_GETFL).is_ok_and(|flags| flags & OFlag::O_ACCMODE.bits() == OFlag::O_RDWR.bits())
 }
