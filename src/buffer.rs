@@ -1,11 +1,16 @@
-//! A buffer to read into that grows once a read has filled it: a session of short commands never touches the rest, and
-//! idle sessions do not hold it.
+//! A buffer to read into that grows fourfold once a read has filled it: a session of short commands never touches the rest,
+//! and idle sessions do not hold it.
+
+use zeroize::Zeroize;
 
 /// One page. The C library zeroes what it hands out, so what is asked for is used memory.
 const FIRST: usize = 4096;
 
+/// Invariant: `start <= end <= octets.len() <= most`; what lies between `start` and `end` was read and not used up.
 pub struct Buffer {
     octets: Vec<u8>,
+    start: usize,
+    end: usize,
     most: usize,
     full: bool,
 }
@@ -13,28 +18,62 @@ pub struct Buffer {
 impl Buffer {
     /// One that grows to `most`.
     pub fn new(most: usize) -> Buffer {
-        Buffer { octets: vec![0; FIRST.min(most)], most, full: false }
+        Buffer { octets: vec![0; FIRST.min(most)], start: 0, end: 0, most, full: false }
     }
 
-    /// Where the next read puts its octets. What the last one brought must have been used, and wiped where it was
-    /// secret: it may be moved out of here as it is.
+    /// Where the next read puts its octets, behind those that are left: empty when there is no room.
     pub fn space(&mut self) -> &mut [u8] {
         if self.full && self.octets.len() < self.most {
-            self.octets = vec![0; self.most];
+            let larger = vec![0; self.most.min(4 * self.octets.len())];
+            let mut old = std::mem::replace(&mut self.octets, larger);
+            let left = old.get(self.start..self.end).unwrap_or_default();
+            self.octets.iter_mut().zip(left).for_each(|(new, left)| *new = *left);
+            if !left.is_empty() {
+                old.zeroize();
+            }
+        } else {
+            self.octets.copy_within(self.start..self.end, 0);
         }
+        self.end -= self.start;
+        self.start = 0;
         self.full = false;
-        &mut self.octets
+        self.octets.get_mut(self.end..).unwrap_or_default()
     }
 
-    /// What a read of `n` octets brought.
-    pub fn filled(&mut self, n: usize) -> &mut [u8] {
-        self.full = n >= self.octets.len();
-        self.octets.get_mut(..n).unwrap_or_default()
+    /// A read brought `n` octets.
+    pub fn fill(&mut self, n: usize) {
+        self.end = self.octets.len().min(self.end + n);
+        self.full = self.end == self.octets.len();
     }
 
-    /// Octets of the last read.
-    pub fn part(&self, start: usize, end: usize) -> &[u8] {
-        self.octets.get(start..end).unwrap_or_default()
+    /// What was read and not used up.
+    pub fn filled(&self) -> &[u8] {
+        self.octets.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// The same, and what was used up since the last `space`.
+    pub fn all(&self) -> &[u8] {
+        self.octets.get(..self.end).unwrap_or_default()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Whether no read fits any more.
+    pub fn is_full(&self) -> bool {
+        self.filled().len() == self.most
+    }
+
+    pub fn use_up(&mut self, n: usize) {
+        self.start = self.end.min(self.start + n);
+    }
+
+    /// The same for what may be a password: the next octet may be an hour away.
+    pub fn wipe(&mut self, n: usize) {
+        let start = self.start;
+        self.use_up(n);
+        self.octets.get_mut(start..self.start).unwrap_or_default().zeroize();
     }
 }
 
@@ -43,14 +82,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_grows_after_a_read_that_filled_it_and_only_then() {
-        let mut buffer = Buffer::new(10_000);
-        assert_eq!(buffer.space().len(), FIRST);
-        assert_eq!(buffer.filled(FIRST - 1).len(), FIRST - 1);
-        assert_eq!(buffer.space().len(), FIRST);
-        assert_eq!(buffer.filled(FIRST).len(), FIRST);
-        assert_eq!(buffer.space().len(), 10_000);
-        assert_eq!(buffer.filled(10_000).len(), 10_000);
-        assert_eq!(buffer.space().len(), 10_000);
+    fn it_grows_fourfold_after_a_read_that_filled_it_and_only_then() {
+        let mut buffer = Buffer::new(20_000);
+        for (read, room) in [(FIRST - 1, FIRST), (FIRST, FIRST), (4 * FIRST, 4 * FIRST), (1, 20_000), (20_000, 20_000)]
+        {
+            assert_eq!(buffer.space().len(), room);
+            buffer.fill(read);
+            assert_eq!(buffer.filled().len(), read);
+            buffer.use_up(read);
+        }
+        assert_eq!(buffer.space().len(), 20_000);
+    }
+
+    #[test]
+    fn what_is_left_stands_before_what_is_read_next() {
+        let mut buffer = Buffer::new(8192);
+        buffer.space()[..5].copy_from_slice(b"abcde");
+        buffer.fill(5);
+        buffer.wipe(3);
+        assert_eq!((buffer.filled(), buffer.all()), (&b"de"[..], &b"\0\0\0de"[..]));
+        let room = buffer.space();
+        assert_eq!(room.len(), FIRST - 2);
+        room[0] = b'f';
+        buffer.fill(1);
+        assert_eq!(buffer.filled(), b"def");
+        buffer.fill(FIRST);
+        assert_eq!(buffer.space().len(), 8192 - FIRST);
+        assert_eq!(buffer.filled().get(..3), Some(&b"def"[..]));
+        buffer.fill(FIRST);
+        assert!(buffer.is_full() && buffer.space().is_empty());
     }
 }

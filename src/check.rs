@@ -20,6 +20,7 @@ use crate::logging;
 use crate::net::{self, Race};
 use crate::options::{Dial, Host, LogTo, Logging, Network, Options, Replies, Stderr, Verbosity, SUBMISSIONS};
 use crate::stdio::{self, Local};
+use crate::text::escape;
 use crate::tls::{self, Attempt};
 use crate::trust::Trusted;
 use crate::wait::Waiter;
@@ -55,7 +56,7 @@ pub fn run(options: &Options, local: &mut Local, stderr: Stderr, waiter: &Waiter
         screen.heading("our certificate (--cert)");
         show_days(validity, false, &mut screen);
     }
-    let deadline = Deadline::since(started, seconds(options.setup_timeout.as_secs()));
+    let deadline = Deadline::since(started, seconds(options.setup_timeout.map_or(60, |given| given.as_secs())));
     let mut errors = Vec::new();
     let mut hosts = options.hosts.iter();
     while let Some(host) = hosts.next() {
@@ -189,7 +190,7 @@ impl Check<'_, '_> {
             trusted,
             server_name: &self.host.server_name,
             deadline,
-            seconds: deadline.left().as_secs_f64().round() as u64,
+            seconds: deadline.seconds_left(),
             waiter,
         };
         let shaken = step(self.screen, ", handshake", || tls::observed(stream, &attempt, &mut learned.facts));
@@ -205,8 +206,9 @@ impl Check<'_, '_> {
         let mut said = step(self.screen, ", greeting", || dialogue.greeting(&mut learned.greeting));
         if said.is_ok() {
             let local = local.unwrap_or(addr);
-            said = step(self.screen, ", EHLO", || dialogue.ehlo(local))
-                .map(|reply| learned.offers = Some(Offers::read(reply.keywords())));
+            said = step(self.screen, ", EHLO", || dialogue.ehlo(local)).map(|reply| {
+                learned.offers = Some(Offers::read(reply.keywords().map(|line| escape(line, 512)).collect()))
+            });
         }
         // Whoever turned us away gets a goodbye too; whoever is gone or stands still does not.
         if matches!(said, Ok(()) | Err(Error::Turned { .. })) {

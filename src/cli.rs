@@ -20,7 +20,8 @@ use crate::crypto::POST_QUANTUM;
 use crate::error::Error;
 use crate::kinds::Wanted;
 use crate::options::{
-    Anchors, Family, Groups, Identity, Lines, LogTo, Logging, Newlines, Options, Replies, ServerTrust, Trust, Versions,
+    Anchors, Family, Groups, Identity, Lines, LogTo, Logging, Login, Newlines, Options, Replies, ServerTrust, Trust,
+    Versions,
 };
 use crate::text::escape;
 
@@ -56,7 +57,7 @@ const fn flag(names: &'static [&'static str], value: &'static str, times: Times,
     Flag { names, value, times, help }
 }
 
-pub const FLAGS: [Flag; 25] = [
+pub const FLAGS: [Flag; 26] = [
     flag(&[CHECK], "", Times::Once, "report on every host and exit; no session"),
     flag(&[PRINT_CONFIG], OPTIONAL, Times::Once, "print lines for inetd, an MTA ...; or list"),
     flag(&[LISTEN], "ADDR:PORT", Times::Once, "in those lines [127.0.0.1:2525]"),
@@ -71,7 +72,7 @@ pub const FLAGS: [Flag; 25] = [
     flag(&["--no-pq"], "", Times::Once, NO_PQ),
     flag(&["-4"], "", Times::Once, "IPv4 only"),
     flag(&["-6"], "", Times::Once, "IPv6 only"),
-    flag(&["--setup-timeout"], "S", Times::Once, "seconds until the greeting, all hosts [60]"),
+    flag(&["--setup-timeout"], "S", Times::Once, "seconds to reach a smarthost [60]"),
     flag(&["--idle-timeout"], "S", Times::Once, "seconds without a byte; 0: off [7200]"),
     flag(&["--allow-from"], "ADDR[/LEN]", Times::Many, "serve this client or network too"),
     flag(&["--user"], "NAME|UID:GID", Times::Once, "run as this user [root: nobody]"),
@@ -79,6 +80,7 @@ pub const FLAGS: [Flag; 25] = [
     flag(&["-v"], "", Times::Once, "log each step"),
     flag(&["-q"], "", Times::Once, "warnings and failures only"),
     flag(&["--crlf"], "", Times::Once, "LF typed locally goes out as CRLF"),
+    flag(&["--require-auth"], "", Times::Once, "MAIL waits until the smarthost accepts a login"),
     flag(&["--no-reply"], "", Times::Once, "no 421 to the client; for other protocols"),
     flag(&["-h", "--help"], "", Times::Once, "this help"),
     flag(&["-V", "--version"], "", Times::Once, "the version, the roots and the cryptography"),
@@ -130,7 +132,7 @@ pub fn parse(argv: Vec<OsString>) -> Result<Action, Error> {
         hosts,
         trust: trust(&mut args)?,
         family,
-        setup_timeout: value(&mut args, "--setup-timeout", values::setup_timeout)?.unwrap_or(Duration::from_secs(60)),
+        setup_timeout: value(&mut args, "--setup-timeout", values::setup_timeout)?,
         idle_timeout: value(&mut args, "--idle-timeout", values::idle_timeout)?
             .unwrap_or(Some(Duration::from_secs(7200))),
         allow_from: many(&mut args, "--allow-from", values::network)?,
@@ -146,7 +148,11 @@ pub fn parse(argv: Vec<OsString>) -> Result<Action, Error> {
         },
         newlines: if args.contains("--crlf") { Newlines::Crlf } else { Newlines::AsTheyAre },
         replies: if args.contains("--no-reply") { Replies::None } else { Replies::Smtp },
+        login: if args.contains("--require-auth") { Login::Required } else { Login::AsItLikes },
     };
+    if (options.replies, options.login) == (Replies::None, Login::Required) {
+        return usage("--require-auth and --no-reply exclude each other: it answers a MAIL that was not passed on");
+    }
     match args.finish().first() {
         None if check && wanted.is_some() => usage("--check and --print-config exclude each other: check first"),
         None if check => lines::no_listen(listen).map(|()| Action::Check(Box::new(options))),

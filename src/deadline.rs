@@ -22,8 +22,18 @@ impl Deadline {
         self.0.saturating_duration_since(Instant::now())
     }
 
+    /// The same in whole seconds, for a sentence.
+    pub fn seconds_left(self) -> u64 {
+        self.left().as_secs_f64().round() as u64
+    }
+
     pub fn passed(self) -> bool {
         self.left().is_zero()
+    }
+
+    /// The same clock after it stood still for a while.
+    pub fn later(self, by: Duration) -> Deadline {
+        Deadline::since(self.0, by)
     }
 
     /// The end of an equal share of what is left, for the first of `parts` that still want a turn.

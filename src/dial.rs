@@ -1,25 +1,40 @@
-//! From hosts to a greeting in hand: hosts in order, their addresses staggered, fail-over after connect, handshake,
-//! certificate and greeting failures alike, all under one deadline that is shared out so that nobody eats another's
-//! turn.
+//! From hosts to a complete greeting: hosts in order, their addresses staggered, fail-over after connect, handshake,
+//! certificate and greeting failures alike, under clocks that are shared out so that nobody eats another's turn.
 
 use std::collections::VecDeque;
 use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
 use log::debug;
 
-use crate::deadline::Deadline;
+use crate::deadline::{seconds, Deadline};
 use crate::error::{Error, Failure, Stage};
 use crate::hooks;
 use crate::net::{self, Race};
-use crate::options::{Host, Options, Replies};
+use crate::options::{Dial, Host, Options, Replies};
+use crate::smtp::Code;
 use crate::text::escape;
 use crate::tls::{self, Attempt, Tls};
 use crate::trust::Trusted;
 use crate::wait::Waiter;
 
+/// `--setup-timeout` where it is not given.
+const SETUP_S: u64 = 60;
+
+/// So long after our start a greeting may come: clients wait 5 minutes for it (RFC 5321 section 4.5.3.2.1), and our 421 must
+/// still reach them.
+const GREETING_S: u64 = 290;
+
+/// What a server that has proved who it is gets for its greeting at least, while others are untried.
+const PATIENCE_S: u64 = 30;
+
+/// So many addresses of a host are asked for a greeting (RFC 5321 section 5.1: at least two).
+const MOST_GREETINGS: usize = 2;
+
 /// A smarthost that answered.
 pub struct Session<'a> {
     pub tls: Tls,
+    /// Its octets as they came; none with `--no-reply`.
     pub greeting: Vec<u8>,
     pub host: &'a Host,
     pub addr: SocketAddr,
@@ -36,25 +51,15 @@ pub struct Dialled<'a> {
 pub fn dial<'a>(
     options: &'a Options,
     trusted: &Trusted,
-    deadline: Deadline,
+    started: Instant,
     waiter: &Waiter,
 ) -> Result<Dialled<'a>, Vec<Failure>> {
     let mut passed = Vec::new();
+    let mut clocks = Clocks::new(options.setup_timeout, started);
     let mut hosts = options.hosts.iter();
     while let Some(host) = hosts.next() {
-        let search = Search {
-            host,
-            deadline: deadline.share(hosts.len() + 1),
-            // Only the last host's greeting is passed on whatever it says; of others it must be a 220.
-            greeting: match (options.replies, hosts.len()) {
-                (Replies::None, _) => Wanted::Nothing,
-                (Replies::Smtp, 0) => Wanted::Any,
-                (Replies::Smtp, _) => Wanted::Ready,
-            },
-            trusted,
-            waiter,
-        };
-        match search.run(options) {
+        let search = Search { host, behind: hosts.as_slice(), options, trusted, waiter };
+        match search.run(&mut clocks) {
             Ok(session) => return Ok(Dialled { session: Some(session), passed }),
             Err(failure) if matches!(failure.error, Error::Terminated { .. } | Error::OutOf { .. }) => {
                 passed.insert(0, *failure);
@@ -66,85 +71,114 @@ pub fn dial<'a>(
     Ok(Dialled { session: None, passed })
 }
 
-/// What the greeting must be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wanted {
-    /// `--no-reply`: the client may have to speak first.
-    Nothing,
-    Any,
-    /// 220 (RFC 5321 section 4.2.2).
-    Ready,
+/// The clocks before a session.
+struct Clocks {
+    /// For lookup, connect and handshake of all that is untried. Unless it was given, it stands still during a greeting.
+    setup: Deadline,
+    /// For the last greeting.
+    greeting: Deadline,
+    given: bool,
 }
 
-impl Wanted {
-    fn octets(self) -> usize {
-        match self {
-            Wanted::Nothing => 0,
-            Wanted::Any => 1,
-            Wanted::Ready => 3,
-        }
+impl Clocks {
+    fn new(given: Option<Duration>, started: Instant) -> Clocks {
+        let setup = Deadline::since(started, seconds(given.map_or(SETUP_S, |given| given.as_secs())));
+        let greeting = if given.is_some() { setup } else { Deadline::since(started, seconds(GREETING_S)) };
+        Clocks { setup, greeting, given: given.is_some() }
     }
 }
 
 struct Search<'a, 'b> {
     host: &'a Host,
-    deadline: Deadline,
-    greeting: Wanted,
+    /// The hosts that wait for their turn.
+    behind: &'a [Host],
+    options: &'b Options,
     trusted: &'b Trusted,
     waiter: &'b Waiter,
 }
 
 impl<'a> Search<'a, '_> {
-    fn run(&self, options: &Options) -> Result<Session<'a>, Box<Failure>> {
+    fn run(&self, clocks: &mut Clocks) -> Result<Session<'a>, Box<Failure>> {
         hooks::enter("resolve");
-        let mut untried = net::resolve(self.host, options.family, self.deadline, self.waiter)
+        // Hosts that need the same resolver would wait for the same answer.
+        let others = self.behind.iter().filter(|host| matches!(host.dial, Dial::Address(_))).count();
+        let mut untried = net::resolve(self.host, self.options.family, clocks.setup.share(others + 1), self.waiter)
             .map_err(|error| self.failure(error, None, 0))?;
         debug!("resolved host={} addresses={}", self.host.name, words(&untried));
+        let mut ours = clocks.setup.share(self.behind.len() + 1);
         let mut failed: Vec<(SocketAddr, Error)> = Vec::new();
-        loop {
+        let mut greetings = 0;
+        while greetings < MOST_GREETINGS {
             hooks::enter("connect");
-            let race = net::connect(&mut untried, &mut failed, self.deadline, self.waiter)
+            let race = net::connect(&mut untried, &mut failed, ours, self.waiter)
                 .map_err(|error| self.failure(error, None, failed.len()))?;
             let (stream, addr) = match race {
                 Race::Won(stream, addr) => (stream, addr),
-                Race::Lost => return Err(self.worst(failed)),
+                Race::Lost => break,
             };
             debug!("connected host={} addr={addr}", self.host.name);
             // Others were given up and wait in `untried`: they keep their turn should this one fail.
-            match self.open(stream, self.deadline.share(untried.len() + 1)) {
+            let share = ours.share(untried.len() + 1);
+            let opened = self.handshake(stream, share).and_then(|tls| {
+                greetings += 1;
+                let shaken = Instant::now();
+                let last = untried.is_empty() || greetings == MOST_GREETINGS;
+                let greeted = self.greeting(tls, self.patience(clocks, last, ours, share));
+                if !clocks.given {
+                    clocks.setup = clocks.setup.later(shaken.elapsed());
+                    ours = ours.later(shaken.elapsed());
+                }
+                greeted
+            });
+            match opened {
                 Ok((tls, greeting)) => return Ok(Session { tls, greeting, host: self.host, addr }),
-                Err(
-                    error @ (Error::Terminated { .. }
-                    | Error::OutOf { .. }
-                    | Error::Turned { stage: Stage::Greeting, .. }
-                    | Error::NotSmtp { .. }),
-                ) => return Err(self.failure(error, Some(addr), failed.len() + 1)),
+                Err(error @ (Error::Terminated { .. } | Error::OutOf { .. })) => {
+                    return Err(self.failure(error, Some(addr), failed.len() + 1))
+                }
                 Err(error) => failed.push((addr, error)),
             }
         }
+        Err(self.worst(failed))
     }
 
-    /// Handshake and greeting on one connection.
-    fn open(&self, stream: TcpStream, deadline: Deadline) -> Result<(Tls, Vec<u8>), Error> {
-        let attempt = Attempt {
+    fn handshake(&self, stream: TcpStream, deadline: Deadline) -> Result<Tls, Error> {
+        let tls = tls::handshake(stream, &self.attempt(deadline))?;
+        debug!("handshake host={} tls={} suite={}", self.host.name, tls.facts.version, tls.facts.suite);
+        Ok(tls)
+    }
+
+    /// Until when a greeting may come. A server that has proved who it is is alive: the last one gets all the time there is,
+    /// others enough for a slow one, as long as the hosts behind keep their turn.
+    fn patience(&self, clocks: &Clocks, last: bool, ours: Deadline, share: Deadline) -> Deadline {
+        let enough = Deadline::after(seconds(PATIENCE_S));
+        match (last && self.behind.is_empty(), clocks.given) {
+            (true, _) => clocks.greeting,
+            (false, true) => share.max(enough.min(ours)),
+            (false, false) => share.max(enough).min(clocks.greeting),
+        }
+    }
+
+    /// The greeting, whole; with `--no-reply` there is none to wait for, since the client may have to speak first.
+    fn greeting(&self, mut tls: Tls, deadline: Deadline) -> Result<(Tls, Vec<u8>), Error> {
+        if self.options.replies == Replies::None {
+            return Ok((tls, Vec::new()));
+        }
+        let said = tls.greeting(&self.attempt(deadline))?;
+        if said.reply.code == Code::READY {
+            return Ok((tls, said.octets));
+        }
+        tls.leave();
+        Err(Error::Turned { stage: Stage::Greeting, line: escape(&said.reply.words(), 160) })
+    }
+
+    fn attempt(&self, deadline: Deadline) -> Attempt<'_> {
+        Attempt {
             trusted: self.trusted,
             server_name: &self.host.server_name,
             deadline,
-            seconds: deadline.left().as_secs_f64().round() as u64,
+            seconds: deadline.seconds_left(),
             waiter: self.waiter,
-        };
-        let mut tls = tls::handshake(stream, &attempt)?;
-        debug!("handshake host={} tls={} suite={}", self.host.name, tls.facts.version, tls.facts.suite);
-        if self.greeting == Wanted::Nothing {
-            return Ok((tls, Vec::new()));
         }
-        let greeting = tls.greeting(self.greeting.octets(), &attempt)?;
-        if self.greeting == Wanted::Ready && !greeting.starts_with(b"220") {
-            tls.abandon();
-            let line = greeting.split(|octet| *octet == b'\r' || *octet == b'\n').next().unwrap_or_default();
-            return Err(Error::turned(Stage::Greeting, escape(line, 100)));
-        }
-        Ok((tls, greeting))
     }
 
     fn worst(&self, failed: Vec<(SocketAddr, Error)>) -> Box<Failure> {

@@ -76,8 +76,10 @@ pub enum Error {
         host: String,
         problem: String,
     },
+    /// `seconds`: how long it was given.
     ResolverSilent {
         host: String,
+        seconds: u64,
     },
 
     Refused {
@@ -105,12 +107,12 @@ pub enum Error {
         stage: Stage,
         heard: Heard,
     },
+    /// `seconds`: how long it was given.
     Silent {
         stage: Stage,
         seconds: u64,
     },
-    /// A greeting other than 220, of a host that is not the last one or under `--check`; there also a refused EHLO. At
-    /// the handshake, a reply of 4yz in plain text.
+    /// A greeting other than 220; under `--check` also a refused EHLO. At the handshake, a reply of 4yz in plain text.
     Turned {
         stage: Stage,
         line: String,

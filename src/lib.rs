@@ -33,4 +33,5 @@ pub mod deadline;
 pub mod exit;
 pub mod hooks;
 pub mod kinds;
+pub mod smtp;
 pub mod text;

@@ -9,7 +9,6 @@ use std::time::Instant;
 use log::debug;
 
 use smtps_bridge::cli::{self, Action};
-use smtps_bridge::deadline::{seconds, Deadline};
 use smtps_bridge::dial::{dial, Dialled};
 use smtps_bridge::error::{Error, Failure};
 use smtps_bridge::exit::Exit;
@@ -88,15 +87,19 @@ fn session(options: &Options, local: &mut Local, waiter: &Waiter, started: Insta
     let landlock = confine::confine(options.user.as_ref(), ports).map_err(alone)?;
     debug!("confined landlock={landlock}");
     hooks::probe("network");
-    let deadline = Deadline::since(started, seconds(options.setup_timeout.as_secs()));
-    let Dialled { session, passed } = dial(options, &trusted, deadline, waiter)?;
+    if let (true, Some(host)) = (stdio::has_left(local), options.hosts.first()) {
+        // A probe, of a monitor or a load balancer: it costs the smarthost nothing.
+        return Ok(report::left(host, local, started));
+    }
+    let Dialled { session, passed } = dial(options, &trusted, started, waiter)?;
     let Some(session) = session else { return Err(passed) };
     passed.iter().for_each(|failure| report::passed(failure, local));
     let about = About::new(&session, started);
     confine::only_this_session();
     hooks::probe("session");
-    let settings =
-        Settings { idle_timeout: options.idle_timeout, newlines: options.newlines, replies: options.replies };
+    let &Options { idle_timeout, newlines, replies, .. } = options;
+    let server_name = &about.host.server_name_text();
+    let settings = Settings { idle_timeout, newlines, rules: options.rules(), replies, server_name };
     let no_session = |error| vec![about.failure(error)];
     let relay = relay::start(local, session.tls, session.greeting, &settings, waiter).map_err(no_session)?;
     confine::no_more_threads();

@@ -47,6 +47,7 @@ pub fn resolve(
     };
     // getaddrinfo(3) has no deadline: it gets a thread, which is given up with the process. The pair wakes us.
     let out_of = |source| Error::OutOf { stage: Stage::Resolve, source };
+    let given = deadline.seconds_left();
     let (done, theirs) = UnixStream::pair().map_err(out_of)?;
     let (sender, answers) = mpsc::channel();
     let resolver = move || {
@@ -64,7 +65,7 @@ pub fn resolve(
     thread::Builder::new().name("resolve".to_owned()).spawn(resolver).map_err(out_of)?;
     match waiter.wait_for(done.as_fd(), PollFlags::POLLIN, deadline).map_err(out_of)? {
         Woken::Terminated => return Err(Error::Terminated { stage: Stage::Resolve }),
-        Woken::Deadline => return Err(Error::ResolverSilent { host: shown }),
+        Woken::Deadline => return Err(Error::ResolverSilent { host: shown, seconds: given }),
         Woken::Ready => {}
     }
     let found = match answers.recv() {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rustls::pki_types::ServerName;
 
 use crate::kinds::Wanted;
+use crate::smtp::Rules;
 
 /// Port of implicit TLS, `submissions` (RFC 8314 section 7.3).
 pub const SUBMISSIONS: u16 = 465;
@@ -16,7 +17,8 @@ pub struct Options {
     pub hosts: Vec<Host>,
     pub trust: Trust,
     pub family: Family,
-    pub setup_timeout: Duration,
+    /// None: the clocks of dial.rs.
+    pub setup_timeout: Option<Duration>,
     /// None: off.
     pub idle_timeout: Option<Duration>,
     pub allow_from: Vec<Network>,
@@ -24,6 +26,18 @@ pub struct Options {
     pub logging: Logging,
     pub newlines: Newlines,
     pub replies: Replies,
+    pub login: Login,
+}
+
+impl Options {
+    /// How the dialogue is followed.
+    pub fn rules(&self) -> Rules {
+        match (self.replies, self.login) {
+            (Replies::None, _) => Rules::NotSmtp,
+            (Replies::Smtp, Login::AsItLikes) => Rules::Follow,
+            (Replies::Smtp, Login::Required) => Rules::RequireAuth,
+        }
+    }
 }
 
 /// What `--print-config` fills in: a command line that has been checked, in its own words.
@@ -227,6 +241,14 @@ pub enum Replies {
     Smtp,
     /// Nothing of ours, and no greeting stage: the protocol may be one where the client speaks first.
     None,
+}
+
+/// Whether a client must log in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Login {
+    AsItLikes,
+    /// `--require-auth`: MAIL waits for the smarthost's 235.
+    Required,
 }
 
 #[cfg(test)]

@@ -1,104 +1,132 @@
-//! The two directions, their end, who closes what when, byte counts.
+//! The two directions, their end, who closes what when, octet counts.
 //!
 //! ```text
 //! stdin --> up --> Sender        main thread: poll(2) on the client, signals, clocks, the bell
-//!                    ^ bell      supervisor: decides the end
+//!            \  ^ bell           watch: decides the end
+//!             Dialogue           what is said both ways: what is owed, what is held, who may write
+//!            /                   .
 //! stdout <-- down <-- Receiver   a thread that blocks in read(2) on the smarthost's socket
 //! ```
 //!
 //! Two threads copy. The main thread never blocks, so that a signal, a clock and the client's end are heard while the
 //! smarthost does not read; `down` may block on either side, tells what it sees, and is never joined: the process ends.
+//! Lock order: the dialogue before the connection, never both; the dialogue's lock is not held during I/O.
 
 mod clock;
+mod crlf;
 mod down;
 mod end;
-mod last_line;
-mod supervisor;
 mod up;
+mod watch;
 
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use nix::poll::PollFlags;
 
-use crate::deadline::Deadline;
+use crate::deadline::{seconds, Deadline};
 use crate::error::{Error, Stage};
 use crate::options::{Newlines, Replies};
+use crate::smtp::{Dialogue, Rules};
 use crate::stdio::Local;
 use crate::tls::Tls;
 use crate::wait::{Waiter, Woken};
 
 use clock::Activity;
 use down::{Bell, Down};
-use last_line::LastLine;
-use supervisor::Supervisor;
 use up::Up;
+use watch::Watch;
 
 pub use end::{End, Ended};
 
 /// What one read and one write carry at most: four TLS records of plaintext (RFC 8446 section 5.1: 2^14 octets).
 const PIECE: usize = 4 * 16_384;
 
-pub struct Settings {
+pub struct Settings<'a> {
     pub idle_timeout: Option<Duration>,
     pub newlines: Newlines,
+    pub rules: Rules,
+    /// Whether the right to the first octet must be claimed.
     pub replies: Replies,
+    /// The name in a reply of ours.
+    pub server_name: &'a str,
+}
+
+/// What both threads know of the dialogue.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<Dialogue>>);
+
+impl Shared {
+    /// Never while something is read, written or waited for.
+    fn lock(&self) -> MutexGuard<'_, Dialogue> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A session whose thread exists, and waits for the word.
 pub struct Relay<'a> {
-    supervisor: Supervisor<'a>,
+    watch: Watch<'a>,
     go: mpsc::Sender<()>,
     replies: Replies,
 }
 
-/// Starts the thread. `greeting` is what the server has sent already.
+/// Starts the thread. `greeting` is what the server has sent already, up to what stands in `tls.behind`.
 ///
 /// # Errors
 /// `Error::OutOf` when there is no thread or descriptor: the client has read nothing yet.
 pub fn start<'a>(
     local: &'a Local,
-    tls: Tls,
+    mut tls: Tls,
     greeting: Vec<u8>,
-    settings: &Settings,
+    settings: &Settings<'a>,
     waiter: &'a Waiter,
 ) -> Result<Relay<'a>, Error> {
+    let &Settings { idle_timeout, newlines, rules, replies, server_name } = settings;
     let (bell, wake) = UnixStream::pair().map_err(out_of)?;
     let (outbox, inbox) = mpsc::channel();
     let activity = Arc::new(Activity::new());
+    let dialogue = Shared(Arc::new(Mutex::new(Dialogue::new(rules))));
     let down = Down {
         receiver: tls.receiver,
         bell: Bell { outbox, wake },
         activity: activity.clone(),
-        last: LastLine::default(),
-        replies: settings.replies,
+        dialogue: dialogue.clone(),
+        replies,
     };
     let (go, word) = mpsc::channel();
+    let behind = std::mem::take(&mut tls.behind);
     let body = move || {
         // Without the word nothing was read or written: the sender was dropped.
         if word.recv().is_ok() {
-            down.run(&greeting);
+            down.run(&greeting, &behind);
         }
     };
-    thread::Builder::new().name("down".to_owned()).spawn(body).map_err(out_of)?;
-    let supervisor = Supervisor {
-        local,
-        up: Up::new(tls.sender, local, settings.newlines),
-        inbox,
+    let mut up = Up::new(tls.sender, local, newlines, dialogue.clone(), activity.clone());
+    if let Err(source) = thread::Builder::new().name("down".to_owned()).spawn(body) {
+        up.leave(replies);
+        return Err(out_of(source));
+    }
+    let watch = Watch {
+        up,
         bell,
-        activity,
         waiter,
-        idle_timeout: settings.idle_timeout,
-        greeted: false,
-        down_done: false,
-        last: LastLine::default(),
+        local,
+        server_name,
+        inbox,
+        activity,
+        dialogue,
+        // A clock like the others.
+        idle_timeout: idle_timeout.map(|timeout| seconds(timeout.as_secs())),
+        client: watch::Client::Speaks,
+        smarthost: watch::Smarthost::Untold,
+        terminated: None,
     };
-    Ok(Relay { supervisor, go, replies: settings.replies })
+    Ok(Relay { watch, go, replies })
 }
 
 impl Relay<'_> {
@@ -107,18 +135,15 @@ impl Relay<'_> {
     /// # Errors
     /// `Error::Terminated`, `Error::OutOf`: the client has read nothing yet.
     pub fn run(mut self) -> Result<Ended, Error> {
-        let supervisor = &mut self.supervisor;
         // A SIGTERM until here is still answered by a 421: nobody has written.
         let now = Deadline::after(Duration::ZERO);
-        let woken = supervisor.waiter.wait_for(supervisor.bell.as_fd(), PollFlags::POLLIN, now).map_err(out_of)?;
+        let woken = self.watch.waiter.wait_for(self.watch.bell.as_fd(), PollFlags::POLLIN, now).map_err(out_of)?;
         if woken == Woken::Terminated && self.replies == Replies::Smtp {
+            self.watch.up.leave(self.replies);
             return Err(Error::Terminated { stage: Stage::Relay });
         }
         let _ = self.go.send(());
-        let (end, reason) = supervisor.watch();
-        let exit = supervisor.finish(end);
-        let (up, down) = supervisor.activity.counts();
-        Ok(Ended { end, exit, reason, up, down })
+        Ok(self.watch.run())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Outcome or error to one log line, one 421, one exit code.
 
+use std::fmt::Write;
 use std::time::Instant;
 
 use log::{error, info, warn};
@@ -10,13 +11,11 @@ use crate::error::{self, Error, Failure};
 use crate::exit::Exit;
 use crate::options::{Host, Replies};
 use crate::relay::{End, Ended};
+use crate::smtp::{unavailable, Account};
 use crate::stdio::{self, Local};
 use crate::text::{cut, escape, line, value};
 use crate::tls::Facts;
 use crate::x509::{self, Validity};
-
-/// A reply is one line of at most 200 octets with its CRLF (RFC 5321 section 4.5.3.1.5 allows 512).
-const REPLY: usize = 200;
 
 /// A server name inside the reply.
 const NAME: usize = 64;
@@ -26,6 +25,9 @@ const LAST_WORDS_S: u64 = 5;
 
 /// `sentence` or a server's words inside a log line, so that the fields behind them still fit.
 const REASON: usize = 480;
+
+/// The smarthost's last refusal in the line of a session.
+const REFUSED: usize = 120;
 
 /// What a session is about, kept while the connection itself moves on.
 pub struct About<'a> {
@@ -56,25 +58,44 @@ impl<'a> About<'a> {
 /// One line for a session, at a level that says whether somebody should look.
 pub fn closed(about: &About, local: &Local, ended: &Ended, started: Instant) -> Exit {
     let facts = &about.facts;
-    let reason = ended.reason.as_ref().map(|it| format!(" reason={}", value(&cut(it, REASON)))).unwrap_or_default();
-    let record = format!(
-        "closed host={} addr={} client={} tls={} suite={} group={} not_after={} up={} down={} setup_ms={} secs={:.1} end={}{reason}",
-        value(&about.host.name),
-        about.addr,
-        local.client,
-        facts.version,
-        facts.suite,
-        facts.group,
-        facts.validity.map_or("?".to_owned(), |validity| x509::date(validity.not_after)),
-        ended.up,
-        ended.down,
-        about.setup_ms,
+    let not_after = facts.validity.map_or("?".to_owned(), |validity| x509::date(validity.not_after));
+    let connection = format!(
+        "addr={} client={} tls={} suite={} group={} not_after={not_after}",
+        about.addr, local.client, facts.version, facts.suite, facts.group
+    );
+    let octets = format!("up={} down={} setup_ms={}", ended.up, ended.down, about.setup_ms);
+    write_closed(about.host, &connection, &octets, ended, started)
+}
+
+/// One line for a client that was gone before the smarthost was dialled.
+pub fn left(host: &Host, local: &Local, started: Instant) -> Exit {
+    let connection = format!("client={}", local.client);
+    let (end, account) = (End::LocalEof, Some(Account::default()));
+    let ended = Ended { end, exit: Exit::Ok, reason: None, up: 0, down: 0, account };
+    write_closed(host, &connection, "up=0 down=0 setup_ms=0", &ended, started)
+}
+
+fn write_closed(host: &Host, connection: &str, octets: &str, ended: &Ended, started: Instant) -> Exit {
+    let mut record = format!(
+        "closed host={} {connection} {octets} secs={:.1} end={}",
+        value(&host.name),
         started.elapsed().as_secs_f64(),
         ended.end.word(),
     );
-    match (ended.exit, ended.end) {
-        (Exit::Ok, End::CloseNotify | End::Eof) => info!("{record}"),
-        (_, _) => warn!("{record}"),
+    let account = ended.account.as_ref();
+    let refused = account.and_then(|account| account.refused.as_ref()).map(|line| value(&escape(line, REFUSED)));
+    let fields = [
+        ("reason", ended.reason.as_ref().map(|reason| value(&cut(reason, REASON)))),
+        ("mails", account.map(|account| account.mails.to_string())),
+        ("refused", refused),
+    ];
+    for (name, value) in fields.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+        let _ = write!(record, " {name}={value}");
+    }
+    if ended.exit == Exit::Ok {
+        info!("{record}");
+    } else {
+        warn!("{record}");
     }
     ended.exit
 }
@@ -110,7 +131,7 @@ pub fn failed(failure: &Failure, more: &[Failure], local: &Local, replies: Repli
 
 /// The panic hook's last words. The log's lock is only tried, the reply only written where it is taken at once.
 pub fn panicked(what: &str) {
-    let reply = format!("421 4.3.0 smtps-bridge: internal error, its log has the details{CRLF}");
+    let reply = unavailable("4.3.0", "smtps-bridge", 0, |_| "internal error, its log has the details".to_owned());
     if stdio::claim_first_byte() {
         let local = stdio::look();
         stdio::write_last_words(reply.as_bytes(), Deadline::after(seconds(0)));
@@ -141,27 +162,22 @@ pub fn expiring(about: &About, identity: Option<Validity>) {
     }
 }
 
-const CRLF: &str = "\r\n";
-
 /// `421 4.x.y NAME: REASON`. It names the smarthost: MTAs compare a greeting's name with their own to find loops.
 pub fn reply(failure: &Failure, more: usize) -> String {
     let name =
         failure.server_name.as_deref().map_or_else(|| "smtps-bridge".to_owned(), |name| escape(name.as_bytes(), NAME));
-    let more = if more > 0 { format!(" (+{more} more)") } else { String::new() };
-    let head = format!("421 {} {name}: ", failure.error.status());
-    let room = REPLY.saturating_sub(head.len() + more.len() + CRLF.len());
-    format!("{head}{}{more}{CRLF}", line(&failure.error.reply(), room))
+    unavailable(failure.error.status(), &name, more, |room| line(&failure.error.reply(), room))
 }
 
-/// Says it if nobody has said anything; true if it was ours to say.
+/// Says it if nobody has said anything; true if the client took it.
 fn say(reply: &str, local: &Local) -> bool {
     if local.output == stdio::Kind::Terminal || !stdio::claim_first_byte() {
         return false;
     }
-    stdio::write_last_words(reply.as_bytes(), Deadline::after(seconds(LAST_WORDS_S)));
+    let taken = stdio::write_last_words(reply.as_bytes(), Deadline::after(seconds(LAST_WORDS_S)));
     // The end right behind it: a client that reads to the end must not wait for our log.
     stdio::half_close(local);
-    true
+    taken
 }
 
 fn place(failure: &Failure) -> String {

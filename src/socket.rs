@@ -2,9 +2,12 @@
 //! not wait.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use nix::sys::socket::MsgFlags;
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use socket2::{Domain, Socket, TcpKeepalive, Type};
 
 use crate::deadline::seconds;
@@ -32,6 +35,16 @@ pub fn at_once() -> MsgFlags {
     return MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
     #[cfg(target_vendor = "apple")]
     MsgFlags::MSG_DONTWAIT
+}
+
+/// Acknowledges at once what was read, once: a peer that waits for the acknowledgement of a small segment before it sends the
+/// next (Nagle's algorithm) waits 40 ms for a delayed one (tcp(7), TCP_QUICKACK). Only Linux has it; an error means "not a
+/// TCP socket".
+pub fn acknowledge(socket: impl AsFd) {
+    #[cfg(target_os = "linux")]
+    let _ = SockRef::from(&socket.as_fd()).set_tcp_quickack(true);
+    #[cfg(not(target_os = "linux"))]
+    let _ = socket;
 }
 
 /// The kernel counts these two in seconds, and refuses 0: what a test scales them to.

@@ -24,12 +24,14 @@ use crate::deadline::Deadline;
 use crate::error::Error;
 
 use crate::options::{Network, Stderr};
-use crate::socket::keep_alive;
+use crate::socket::{acknowledge, keep_alive};
 use crate::wait::{block_on, ready, write_before};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Socket,
+    /// A socket that nobody is connected to: a superserver's line or unit is wrong.
+    Listener,
     Pipe,
     Terminal,
     /// A file, a device: nothing to half-close and nobody to wait for.
@@ -44,6 +46,9 @@ pub struct Local {
     /// `127.0.0.1:40122`, `unix`, `pipe`, `terminal` or `file`, for the log.
     pub client: String,
 }
+
+/// A client on a Unix socket, for the log.
+const UNIX: &str = "unix";
 
 /// Taken by compare-and-swap by whoever writes first: the relay, a failure's reply, SIGTERM's, the panic hook.
 static FIRST_BYTE: AtomicBool = AtomicBool::new(false);
@@ -104,7 +109,7 @@ pub fn print(text: &str) -> io::Result<()> {
 pub fn look() -> Local {
     let input = kind(io::stdin().as_fd());
     let client = match input {
-        Kind::Socket => "unknown",
+        Kind::Socket | Kind::Listener => "unknown",
         Kind::Pipe => "pipe",
         Kind::Terminal => "terminal",
         Kind::File => "file",
@@ -122,6 +127,11 @@ pub fn look() -> Local {
 /// # Errors
 /// `Error::Descriptor` for a listening or a datagram socket, `Error::ClientGone`, `Error::Stranger`.
 pub fn admit(local: &mut Local, allow_from: &[Network]) -> Result<(), Error> {
+    if local.input == Kind::Listener {
+        return Err(Error::Descriptor(
+            "descriptor 0 is a listening socket: Accept=yes (systemd), nowait (inetd) or wait = no (xinetd) is missing",
+        ));
+    }
     if local.input != Kind::Socket {
         // read(2) would say so in the middle of a session.
         let directory =
@@ -136,14 +146,9 @@ pub fn admit(local: &mut Local, allow_from: &[Network]) -> Result<(), Error> {
     }
     let stdin = io::stdin();
     let socket = SockRef::from(&stdin);
-    let peer = socket.peer_addr().map_err(|_| match getsockopt(&stdin, sockopt::AcceptConn) {
-        Ok(true) => Error::Descriptor(
-            "descriptor 0 is a listening socket: Accept=yes (systemd), nowait (inetd) or wait = no (xinetd) is missing",
-        ),
-        _ => Error::ClientGone,
-    })?;
+    let peer = socket.peer_addr().map_err(|_| Error::ClientGone)?;
     if peer.is_unix() {
-        local.client = "unix".to_owned();
+        local.client = UNIX.to_owned();
         return Ok(());
     }
     let Some(peer) = peer.as_socket() else { return Err(Error::Stranger { client: local.client.clone() }) };
@@ -165,13 +170,35 @@ pub fn admit(local: &mut Local, allow_from: &[Network]) -> Result<(), Error> {
 pub fn read_ready(local: &Local, buffer: &mut [u8]) -> io::Result<Option<usize>> {
     let n = match local.input {
         Kind::Socket => recv(io::stdin().as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT),
-        Kind::Pipe | Kind::Terminal | Kind::File => nix::unistd::read(io::stdin(), buffer),
+        Kind::Pipe | Kind::Terminal | Kind::File | Kind::Listener => nix::unistd::read(io::stdin(), buffer),
     };
     match n {
-        Ok(n) => Ok(Some(n)),
+        Ok(n) => {
+            // A client with Nagle's algorithm on may hold the rest until it is acknowledged.
+            if local.is_tcp() && (1..buffer.len()).contains(&n) {
+                acknowledge(io::stdin());
+            }
+            Ok(Some(n))
+        }
         Err(Errno::EINTR | Errno::EAGAIN) => Ok(None),
         Err(errno) => Err(errno.into()),
     }
+}
+
+/// Whether the client's end, or its reset, is there before it said a word.
+pub fn has_left(local: &Local) -> bool {
+    local.input == Kind::Socket
+        && match recv(io::stdin().as_raw_fd(), &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT) {
+            Ok(octets) => octets == 0,
+            Err(errno) => errno == Errno::ECONNRESET,
+        }
+}
+
+/// What poll(2) meant by POLLERR on descriptor 0.
+pub fn error(local: &Local) -> io::Error {
+    let stdin = io::stdin();
+    let pending = if local.is_socket() { SockRef::from(&stdin).take_error().ok().flatten() } else { None };
+    pending.unwrap_or(Errno::ECONNRESET.into())
 }
 
 /// Writes all of `data` to descriptor 1.
@@ -190,11 +217,12 @@ pub fn write_all(mut data: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes a short reply if descriptor 1 takes it before `deadline`; a client that does not read must not hold us. At a
-/// terminal the sentence on stderr is enough.
-pub fn write_last_words(reply: &[u8], deadline: Deadline) {
-    if kind(io::stdout().as_fd()) != Kind::Terminal {
-        write_before(io::stdout().as_fd(), reply, deadline);
+/// Writes a short reply if descriptor 1 takes it before `deadline`; a client that does not read must not hold us. True
+/// when all of it is out. At a terminal the sentence on stderr is enough.
+pub fn write_last_words(reply: &[u8], deadline: Deadline) -> bool {
+    match kind(io::stdout().as_fd()) {
+        Kind::Terminal | Kind::Listener => false,
+        Kind::Socket | Kind::Pipe | Kind::File => write_before(io::stdout().as_fd(), reply, deadline),
     }
 }
 
@@ -210,7 +238,7 @@ pub fn half_close(local: &Local) {
                 let _ = dup2_stdout(null);
             }
         }
-        Kind::Terminal | Kind::File => {}
+        Kind::Terminal | Kind::File | Kind::Listener => {}
     }
 }
 
@@ -233,10 +261,19 @@ impl Local {
     pub fn waits_for_us(&self) -> bool {
         matches!(self.input, Kind::Socket | Kind::Pipe)
     }
+
+    pub fn is_socket(&self) -> bool {
+        self.input == Kind::Socket
+    }
+
+    pub fn is_tcp(&self) -> bool {
+        self.is_socket() && self.client != UNIX
+    }
 }
 
 fn kind(fd: BorrowedFd) -> Kind {
     match fstat(fd).map(|stat| kind_bits(&stat)) {
+        Ok(SFlag::S_IFSOCK) if getsockopt(&fd, sockopt::AcceptConn) == Ok(true) => Kind::Listener,
         Ok(SFlag::S_IFSOCK) => Kind::Socket,
         Ok(SFlag::S_IFIFO) => Kind::Pipe,
         Ok(SFlag::S_IFCHR) if isatty(fd).unwrap_or(false) => Kind::Terminal,

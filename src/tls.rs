@@ -20,6 +20,8 @@ use rustls::{ClientConnection, ProtocolVersion};
 use crate::deadline::{millis, Deadline};
 use crate::error::{Error, Heard, Stage};
 use crate::hooks;
+use crate::smtp::{Collector, Reply};
+use crate::socket::acknowledge;
 use crate::text::escape;
 use crate::trust::Trusted;
 use crate::wait::{Waiter, Woken};
@@ -46,6 +48,14 @@ pub struct Tls {
     pub sender: Sender,
     pub receiver: Receiver,
     pub facts: Facts,
+    /// What came behind the last reply.
+    pub behind: Vec<u8>,
+}
+
+/// A reply, and its octets as they came.
+pub struct Said {
+    pub reply: Reply,
+    pub octets: Vec<u8>,
 }
 
 /// Everything that belongs to one connection under construction.
@@ -80,7 +90,7 @@ pub fn observed(stream: TcpStream, attempt: &Attempt, learned: &mut Option<Facts
     let (raw, failed) = shaken.inspect_err(|_| *learned = conn.protocol_version().map(|_| facts(&conn)))?;
     let facts = facts(&conn);
     let (sender, receiver) = split::split(conn, raw, failed, stream);
-    Ok(Tls { sender, receiver, facts })
+    Ok(Tls { sender, receiver, facts, behind: Vec::new() })
 }
 
 /// Returns what came behind the handshake, and what was wrong with it.
@@ -102,6 +112,8 @@ fn shake(
             }
         }
         if !conn.is_handshaking() {
+            // A server may hold its greeting until its session tickets are acknowledged.
+            acknowledge(stream);
             return Ok((raw, None));
         }
         if raw.is_empty() {
@@ -139,20 +151,36 @@ fn shake(
 }
 
 impl Tls {
-    /// The greeting's first octets, at least `wanted` of them: they may sit in rustls already, and a TLS 1.3 server
-    /// refuses our certificate only now.
+    /// The greeting: it may sit in rustls already, and a TLS 1.3 server refuses our certificate only now.
     ///
     /// # Errors
     /// Those of the greeting stage, `Error::Terminated`.
-    pub fn greeting(&mut self, wanted: usize, attempt: &Attempt) -> Result<Vec<u8>, Error> {
+    pub fn greeting(&mut self, attempt: &Attempt) -> Result<Said, Error> {
         hooks::enter("greeting");
-        let mut greeting = Vec::new();
-        let mut buffer = [0; 1024];
-        while greeting.len() < wanted {
-            let n = self.read(&mut buffer, Stage::Greeting, attempt)?;
-            greeting.extend_from_slice(buffer.get(..n).unwrap_or_default());
+        self.reply(Stage::Greeting, attempt)
+    }
+
+    /// One whole reply. What the server said behind it stays in `behind`.
+    ///
+    /// # Errors
+    /// As `read`; `Error::NotSmtp`.
+    pub fn reply(&mut self, stage: Stage, attempt: &Attempt) -> Result<Said, Error> {
+        let mut collector = Collector::default();
+        let mut octets = Vec::new();
+        loop {
+            if self.behind.is_empty() {
+                let mut buffer = [0; 1024];
+                let n = self.read(&mut buffer, stage, attempt)?;
+                self.behind.extend_from_slice(buffer.get(..n).unwrap_or_default());
+            }
+            let (taken, reply) = collector.take(&self.behind);
+            octets.extend(self.behind.drain(..taken));
+            match reply {
+                None => {}
+                Some(Ok(reply)) => return Ok(Said { reply, octets }),
+                Some(Err(fault)) => return Err(Error::not_smtp(stage, fault, collector.last())),
+            }
         }
-        Ok(greeting)
     }
 
     /// Some octets of the server, at least one, before the deadline.
@@ -181,7 +209,12 @@ impl Tls {
         self.sender.send(data).map_err(|error| broken(stage, &error))
     }
 
-    /// Ends a connection whose session will not be: its certificate or greeting is not what we want.
+    /// Leaves a server that has greeted us.
+    pub fn leave(mut self) {
+        self.sender.leave(Deadline::after(millis(100)));
+    }
+
+    /// Ends a connection on which no session will be.
     pub fn abandon(mut self) {
         self.sender.close(Deadline::after(millis(100)));
         self.sender.shutdown(Shutdown::Both);

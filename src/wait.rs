@@ -29,6 +29,9 @@ impl Waiter {
         Waiter { signals: signals::take_over().ok() }
     }
 
+    /// One that does not hear SIGTERM: it has been heard.
+    pub const DEAF: Waiter = Waiter { signals: None };
+
     /// Waits until one of `wanted` is ready, the deadline passes, or SIGTERM has come. Which one, `wanted` says then.
     ///
     /// # Errors

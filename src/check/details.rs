@@ -42,8 +42,7 @@ const WORDS: usize = 200;
 const NAMES: usize = 3;
 
 impl Offers {
-    pub fn read<'a>(keywords: impl Iterator<Item = &'a str>) -> Offers {
-        let keywords: Vec<&str> = keywords.collect();
+    pub fn read(keywords: Vec<String>) -> Offers {
         let find = |extension: &str| {
             keywords.iter().find(|line| {
                 line.split([' ', '=']).next().is_some_and(|keyword| keyword.eq_ignore_ascii_case(extension))
@@ -174,7 +173,7 @@ mod tests {
 
     #[test]
     fn offers_are_read_in_any_case_and_what_lacks_is_told() {
-        let offers = Offers::read(["size 1000", "AUTH=PLAIN", "PIPELININGS", "8bitmime"].into_iter());
+        let offers = Offers::read(["size 1000", "AUTH=PLAIN", "PIPELININGS", "8bitmime"].map(str::to_owned).to_vec());
         assert_eq!(offers.offered, ["AUTH=PLAIN", "size 1000", "8bitmime"]);
         assert_eq!(offers.lacking, ["PIPELINING", "SMTPUTF8", "CHUNKING"]);
     }

@@ -8,13 +8,10 @@ use nix::poll::PollFlags;
 
 use crate::deadline::{seconds, Deadline};
 use crate::error::{Error, Heard, Stage};
-use crate::text::{cut, escape};
+use crate::smtp::{Code, Collector, Reply};
+use crate::text::escape;
 use crate::tls::{Attempt, Tls};
 use crate::wait::{Waiter, Woken};
-
-/// A reply has at most so many octets and lines here: a server must not fill our memory, nor the screen.
-const REPLY: usize = 16 * 1024;
-const LINES: usize = 100;
 
 /// One line of a reply (RFC 5321 section 4.5.3.1.5).
 const LINE: usize = 512;
@@ -33,27 +30,6 @@ pub trait Wire {
     fn hurry(&mut self, deadline: Deadline);
 }
 
-/// A reply, escaped.
-pub struct Reply {
-    lines: Vec<String>,
-}
-
-impl Reply {
-    /// The first line as it came, its code included.
-    pub fn first(&self) -> &str {
-        self.lines.first().map_or("", String::as_str)
-    }
-
-    pub fn has_code(&self, code: &str) -> bool {
-        self.lines.last().is_some_and(|line| line.starts_with(code))
-    }
-
-    /// What stands behind the codes of all lines but the first (RFC 5321 section 4.1.1.1).
-    pub fn keywords(&self) -> impl Iterator<Item = &str> {
-        self.lines.iter().skip(1).filter_map(|line| line.get(4..))
-    }
-}
-
 pub struct Dialogue<W> {
     wire: W,
     /// Received and not yet read.
@@ -66,31 +42,24 @@ impl<W: Wire> Dialogue<W> {
     }
 
     /// # Errors
-    /// `Error::Turned` or `Error::NotSmtp` for anything but 220, and all that can happen to a connection at the greeting stage.
+    /// `Error::Turned` for anything but 220, `Error::NotSmtp`, and all that can happen to a connection at the greeting stage.
     pub fn greeting(&mut self, said: &mut Option<String>) -> Result<(), Error> {
         let reply = self.reply(Stage::Greeting)?;
-        *said = Some(reply.first().to_owned());
-        match reply.has_code("220") {
-            true => Ok(()),
-            false => Err(Error::turned(Stage::Greeting, cut(reply.first(), 100))),
-        }
+        *said = Some(escape(reply.first(), LINE));
+        turned_unless(reply, Code::READY, Stage::Greeting).map(drop)
     }
 
     /// EHLO with the address literal of our socket (RFC 5321 section 4.1.4: a client without a name of its own).
     ///
     /// # Errors
-    /// `Error::Turned` or `Error::NotSmtp` for anything but 250, and all that can happen to a connection.
+    /// `Error::Turned` for anything but 250, `Error::NotSmtp`, and all that can happen to a connection.
     pub fn ehlo(&mut self, local: SocketAddr) -> Result<Reply, Error> {
         let literal = match local.ip().to_canonical() {
             std::net::IpAddr::V4(v4) => format!("[{v4}]"),
             std::net::IpAddr::V6(v6) => format!("[IPv6:{v6}]"),
         };
         self.wire.send(format!("EHLO {literal}\r\n").as_bytes(), Stage::Relay)?;
-        let reply = self.reply(Stage::Relay)?;
-        match reply.has_code("250") {
-            true => Ok(reply),
-            false => Err(Error::turned(Stage::Relay, cut(reply.first(), 100))),
-        }
+        turned_unless(self.reply(Stage::Relay)?, Code::OK, Stage::Relay)
     }
 
     /// # Errors
@@ -98,7 +67,7 @@ impl<W: Wire> Dialogue<W> {
     pub fn quit(&mut self) -> Result<String, Error> {
         self.wire.hurry(Deadline::after(seconds(QUIT_S)));
         self.wire.send(b"QUIT\r\n", Stage::Close)?;
-        Ok(self.reply(Stage::Close)?.first().to_owned())
+        Ok(escape(self.reply(Stage::Close)?.first(), LINE))
     }
 
     pub fn into_wire(self) -> W {
@@ -106,40 +75,29 @@ impl<W: Wire> Dialogue<W> {
     }
 
     fn reply(&mut self, stage: Stage) -> Result<Reply, Error> {
-        let (mut lines, mut octets) = (Vec::new(), 0);
+        let mut collector = Collector::default();
         loop {
-            let line = self.line(stage)?;
-            octets += line.len();
-            // `250-` has another line behind it, anything else ends the reply.
-            let goes_on = line.get(3) == Some(&b'-');
-            lines.push(escape(&line, LINE));
-            if !goes_on {
-                return Ok(Reply { lines });
+            if self.pending.is_empty() {
+                let mut buffer = [0; 1024];
+                let n = self.wire.receive(&mut buffer, stage)?;
+                self.pending.extend_from_slice(buffer.get(..n).unwrap_or_default());
             }
-            if octets > REPLY || lines.len() >= LINES {
-                return Err(Error::NotSmtp { stage, line: "a reply without an end".to_owned() });
+            let (taken, reply) = collector.take(&self.pending);
+            self.pending.drain(..taken);
+            match reply {
+                None => {}
+                Some(Ok(reply)) => return Ok(reply),
+                Some(Err(fault)) => return Err(Error::not_smtp(stage, fault, collector.last())),
             }
         }
     }
+}
 
-    /// Up to LF, which it leaves out with the CR before it.
-    fn line(&mut self, stage: Stage) -> Result<Vec<u8>, Error> {
-        let mut buffer = [0; 1024];
-        loop {
-            if let Some(end) = self.pending.iter().position(|octet| *octet == b'\n') {
-                let mut line: Vec<u8> = self.pending.drain(..=end).collect();
-                line.pop();
-                if line.last() == Some(&b'\r') {
-                    line.pop();
-                }
-                return Ok(line);
-            }
-            if self.pending.len() > REPLY {
-                return Err(Error::NotSmtp { stage, line: "a line without an end".to_owned() });
-            }
-            let n = self.wire.receive(&mut buffer, stage)?;
-            self.pending.extend_from_slice(buffer.get(..n).unwrap_or_default());
-        }
+fn turned_unless(reply: Reply, wanted: Code, stage: Stage) -> Result<Reply, Error> {
+    if reply.code == wanted {
+        Ok(reply)
+    } else {
+        Err(Error::Turned { stage, line: escape(&reply.words(), 160) })
     }
 }
 

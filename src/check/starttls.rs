@@ -51,11 +51,11 @@ fn offers_starttls(
 ) -> Result<bool, Error> {
     let stream = super::connect(addr, deadline, waiter)?;
     let local = stream.local_addr().unwrap_or(addr);
-    let seconds = deadline.left().as_secs_f64().round() as u64;
+    let seconds = deadline.seconds_left();
     let mut dialogue = Dialogue::new(Plain { stream, deadline, seconds, waiter });
     let said = dialogue.greeting(greeting).and_then(|()| dialogue.ehlo(local));
     if matches!(said, Ok(_) | Err(Error::Turned { .. })) {
         let _ = dialogue.quit();
     }
-    Ok(said?.keywords().any(|keyword| keyword.eq_ignore_ascii_case("STARTTLS")))
+    Ok(said?.offers("STARTTLS"))
 }

@@ -79,9 +79,11 @@ impl fmt::Display for Error {
             Error::ResolverFailed { host, problem } => {
                 write!(f, "the name lookup for {host} failed: {problem}; does this machine's resolver work?")
             }
-            Error::ResolverSilent { host } => {
-                write!(f, "the name lookup for {host} got no answer in time; does this machine's resolver work?")
-            }
+            Error::ResolverSilent { host, seconds } => write!(
+                f,
+                "the name lookup for {host} got no answer within {seconds} s (see --setup-timeout); does this machine's \
+                 resolver work?"
+            ),
 
             Error::RefusedBoth => f.write_str("connection refused on port 465, and on 587 too: is HOST right, and is its mail server running?"),
             Error::Refused { port } => write!(f, "connection refused{}", only_587(*port)),
@@ -107,15 +109,16 @@ impl fmt::Display for Error {
             }
             Error::Reset { stage, .. } => write!(f, "the server reset the connection {}", before(*stage)),
             Error::Silent { stage, seconds } => {
-                write!(f, "the server connected but was silent or slow: not done after {seconds} s, {}", before(*stage))?;
+                let what = if *stage == Stage::Handshake { "finish the TLS handshake" } else { "send its greeting" };
+                write!(f, "the server was silent or slow: it did not {what} within {seconds} s (see --setup-timeout)")?;
                 match stage {
                     Stage::Handshake if POST_QUANTUM => f.write_str("; is the port right? behind a middlebox try --no-pq"),
-                    Stage::Handshake | Stage::Greeting => f.write_str("; is the port right?"),
+                    Stage::Handshake => f.write_str("; is the port right?"),
                     _ => Ok(()),
                 }
             }
             Error::NotSmtp { line, .. } => write!(f, "this is not SMTP ({line}): is the port right?"),
-            Error::Turned { line, .. } => write!(f, "the server turned us away: {line}"),
+            Error::Turned { line, .. } => write!(f, "the smarthost turned us away ({line})"),
 
             Error::Expired { not_after } => {
                 write!(f, "certificate expired on {not_after}: its administrator must renew it (or this machine's clock is wrong)")

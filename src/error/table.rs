@@ -2,6 +2,8 @@
 
 use super::{Error, Stage};
 use crate::exit::Exit;
+use crate::smtp::Fault;
+use crate::text::escape;
 
 impl Error {
     /// Of several failures the one that came furthest tells most; of connects, a refusal more than silence.
@@ -59,14 +61,14 @@ impl Error {
         }
     }
 
-    /// A reply (its first line, escaped) other than the one that lets a session go on.
-    pub fn turned(stage: Stage, line: String) -> Error {
-        match line.as_bytes() {
-            [b'2'..=b'5', b'0'..=b'9', b'0'..=b'9'] | [b'2'..=b'5', b'0'..=b'9', b'0'..=b'9', b' ' | b'-', ..] => {
-                Error::Turned { stage, line }
-            }
-            _ => Error::NotSmtp { stage, line },
-        }
+    /// What came is no reply.
+    pub fn not_smtp(stage: Stage, fault: Fault, last: &[u8]) -> Error {
+        let line = match fault {
+            Fault::NoReply => escape(last, 60),
+            Fault::Unlike => "the lines of one reply have different codes".to_owned(),
+            Fault::TooLong => "a reply without an end".to_owned(),
+        };
+        Error::NotSmtp { stage, line }
     }
 
     pub fn exit(&self) -> Exit {

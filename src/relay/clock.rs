@@ -39,6 +39,11 @@ impl Activity {
 
     fn add(&self, count: &AtomicU64, octets: usize) {
         count.fetch_add(octets as u64, Ordering::Relaxed);
+        self.progress();
+    }
+
+    /// Octets move, whoever counts them.
+    pub fn progress(&self) {
         let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last.store(now, Ordering::Relaxed);
     }

@@ -1,6 +1,7 @@
 //! How a session ended: its word in the log and its exit code.
 
 use crate::exit::Exit;
+use crate::smtp::Account;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -9,6 +10,8 @@ pub enum End {
     Truncated,
     LocalEof,
     ClientGone,
+    ClientTls,
+    Unauthenticated,
     Alert,
     BadRecord,
     Reset,
@@ -17,17 +20,6 @@ pub enum End {
 }
 
 impl End {
-    /// `goodbye`: whether the server's last line was a complete 221 or 421.
-    pub fn exit(self, goodbye: bool) -> Exit {
-        match self {
-            End::CloseNotify | End::Eof => Exit::Ok,
-            End::ClientGone if goodbye => Exit::Ok,
-            End::ClientGone | End::LocalEof | End::Reset | End::Idle => Exit::IoError,
-            End::Truncated | End::Alert | End::BadRecord => Exit::Protocol,
-            End::Terminated => Exit::TempFail,
-        }
-    }
-
     /// The word in the log.
     pub fn word(self) -> &'static str {
         match self {
@@ -36,6 +28,8 @@ impl End {
             End::Truncated => "truncated",
             End::LocalEof => "local_eof",
             End::ClientGone => "client_gone",
+            End::ClientTls => "client_tls",
+            End::Unauthenticated => "unauthenticated",
             End::Alert => "alert",
             End::BadRecord => "bad_record",
             End::Reset => "reset",
@@ -45,14 +39,36 @@ impl End {
     }
 }
 
+/// How the main loop came to its end.
+#[derive(Debug)]
+pub struct Outcome {
+    pub end: End,
+    pub exit: Exit,
+    /// What the system, the server or we say about it, escaped.
+    pub reason: Option<String>,
+    /// A reply of ours, which has the right to be written.
+    pub reply: Option<String>,
+}
+
+impl Outcome {
+    pub fn new(end: End, exit: Exit) -> Outcome {
+        Outcome { end, exit, reason: None, reply: None }
+    }
+
+    pub fn because(self, reason: impl Into<String>) -> Outcome {
+        Outcome { reason: Some(reason.into()), ..self }
+    }
+}
+
 /// A session that has ended.
 #[derive(Debug)]
 pub struct Ended {
     pub end: End,
     pub exit: Exit,
-    /// What the system or the server said about it, escaped.
     pub reason: Option<String>,
     /// Octets of plaintext, local to remote and remote to local.
     pub up: u64,
     pub down: u64,
+    /// None where the dialogue could not be followed.
+    pub account: Option<Account>,
 }

@@ -1,29 +1,42 @@
-//! Local to remote: reads when the client has something and the smarthost takes it. Never blocks, so that the supervisor,
-//! which drives it, hears signals and clocks.
+//! Local to remote: what the client says, as far as the dialogue and the smarthost's socket take it. Never blocks, so that
+//! the main thread, which drives it, hears signals and clocks.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
-
-use nix::poll::{PollFd, PollFlags};
-use zeroize::Zeroize;
+use std::sync::Arc;
 
 use super::clock::Activity;
-use super::PIECE;
+use super::crlf::{unit, Crlf, Unit};
+use super::{Shared, PIECE};
 use crate::buffer::Buffer;
-use crate::options::Newlines;
-use crate::stdio::{self, Kind, Local};
+use crate::deadline::{millis, Deadline};
+use crate::options::{Newlines, Replies};
+use crate::smtp::Hold;
+use crate::stdio::{self, Local};
 use crate::tls::Sender;
+
+/// How long close_notify may wait for a server that does not read.
+const CLOSE_NOTIFY_MS: u64 = 200;
 
 pub struct Up<'a> {
     pub sender: Sender,
     local: &'a Local,
-    /// The client has ended.
-    done: bool,
-    /// The connection to the server is gone, and `down` reads how. We go on reading and drop what we read: closing a
-    /// socket with unread input sends RST, which would destroy the last reply on its way to the client.
-    deaf: bool,
+    dialogue: Shared,
+    activity: Arc<Activity>,
+    smarthost: Smarthost,
+    /// As the client said it.
     buffer: Buffer,
-    crlf: Crlf,
+    /// Its lines on their way up, where they are converted.
+    crlf: Option<Crlf>,
+    hold: Hold,
+}
+
+/// What becomes of what goes up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Smarthost {
+    Takes,
+    /// The connection is gone, and `down` reads how. What the client says is read and dropped: closing a socket with unread
+    /// input sends RST, which would destroy the last reply on its way to the client.
+    Gone,
 }
 
 /// What reading from the client brought.
@@ -36,120 +49,150 @@ pub enum Heard {
 }
 
 impl<'a> Up<'a> {
-    pub fn new(sender: Sender, local: &'a Local, newlines: Newlines) -> Up<'a> {
-        Up { sender, local, done: false, deaf: false, buffer: Buffer::new(PIECE), crlf: Crlf::new(newlines) }
+    pub fn new(
+        sender: Sender,
+        local: &'a Local,
+        newlines: Newlines,
+        dialogue: Shared,
+        activity: Arc<Activity>,
+    ) -> Up<'a> {
+        let crlf = (newlines == Newlines::Crlf).then(|| Crlf::new(PIECE));
+        let (buffer, hold) = (Buffer::new(PIECE), Hold::Nothing);
+        Up { sender, local, dialogue, activity, smarthost: Smarthost::Takes, buffer, crlf, hold }
     }
 
-    pub fn is_done(&self) -> bool {
-        self.done
+    /// Why not all that the client said has gone up.
+    pub fn hold(&self) -> Hold {
+        self.hold
     }
 
-    /// The server does not take what the client said.
+    /// What was said and has not gone up.
+    pub fn holds_something(&self) -> bool {
+        !self.buffer.is_empty() || self.crlf.as_ref().is_some_and(|crlf| !crlf.left().is_empty())
+    }
+
+    /// The socket does not take what may go up.
     pub fn is_stuck(&self) -> bool {
-        !self.deaf && self.sender.waits()
+        self.smarthost == Smarthost::Takes && self.sender.unsent() > 0
     }
 
-    /// What the socket must be ready for, if anything waits.
-    pub fn socket(&self) -> Option<PollFd<'_>> {
-        self.is_stuck().then(|| PollFd::new(self.sender.as_fd(), PollFlags::POLLOUT))
-    }
-
-    /// What the client must be ready for. While the server does not take what the client said, it is only watched for
-    /// hanging up (POLLHUP and POLLERR come unasked, poll(2)), until that is `known`. A pipe is not: it hangs up while its
-    /// last words are unread.
-    pub fn client<'b>(&self, stdin: BorrowedFd<'b>, known: bool) -> Option<PollFd<'b>> {
-        match () {
-            () if self.done => None,
-            () if !self.is_stuck() => Some(PollFd::new(stdin, PollFlags::POLLIN)),
-            () if known || self.local.input != Kind::Socket => None,
-            () => Some(PollFd::new(stdin, PollFlags::empty())),
-        }
+    /// The client may say more.
+    pub fn wants_words(&self) -> bool {
+        !self.is_stuck() && matches!(self.hold, Hold::Nothing | Hold::Unsure) && !self.buffer.is_full()
     }
 
     /// Sends what waits, as far as the socket takes it.
     pub fn flush(&mut self) {
-        self.deaf |= self.sender.flush().is_err();
+        let before = self.sender.unsent();
+        if self.sender.flush().is_err() {
+            self.smarthost = Smarthost::Gone;
+        }
+        if self.sender.unsent() < before {
+            self.activity.progress();
+        }
     }
 
-    /// Reads once, when descriptor 0 is ready, and sends what it brought.
-    pub fn read(&mut self, activity: &Activity) -> Heard {
-        let n = match stdio::read_ready(self.local, self.buffer.space()) {
-            Ok(None) => return Heard::Words,
-            Ok(Some(n)) => n,
-            Err(error) => {
-                self.done = true;
-                return Heard::Gone(error);
+    /// Reads once, when descriptor 0 is ready.
+    pub fn read(&mut self) -> Heard {
+        match stdio::read_ready(self.local, self.buffer.space()) {
+            Ok(None) => Heard::Words,
+            Ok(Some(0)) => Heard::End,
+            Ok(Some(n)) => {
+                self.buffer.fill(n);
+                self.activity.progress();
+                Heard::Words
             }
-        };
-        if n == 0 {
-            self.done = true;
-            return Heard::End;
+            Err(error) => Heard::Gone(error),
         }
-        let read = self.buffer.filled(n);
-        if !self.deaf {
-            activity.up(0);
-            let data = self.crlf.converted(read);
-            match self.sender.send(data) {
-                Ok(()) => activity.up(data.len()),
-                Err(_) => self.deaf = true,
+    }
+
+    /// Lets go up what may. `ended`: the client will say nothing more.
+    pub fn pump(&mut self, ended: bool) {
+        while self.holds_something() && !self.is_stuck() {
+            if self.smarthost == Smarthost::Gone {
+                return self.drop_held();
+            }
+            let before = self.held();
+            if self.crlf.is_some() {
+                self.pump_unit(ended);
+            } else {
+                let pass = self.dialogue.lock().pass(self.buffer.filled());
+                self.hold = pass.hold;
+                self.send(pass.go);
+                self.buffer.wipe(pass.go);
+            }
+            if self.held() == before {
+                return;
             }
         }
-        // It may have been a password, and the next octet may be an hour away.
-        read.zeroize();
-        self.crlf.wipe();
-        Heard::Words
-    }
-}
-
-/// LF without a CR before it becomes CRLF, also across reads.
-struct Crlf {
-    newlines: Newlines,
-    after_cr: bool,
-    /// Never moved by growing: the old place would keep what was in it.
-    out: Vec<u8>,
-}
-
-impl Crlf {
-    fn new(newlines: Newlines) -> Crlf {
-        let room = match newlines {
-            Newlines::AsTheyAre => 0,
-            Newlines::Crlf => 2 * PIECE,
-        };
-        Crlf { newlines, after_cr: false, out: Vec::with_capacity(room) }
     }
 
-    fn converted<'a>(&'a mut self, data: &'a [u8]) -> &'a [u8] {
-        if self.newlines == Newlines::AsTheyAre {
-            return data;
+    /// One unit of `--crlf`, or what is left of one.
+    fn pump_unit(&mut self, ended: bool) {
+        let Some(crlf) = &mut self.crlf else { return };
+        if crlf.left().is_empty() {
+            let mut dialogue = self.dialogue.lock();
+            let expected = dialogue.expected();
+            let octets = match unit(self.buffer.filled(), expected, ended || self.buffer.is_full()) {
+                Unit::Unfinished => {
+                    self.hold = Hold::Unsure;
+                    return;
+                }
+                Unit::Line(_) if !dialogue.is_settled() => {
+                    self.hold = Hold::Reply;
+                    return;
+                }
+                Unit::Line(octets) | Unit::More(octets) => octets,
+            };
+            crlf.take(self.buffer.filled().get(..octets).unwrap_or_default(), expected);
+            self.buffer.wipe(octets);
         }
-        for &octet in data {
-            if octet == b'\n' && !self.after_cr {
-                self.out.push(b'\r');
-            }
-            self.out.push(octet);
-            self.after_cr = octet == b'\r';
+        let pass = self.dialogue.lock().pass(crlf.left());
+        self.hold = pass.hold;
+        self.send(pass.go);
+        if let Some(crlf) = &mut self.crlf {
+            crlf.wipe(pass.go);
         }
-        &self.out
     }
 
-    fn wipe(&mut self) {
-        self.out.as_mut_slice().zeroize();
-        self.out.clear();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lf_becomes_crlf_once_also_across_reads() {
-        let mut crlf = Crlf::new(Newlines::Crlf);
-        let mut all = Vec::new();
-        for part in [&b"a\nb\r"[..], b"\nc\n\n", b"\r\r\n"] {
-            all.extend_from_slice(crlf.converted(part));
-            crlf.wipe();
+    /// The first octets of what the client said.
+    fn send(&mut self, octets: usize) {
+        let said = self.crlf.as_ref().map_or(self.buffer.filled(), Crlf::left);
+        match self.sender.send(said.get(..octets).unwrap_or_default()) {
+            Ok(()) => self.activity.up(octets),
+            Err(_) => self.smarthost = Smarthost::Gone,
         }
-        assert_eq!(all, b"a\r\nb\r\nc\r\n\r\n\r\r\n");
+    }
+
+    fn held(&self) -> usize {
+        self.buffer.filled().len() + self.crlf.as_ref().map_or(0, |crlf| crlf.left().len())
+    }
+
+    /// What is held never goes up.
+    pub fn drop_held(&mut self) {
+        self.buffer.wipe(PIECE);
+        if let Some(crlf) = &mut self.crlf {
+            crlf.wipe(crlf.left().len());
+        }
+        self.hold = Hold::Nothing;
+    }
+
+    /// close_notify; an alert that rustls has queued leaves with it.
+    pub fn say_goodbye(&mut self) {
+        self.sender.close(Deadline::after(millis(CLOSE_NOTIFY_MS)));
+    }
+
+    /// rustls has queued our alert; nothing else may follow it.
+    pub fn send_alert(&mut self) {
+        self.sender.flush_before(Deadline::after(millis(CLOSE_NOTIFY_MS)));
+    }
+
+    /// Leaves a server whose session will not be.
+    pub fn leave(&mut self, replies: Replies) {
+        let deadline = Deadline::after(millis(CLOSE_NOTIFY_MS));
+        match replies {
+            Replies::Smtp => self.sender.leave(deadline),
+            Replies::None => self.sender.close(deadline),
+        }
     }
 }

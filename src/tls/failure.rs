@@ -200,7 +200,7 @@ pub fn not_tls(head: &[u8]) -> Error {
     let line = head.split(|b| *b == b'\r' || *b == b'\n').next().unwrap_or_default();
     // A busy Exim says so before TLS, also on a port of implicit TLS.
     if let [b'4', b'0'..=b'9', b'0'..=b'9', b' ' | b'-', ..] = head {
-        return Error::turned(Stage::Handshake, escape(line, 100));
+        return Error::Turned { stage: Stage::Handshake, line: escape(line, 100) };
     }
     let line = escape(line, 60);
     match head {

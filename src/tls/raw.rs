@@ -8,49 +8,48 @@ use nix::sys::socket::{recv, send, MsgFlags};
 use rustls::{ClientConnection, InvalidMessage};
 
 use crate::buffer::Buffer;
-use crate::socket::at_once;
+use crate::socket::{acknowledge, at_once};
 
 /// Four TLS records (RFC 8446 section 5.2: 2^14 octets and 256 of overhead, 5 of header): what one read(2) may bring.
 const RAW: usize = 4 * (16_384 + 256 + 5);
 
-/// Ciphertext between the socket and rustls.
+/// A read of fewer octets is one that nobody continues: its acknowledgement must not wait for more.
+const SHORT: usize = 4096;
+
+/// Ciphertext between the socket and rustls. Read more only when it is empty.
 pub struct Raw {
     buffer: Buffer,
-    start: usize,
-    end: usize,
 }
 
 impl Raw {
     pub fn new() -> Raw {
-        Raw { buffer: Buffer::new(RAW), start: 0, end: 0 }
+        Raw { buffer: Buffer::new(RAW) }
     }
 
     pub fn filled(&self) -> &[u8] {
-        self.buffer.part(self.start, self.end)
+        self.buffer.filled()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.start >= self.end
+        self.buffer.is_empty()
     }
 
-    /// The whole buffer, to read into; what was in it is used up.
-    pub fn space(&mut self) -> &mut [u8] {
-        self.start = 0;
-        self.end = 0;
-        self.buffer.space()
-    }
-
-    /// A read brought `n` octets.
-    pub fn fill(&mut self, n: usize) {
-        self.end = self.buffer.filled(n).len();
+    /// One read, by `read`; what it says.
+    pub fn read(&mut self, stream: &TcpStream, flags: MsgFlags) -> io::Result<usize> {
+        let n = recv(stream.as_raw_fd(), self.buffer.space(), flags)?;
+        self.buffer.fill(n);
+        if (1..SHORT).contains(&n) {
+            acknowledge(stream);
+        }
+        Ok(n)
     }
 
     /// Hands rustls what fits (it takes 4 KiB at a time) and lets it work. After close_notify it takes nothing more,
     /// and what follows is dropped.
     pub fn feed(&mut self, conn: &mut ClientConnection) -> Result<(), rustls::Error> {
-        match conn.read_tls(&mut self.filled()) {
-            Ok(0) => self.start = self.end,
-            Ok(n) => self.start += n,
+        match conn.read_tls(&mut self.buffer.filled()) {
+            Ok(0) => self.buffer.use_up(RAW),
+            Ok(n) => self.buffer.use_up(n),
             // The buffer in which rustls joins the pieces of a message is full, and the message not whole.
             Err(error) if error.kind() == ErrorKind::InvalidData => {
                 return Err(InvalidMessage::HandshakePayloadTooLarge.into())
@@ -59,15 +58,24 @@ impl Raw {
         }
         conn.process_new_packets().map(|_| ())
     }
+
+    /// What stands in the last read where a record should, if it is printable: Exim says in clear that it gives up.
+    pub fn plain_text(&self) -> Option<&[u8]> {
+        let mut rest = self.buffer.all();
+        // Records before it are passed over; a read that begins inside one tells nothing.
+        while let [20..=24, 3, _, high, low, ..] = rest {
+            rest = rest.get(5 + usize::from(u16::from_be_bytes([*high, *low]))..)?;
+        }
+        let line = rest.split(|octet| matches!(octet, b'\r' | b'\n')).next().unwrap_or_default();
+        let printable = line.iter().all(|octet| matches!(octet, 0x20..=0x7e));
+        matches!(line, [b'2'..=b'5', b'0'..=b'9', b'0'..=b'9', b' ' | b'-', ..]).then_some(line).filter(|_| printable)
+    }
 }
 
 /// None: nothing there after all.
 pub fn receive_now(stream: &TcpStream, raw: &mut Raw) -> io::Result<Option<usize>> {
-    match recv(stream.as_raw_fd(), raw.space(), MsgFlags::MSG_DONTWAIT).map_err(io::Error::from) {
-        Ok(n) => {
-            raw.fill(n);
-            Ok(Some(n))
-        }
+    match raw.read(stream, MsgFlags::MSG_DONTWAIT) {
+        Ok(n) => Ok(Some(n)),
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(None),
         Err(error) => Err(error),
     }
@@ -77,5 +85,30 @@ pub fn send_now(stream: &TcpStream, data: &[u8]) -> io::Result<usize> {
     match send(stream.as_raw_fd(), data, at_once()).map_err(io::Error::from) {
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(0),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain_text(read: &[u8]) -> Option<Vec<u8>> {
+        let mut raw = Raw::new();
+        raw.buffer.space()[..read.len()].copy_from_slice(read);
+        raw.buffer.fill(read.len());
+        raw.buffer.use_up(read.len());
+        raw.plain_text().map(<[u8]>::to_vec)
+    }
+
+    #[test]
+    fn plain_text_behind_records_is_found_and_nothing_else() {
+        let said = b"421 mail.example.com lost input connection\r\n";
+        let line = Some(said[..said.len() - 2].to_vec());
+        assert_eq!(plain_text(said), line);
+        assert_eq!(plain_text(&[&[23, 3, 3, 0, 2, 1, 2][..], said].concat()), line);
+        assert_eq!(plain_text(&[23, 3, 3, 0, 200, 1, 2]), None);
+        assert_eq!(plain_text(b"421 \x00\r\n"), None);
+        assert_eq!(plain_text(b"GET / HTTP/1.0\r\n"), None);
+        assert_eq!(plain_text(b""), None);
     }
 }

@@ -6,11 +6,13 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::poll::PollFlags;
+use nix::sys::socket::MsgFlags;
 use rustls::ClientConnection;
 
 use super::failure;
 use super::raw::{receive_now, send_now, Raw};
 use crate::deadline::Deadline;
+use crate::text::escape;
 use crate::wait::ready;
 
 /// The two ends of one connection; `raw` may hold what came right behind the handshake, and `failed` says what was wrong
@@ -63,7 +65,7 @@ impl Outgoing {
     }
 }
 
-/// Never blocks: what the socket does not take waits here, and `waits` says so.
+/// Never blocks: what the socket does not take waits here, and `unsent` says so.
 pub struct Sender {
     shared: Arc<Shared>,
     outgoing: Outgoing,
@@ -72,7 +74,7 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// Encrypts all of `data` and sends as much as the socket takes. Give it nothing more while it `waits`.
+    /// Encrypts all of `data` and sends as much as the socket takes. Give it nothing more while something is unsent.
     ///
     /// # Errors
     /// What the socket says: the server is gone, or we shut it down.
@@ -92,9 +94,13 @@ impl Sender {
         self.flush()
     }
 
-    /// Whether something is encrypted and not sent.
-    pub fn waits(&self) -> bool {
-        !self.outgoing.left().is_empty()
+    /// Octets that are encrypted and not sent.
+    pub fn unsent(&self) -> usize {
+        self.outgoing.left().len()
+    }
+
+    fn waits(&self) -> bool {
+        self.unsent() > 0
     }
 
     /// Sends what waits, and what reception queued (an alert, a warning), as far as the socket takes it.
@@ -142,6 +148,14 @@ impl Sender {
             self.closed = true;
         }
         self.flush_before(deadline);
+    }
+
+    /// Leaves a server that has greeted us: with QUIT, whose answer is not waited for, because providers count those who drop
+    /// their connections.
+    pub fn leave(&mut self, deadline: Deadline) {
+        let _ = self.send(b"QUIT\r\n");
+        self.close(deadline);
+        self.shutdown(Shutdown::Both);
     }
 
     /// Ends the socket: `Write` sends FIN, `Both` also wakes a thread that is blocked in it.
@@ -204,7 +218,7 @@ impl Receiver {
                 Next::Failed(rustls::Error::AlertReceived(alert)) => {
                     return Received::Alert(failure::alert_name(alert))
                 }
-                Next::Failed(error) => return Received::BadRecord(failure::shown(&error)),
+                Next::Failed(error) => return Received::BadRecord(self.in_clear().unwrap_or(failure::shown(&error))),
                 Next::Starved if self.has_news_to_send() => return Received::SendWaiting,
                 Next::Starved => {}
             }
@@ -212,6 +226,11 @@ impl Receiver {
                 return Received::Reset(error);
             }
         }
+    }
+
+    /// What the server said without TLS instead of a record: for the log only, nobody vouches for it.
+    fn in_clear(&self) -> Option<String> {
+        self.raw.plain_text().map(|line| format!("plain text behind TLS: {}", escape(line, 100)))
     }
 
     /// Told before reception blocks again: an answer must not wait for the server's next word.
@@ -258,10 +277,10 @@ impl Receiver {
     /// One read from the socket, blocking, without the lock.
     fn fill(&mut self) -> io::Result<()> {
         loop {
-            match (&self.shared.stream).read(self.raw.space()) {
+            match self.raw.read(&self.shared.stream, MsgFlags::empty()) {
                 Ok(0) => self.end_of_file(),
-                Ok(n) => self.raw.fill(n),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Ok(_) => {}
                 Err(error) => return Err(error),
             }
             return Ok(());

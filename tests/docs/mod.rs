@@ -79,13 +79,30 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-fn every_end() -> [End; 10] {
-    use End::{Alert, BadRecord, ClientGone, CloseNotify, Eof, Idle, LocalEof, Reset, Terminated, Truncated};
-    let all = [CloseNotify, Eof, Truncated, LocalEof, ClientGone, Alert, BadRecord, Reset, Terminated, Idle];
+fn every_end() -> [End; 12] {
+    use End::{
+        Alert, BadRecord, ClientGone, ClientTls, CloseNotify, Eof, Idle, LocalEof, Reset, Terminated, Truncated,
+        Unauthenticated,
+    };
+    let all = [
+        CloseNotify,
+        Eof,
+        Truncated,
+        LocalEof,
+        ClientGone,
+        ClientTls,
+        Unauthenticated,
+        Alert,
+        BadRecord,
+        Reset,
+        Terminated,
+        Idle,
+    ];
     for end in all {
         // A new end is an error of the compiler here: it belongs into `all` too.
         match end {
-            CloseNotify | Eof | Truncated | LocalEof | ClientGone | Alert | BadRecord | Reset | Terminated | Idle => {}
+            CloseNotify | Eof | Truncated | LocalEof | ClientGone | ClientTls | Unauthenticated | Alert | BadRecord
+            | Reset | Terminated | Idle => {}
         }
     }
     all
@@ -109,7 +126,7 @@ fn every_error() -> Vec<Error> {
         Error::NoSuchName { host: text() },
         Error::NoAddress { host: text(), family: "IPv4" },
         Error::ResolverFailed { host: text(), problem: text() },
-        Error::ResolverSilent { host: text() },
+        Error::ResolverSilent { host: text(), seconds: 60 },
         Error::Refused { port: 465 },
         Error::Unreachable { problem: text() },
         Error::ConnectTimeout { port: 465 },

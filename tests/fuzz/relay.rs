@@ -21,6 +21,7 @@ use smtps_bridge::cli::{self, Action};
 use smtps_bridge::deadline::Deadline;
 use smtps_bridge::options::{Newlines, Replies};
 use smtps_bridge::relay::{self, End, Ended, Settings};
+use smtps_bridge::smtp::Rules;
 use smtps_bridge::stdio;
 use smtps_bridge::tls::{handshake, Attempt};
 use smtps_bridge::trust::{self, Trusted};
@@ -148,7 +149,13 @@ fn session(house: &House, remote: UnixStream, newlines: Newlines) -> Ended {
     let tls = handshake(stream, &attempt).unwrap_or_else(|error| panic!("no handshake: {error}"));
     let local = stdio::look();
     // The right to the first octet is claimed once in a process.
-    let settings = Settings { idle_timeout: None, newlines, replies: Replies::None };
+    let settings = Settings {
+        idle_timeout: None,
+        newlines,
+        rules: Rules::Follow,
+        replies: Replies::None,
+        server_name: "fuzz.test",
+    };
     let relay = relay::start(&local, tls, GREETING.to_vec(), &settings, &house.waiter);
     relay.and_then(relay::Relay::run).unwrap_or_else(|error| panic!("no session: {error}"))
 }

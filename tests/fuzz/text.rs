@@ -59,7 +59,7 @@ fn error(kind: u8, text: impl Fn() -> String) -> Error {
         1 => Error::Unusable { role: "--ca-file", object: text(), problem: text() },
         2 => Error::NoSuchName { host: text() },
         3 => Error::ResolverFailed { host: text(), problem: text() },
-        4 => Error::turned(stage, text()),
+        4 => Error::Turned { stage, line: text() },
         5 => {
             let names = text().split(',').map(str::to_owned).collect();
             Error::WrongName { wanted: text(), names, more: usize::from(kind) }

@@ -33,6 +33,7 @@ use smtps_bridge::deadline::Deadline;
 use smtps_bridge::error::Error;
 use smtps_bridge::options::{Newlines, Replies};
 use smtps_bridge::relay::{self, Ended, Settings};
+use smtps_bridge::smtp::Rules;
 use smtps_bridge::stdio;
 use smtps_bridge::tls::{self, Attempt};
 use smtps_bridge::trust::{self, Trusted};
@@ -123,6 +124,8 @@ impl World {
             newlines: if plan.crlf { Newlines::Crlf } else { Newlines::AsTheyAre },
             // With `Smtp` the first octet is claimed, and that can be done once in a process.
             replies: Replies::None,
+            rules: Rules::Follow,
+            server_name: "fuzz.test",
         };
         let greeting = plan.greeting;
         // A changed length makes both sides wait for each other.
@@ -181,7 +184,7 @@ impl World {
         };
         // A stream is a stream: nothing that is asked of it is TCP's alone.
         let mut tls = tls::handshake(TcpStream::from(OwnedFd::from(remote)), &attempt)?;
-        let greeting = if greeting { tls.greeting(1, &attempt)? } else { Vec::new() };
+        let greeting = if greeting { tls.greeting(&attempt)?.octets } else { Vec::new() };
         let relay = relay::start(&local, tls, greeting, settings, &self.waiter)?;
         let _ = { bell }.write(&[0]);
         relay.run()

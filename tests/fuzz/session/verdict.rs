@@ -83,6 +83,7 @@ fn ended_well(run: &Drive, ended: &Ended, up: &[u8], (authenticated, ending, per
         // It depends on what was heard by then.
         End::ClientGone if ended.exit == Exit::Ok => Exit::Ok,
         End::ClientGone => Exit::IoError,
+        End::ClientTls | End::Unauthenticated => Exit::Config,
     };
     assert_eq!(ended.exit, exit, "end={}", ended.end.word());
 

@@ -1,0 +1,24 @@
+//! All that this program knows of SMTP (RFC 5321): how a reply is read, where a session stands in the dialogue, and the one
+//! reply that is ours. Pure: no I/O, no clock, no allocation that grows with what either side says.
+
+mod command;
+mod dialogue;
+mod reply;
+mod text;
+
+pub use dialogue::{Account, Dialogue, Expected, Hold, Pass, Rules, Standing, Unauthenticated};
+pub use reply::{Code, Collector, Fault, Reply};
+
+/// A reply of ours, with its CRLF (RFC 5321 section 4.5.3.1.5 allows 512; a queue's listing shows less).
+pub const REPLY: usize = 200;
+
+/// `421 STATUS NAME: TEXT (+N more)` as one line. `text` is asked for at most so many octets as there is room for.
+pub fn unavailable(status: &str, name: &str, more: usize, text: impl FnOnce(usize) -> String) -> String {
+    let head = format!("421 {status} {name}: ");
+    let tail = match more {
+        0 => "\r\n".to_owned(),
+        more => format!(" (+{more} more)\r\n"),
+    };
+    let room = REPLY.saturating_sub(head.len() + tail.len());
+    format!("{head}{}{tail}", text(room))
+}

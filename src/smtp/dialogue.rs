@@ -1,0 +1,533 @@
+//! Where a session stands: what the client's next octet belongs to, and which replies are owed to it.
+//!
+//! ```text
+//!            a command                       354                   CRLF.CRLF
+//!   Command ----------> Command    Answer ---------> Text -------------------> Command
+//!      |  DATA, AUTH, STARTTLS       ^ |  334
+//!      +-----------------------------+ +-----------> Exchange -- a line -----> Answer
+//!      |  BDAT n                       |  anything else
+//!      +--------------> Chunk          +-----------> Command
+//!      |  QUIT            +--- n octets ---> Command
+//!      +--------------> Over <--- 221, 421 of the server, from anywhere
+//!
+//!   Unknown, for good: from anywhere, when what was said has more than one meaning
+//! ```
+//!
+//! A reply is owed from the end of what asks for it (a chunk: from its line on) until its last octet is delivered. The
+//! client's octets are told before they are sent, the server's twice: received, before they are written to the client, and
+//! delivered, after it.
+
+use std::collections::VecDeque;
+
+use memchr::memchr;
+
+use super::command::{ahead, Ahead, Command, Line};
+use super::reply::{is_keyword, Code, Replies, Step};
+use super::text::{Found, LastWords, LineEnd, Place};
+
+/// More commands than any client pipelines; each costs one octet.
+const MOST_OWED: usize = 4096;
+
+/// What is asked of us besides following.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rules {
+    /// Another protocol (`--no-reply`): nothing is followed.
+    NotSmtp,
+    Follow,
+    /// `--require-auth`: MAIL waits for a 235.
+    RequireAuth,
+}
+
+/// What the client's next octet belongs to.
+enum Client {
+    Command(Line),
+    /// Nothing may come before the reply.
+    Answer,
+    /// A line of a SASL exchange, of which nothing is looked at but its end.
+    Exchange {
+        layer: bool,
+    },
+    Text(Place),
+    /// So many octets are left of it.
+    Chunk(u64),
+    Over,
+    Unknown,
+}
+
+/// What a reply is owed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owed {
+    Ehlo,
+    Mail,
+    Rcpt,
+    Data { crlf: bool },
+    Text,
+    Chunk,
+    LastChunk,
+    Auth { layer: bool },
+    StartTls,
+    Turn,
+    Quit,
+    Other,
+}
+
+/// How much of what the client said may go up now, and why not more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pass {
+    pub go: usize,
+    pub hold: Hold,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    Nothing,
+    /// The client's next octets decide.
+    Unsure,
+    /// Until the reply that is owed.
+    Reply,
+    /// MAIL before a 235: see `refuse`.
+    Mail,
+    /// Before a 235, and what was said may be MAIL: the session is over, without a word of ours.
+    Lost,
+    /// The client speaks TLS: nothing of it goes up.
+    Tls,
+}
+
+/// What the client says next, for whoever cuts it into lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    Line,
+    Text,
+    /// Octets of a chunk, in which a line's end is none.
+    Chunk(u64),
+    Anything,
+}
+
+/// What is left to come, once the client has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing is owed. `inside`: a text or a chunk has begun and not ended.
+    Settled {
+        inside: bool,
+    },
+    /// Nothing but the answer to QUIT.
+    Leaving,
+    Owed,
+    /// `lone_dot`: the last words may have been the end of a message.
+    Unknown {
+        lone_dot: bool,
+    },
+}
+
+/// How the client's login stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Login {
+    NotTried,
+    Refused { code: Code, line: Vec<u8> },
+    Done,
+}
+
+/// The last reply of 4yz or 5yz to a mail or a login.
+struct Refusal {
+    /// Invariant: at most 200 octets (`Replies::text`), and never the client's.
+    line: Vec<u8>,
+    of_login: bool,
+}
+
+/// Why a MAIL did not go up. `temporary`: the last login was answered 4yz.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unauthenticated {
+    pub reason: Vec<u8>,
+    pub temporary: bool,
+}
+
+/// What the smarthost made of a session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Messages that it accepted.
+    pub mails: u64,
+    /// The last line of its last refusal of a mail, or of a login that did not succeed later.
+    pub refused: Option<Vec<u8>>,
+}
+
+/// Who may write to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writer {
+    Nobody,
+    /// Octets of the server are on their way.
+    Server,
+    /// A reply of ours took their place, for good.
+    Us,
+}
+
+pub struct Dialogue {
+    rules: Rules,
+    client: Client,
+    /// Invariant: at most `MOST_OWED`, the oldest first; empty while unknown.
+    owed: VecDeque<Owed>,
+    replies: Replies,
+    writer: Writer,
+    /// The server's last reply was its end.
+    goodbye: bool,
+    /// Somebody wants to know when the next octets are delivered.
+    waited_for: bool,
+    /// Nothing has gone up yet.
+    fresh: bool,
+    last_words: LastWords,
+    login: Login,
+    /// Whether the last reply to EHLO has AUTH; None: there was none.
+    offers_auth: Option<bool>,
+    mails: u64,
+    refusal: Option<Refusal>,
+}
+
+impl Dialogue {
+    /// One whose greeting is on its way to the client.
+    pub fn new(rules: Rules) -> Dialogue {
+        let (client, writer) = match rules {
+            Rules::NotSmtp => (Client::Unknown, Writer::Nobody),
+            Rules::Follow | Rules::RequireAuth => (Client::Command(Line::default()), Writer::Server),
+        };
+        Dialogue {
+            rules,
+            client,
+            owed: VecDeque::new(),
+            replies: Replies::default(),
+            writer,
+            goodbye: false,
+            waited_for: false,
+            fresh: true,
+            last_words: LastWords::default(),
+            login: Login::NotTried,
+            offers_auth: None,
+            mails: 0,
+            refusal: None,
+        }
+    }
+
+    /// The client says `data`, the octets that were held before first. What may go up is taken as said.
+    pub fn pass(&mut self, data: &[u8]) -> Pass {
+        let mut go = 0;
+        while let Some(rest) = data.get(go..).filter(|rest| !rest.is_empty()) {
+            let hold = self.hold(rest);
+            if hold != Hold::Nothing {
+                self.waited_for = true;
+                return Pass { go, hold };
+            }
+            let taken = self.say(rest);
+            if self.is_lost() {
+                return Pass { go, hold: Hold::Lost };
+            }
+            self.last_words.read(rest.get(..taken).unwrap_or_default());
+            self.fresh = false;
+            go += taken;
+        }
+        Pass { go, hold: Hold::Nothing }
+    }
+
+    fn hold(&self, data: &[u8]) -> Hold {
+        // A record of the handshake (RFC 8446 section 5.1), in which no command can begin.
+        match data {
+            [0x16] if self.fresh && self.rules != Rules::NotSmtp => return Hold::Unsure,
+            [0x16, 3, ..] if self.fresh && self.rules != Rules::NotSmtp => return Hold::Tls,
+            _ => {}
+        }
+        if !self.holds_mail() {
+            return Hold::Nothing;
+        }
+        match &self.client {
+            Client::Command(line) if !line.has_begun() => match ahead(data) {
+                Ahead::Mail => Hold::Mail,
+                Ahead::Other => Hold::Nothing,
+                Ahead::Unsure => Hold::Unsure,
+                Ahead::Unclear => Hold::Lost,
+            },
+            Client::Answer if matches!(self.owed.back(), Some(Owed::Auth { .. })) => Hold::Reply,
+            Client::Over => match ahead(data) {
+                Ahead::Mail | Ahead::Unclear => Hold::Lost,
+                Ahead::Other => Hold::Nothing,
+                Ahead::Unsure => Hold::Unsure,
+            },
+            Client::Unknown => Hold::Lost,
+            _ => Hold::Nothing,
+        }
+    }
+
+    fn holds_mail(&self) -> bool {
+        self.rules == Rules::RequireAuth && self.login != Login::Done
+    }
+
+    /// Unknown, and before a 235 under `--require-auth`: nobody can tell where a MAIL begins.
+    pub fn is_lost(&self) -> bool {
+        self.holds_mail() && !self.is_known()
+    }
+
+    pub fn is_known(&self) -> bool {
+        !matches!(self.client, Client::Unknown)
+    }
+
+    /// Takes octets that belong together, and tells how many.
+    fn say(&mut self, data: &[u8]) -> usize {
+        let line = || memchr(b'\n', data).map_or(data.len(), |end| end + 1);
+        match &mut self.client {
+            Client::Command(line) => {
+                let (taken, command) = line.take(data);
+                if let Some(command) = command {
+                    self.command(command);
+                }
+                taken
+            }
+            Client::Exchange { layer } => {
+                let (taken, layer) = (line(), *layer);
+                if data.get(taken.saturating_sub(1)) == Some(&b'\n') {
+                    self.owe(Owed::Auth { layer }, Client::Answer);
+                }
+                taken
+            }
+            Client::Text(place) => {
+                let (taken, found) = place.take(data);
+                match found {
+                    Some(Found::End) => self.owe(Owed::Text, Client::Command(Line::default())),
+                    Some(Found::Unclear) => self.lose(),
+                    None => {}
+                }
+                taken
+            }
+            Client::Chunk(left) => {
+                let taken = usize::try_from(*left).map_or(data.len(), |left| left.min(data.len()));
+                *left -= taken as u64;
+                if *left == 0 {
+                    self.client = Client::Command(Line::default());
+                }
+                taken
+            }
+            // What it is, the reply would have told.
+            Client::Answer => {
+                self.lose();
+                data.len()
+            }
+            Client::Over => line(),
+            Client::Unknown => data.len(),
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        let next = Client::Command(Line::default());
+        match command {
+            Command::Ehlo => self.owe(Owed::Ehlo, next),
+            Command::Mail => self.owe(Owed::Mail, next),
+            Command::Rcpt => self.owe(Owed::Rcpt, next),
+            Command::Data { crlf } => self.owe(Owed::Data { crlf }, Client::Answer),
+            Command::Chunk { octets, last } => {
+                let owed = if last { Owed::LastChunk } else { Owed::Chunk };
+                self.owe(owed, if octets == 0 { next } else { Client::Chunk(octets) });
+            }
+            Command::Auth { layer } => self.owe(Owed::Auth { layer }, Client::Answer),
+            Command::StartTls => self.owe(Owed::StartTls, Client::Answer),
+            Command::Turn => self.owe(Owed::Turn, next),
+            Command::Quit => self.owe(Owed::Quit, Client::Over),
+            Command::Other => self.owe(Owed::Other, next),
+            Command::Unclear => self.lose(),
+        }
+    }
+
+    fn owe(&mut self, owed: Owed, next: Client) {
+        if self.owed.len() < MOST_OWED {
+            self.owed.push_back(owed);
+            self.client = next;
+        } else {
+            self.lose();
+        }
+    }
+
+    fn lose(&mut self) {
+        self.client = Client::Unknown;
+        self.owed.clear();
+    }
+
+    /// The server says `data`. False: they must not be written, because a reply of ours was.
+    pub fn received(&mut self, data: &[u8]) -> bool {
+        if self.writer == Writer::Us {
+            return false;
+        }
+        self.writer = Writer::Server;
+        let mut rest = if self.rules == Rules::NotSmtp { &[] } else { data };
+        while !rest.is_empty() {
+            let (taken, step) = self.replies.take(rest);
+            rest = rest.get(taken..).unwrap_or_default();
+            match step {
+                None => {}
+                Some(Step::Line) => self.line(),
+                Some(Step::Reply { code, alike }) => {
+                    self.line();
+                    self.reply(code, alike);
+                }
+                Some(Step::Junk) => {
+                    self.goodbye = false;
+                    self.lose();
+                }
+            }
+        }
+        true
+    }
+
+    /// All that was received is with the client. True: somebody waits to hear it.
+    pub fn delivered(&mut self) -> bool {
+        self.writer = Writer::Nobody;
+        std::mem::take(&mut self.waited_for) || self.is_lost()
+    }
+
+    fn line(&mut self) {
+        if self.owed.front() == Some(&Owed::Ehlo) {
+            let auth = self.replies.text().get(4..).is_some_and(|text| is_keyword(text, "AUTH"));
+            self.offers_auth = Some(auth || self.offers_auth == Some(true));
+        }
+    }
+
+    fn reply(&mut self, code: Code, alike: bool) {
+        self.goodbye = code.is_goodbye();
+        let owed = self.owed.pop_front();
+        if let Some(owed) = owed {
+            self.judge(owed, code);
+        }
+        if self.goodbye {
+            self.owed.clear();
+            if self.is_known() {
+                self.client = Client::Over;
+            }
+        } else if let Some(owed) = owed.filter(|_| alike) {
+            self.answer(owed, code);
+        } else {
+            self.lose();
+        }
+    }
+
+    /// What the log and `--require-auth` want to know of a reply.
+    fn judge(&mut self, owed: Owed, code: Code) {
+        let of_login = matches!(owed, Owed::Auth { .. });
+        let of_mail =
+            matches!(owed, Owed::Mail | Owed::Rcpt | Owed::Data { .. } | Owed::Text | Owed::Chunk | Owed::LastChunk);
+        if code.is_refusal() && (of_login || of_mail) {
+            self.refusal = Some(Refusal { line: self.replies.text().to_vec(), of_login });
+        }
+        if code.is_refusal() && of_login && self.login != Login::Done {
+            self.login = Login::Refused { code, line: self.replies.text().to_vec() };
+        }
+        if of_login && code == Code::AUTHENTICATED {
+            self.login = Login::Done;
+            self.refusal.take_if(|refusal| refusal.of_login);
+        }
+        if matches!(owed, Owed::Text | Owed::LastChunk) && code.class() == 2 {
+            self.mails += 1;
+        }
+    }
+
+    /// What the client's next octet is, now that this is answered.
+    fn answer(&mut self, owed: Owed, code: Code) {
+        let command = Client::Command(Line::default());
+        match (owed, code) {
+            (Owed::Data { crlf }, Code::START_TEXT) => {
+                self.client = Client::Text(Place::Line(if crlf { LineEnd::Crlf } else { LineEnd::Lf }));
+            }
+            (Owed::Auth { layer }, Code::CHALLENGE) => self.client = Client::Exchange { layer },
+            (_, Code::START_TEXT | Code::CHALLENGE) => self.lose(),
+            (Owed::Auth { layer: true }, Code::AUTHENTICATED) => self.lose(),
+            // PRDR: more replies follow.
+            (Owed::Text | Owed::LastChunk, _) if code.class() == 3 => self.lose(),
+            (Owed::StartTls | Owed::Turn, _) if code.class() == 2 => self.lose(),
+            (Owed::Data { .. } | Owed::Auth { .. } | Owed::StartTls, _) => self.client = command,
+            (_, _) => {}
+        }
+    }
+
+    /// A MAIL is held: takes the right to write to the client, for good, once the server's last reply stands whole and none
+    /// is owed. None: not now.
+    pub fn refuse(&mut self) -> Option<Unauthenticated> {
+        if !self.is_settled() || !self.is_known() || self.goodbye {
+            return None;
+        }
+        self.writer = Writer::Us;
+        Some(match &self.login {
+            Login::Refused { code, line } => {
+                Unauthenticated { reason: [b"login refused: ".as_slice(), line].concat(), temporary: code.class() == 4 }
+            }
+            Login::NotTried | Login::Done => {
+                let reason = match self.offers_auth {
+                    Some(false) => "not logged in: it offers no AUTH",
+                    _ => "not logged in: no password given",
+                };
+                Unauthenticated { reason: reason.as_bytes().to_vec(), temporary: false }
+            }
+        })
+    }
+
+    /// Nothing is owed, and nothing on its way. If not, `delivered` will tell.
+    pub fn is_settled(&mut self) -> bool {
+        let settled = self.owed.is_empty() && self.writer != Writer::Server && !self.replies.is_cut();
+        self.waited_for |= !settled;
+        settled
+    }
+
+    /// Whether a reply to a message is owed or on its way. If so, `delivered` will tell.
+    pub fn owes_for_a_message(&mut self) -> bool {
+        let owes = self.writer == Writer::Server
+            || self.owed.iter().any(|owed| matches!(owed, Owed::Text | Owed::Chunk | Owed::LastChunk));
+        self.waited_for |= owes;
+        owes
+    }
+
+    /// Whether octets of the server are on their way to the client. If so, `delivered` will tell.
+    pub fn is_delivering(&mut self) -> bool {
+        self.waited_for |= self.writer == Writer::Server;
+        self.writer == Writer::Server
+    }
+
+    /// How it stands for a client that has ended.
+    pub fn standing(&mut self) -> Standing {
+        if !self.is_known() && !self.goodbye {
+            return Standing::Unknown { lone_dot: self.last_words.are_a_lone_dot() };
+        }
+        if self.is_settled() {
+            return Standing::Settled { inside: self.is_inside() };
+        }
+        match (self.owed.front(), self.owed.len(), self.writer) {
+            (Some(Owed::Quit), 1, Writer::Nobody) => Standing::Leaving,
+            _ => Standing::Owed,
+        }
+    }
+
+    /// Whether the server may end here: it has answered everything, and nothing is half said.
+    pub fn is_complete(&self) -> bool {
+        self.owed.is_empty() && !self.replies.is_cut() && self.is_known() && !self.is_inside()
+    }
+
+    /// The server's last reply is its end, whole.
+    pub fn is_goodbye(&self) -> bool {
+        self.goodbye && !self.replies.is_cut()
+    }
+
+    /// Whether a reply has begun and is not complete.
+    pub fn is_cut(&self) -> bool {
+        self.replies.is_cut()
+    }
+
+    /// What the client's next octet belongs to.
+    pub fn expected(&self) -> Expected {
+        match self.client {
+            Client::Command(_) | Client::Answer | Client::Exchange { .. } => Expected::Line,
+            Client::Text(_) => Expected::Text,
+            Client::Chunk(left) => Expected::Chunk(left),
+            Client::Over | Client::Unknown => Expected::Anything,
+        }
+    }
+
+    /// None while unknown.
+    pub fn account(&self) -> Option<Account> {
+        let refused = self.refusal.as_ref().map(|refusal| refusal.line.clone());
+        self.is_known().then(|| Account { mails: self.mails, refused })
+    }
+
+    fn is_inside(&self) -> bool {
+        matches!(self.client, Client::Text(_) | Client::Chunk(_))
+    }
+}

@@ -1,0 +1,229 @@
+//! Replies (RFC 5321 section 4.2): three digits, then a blank, a hyphen or the line's end. LF alone ends a line too, NUL
+//! stands in none. The reply is complete with the line whose code has no hyphen behind it.
+
+use memchr::memchr;
+
+/// What is kept of a line; the rest is read past.
+const LINE: usize = 200;
+
+/// A reply that is kept whole has at most so many octets and lines: 100 lines are more than any server's EHLO.
+const OCTETS: usize = 16 * 1024;
+const LINES: usize = 100;
+
+/// 200 to 599.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code(u16);
+
+impl Code {
+    pub const READY: Code = Code(220);
+    pub const CLOSING: Code = Code(221);
+    pub const AUTHENTICATED: Code = Code(235);
+    pub const OK: Code = Code(250);
+    pub const CHALLENGE: Code = Code(334);
+    pub const START_TEXT: Code = Code(354);
+    pub const UNAVAILABLE: Code = Code(421);
+
+    /// The first digit: 2 yes, 3 go on, 4 not now, 5 no.
+    pub fn class(self) -> u16 {
+        self.0 / 100
+    }
+
+    /// The server's end (RFC 5321 sections 3.8 and 4.1.1.10): nothing is owed behind it.
+    pub fn is_goodbye(self) -> bool {
+        self == Code::CLOSING || self == Code::UNAVAILABLE
+    }
+
+    pub fn is_refusal(self) -> bool {
+        matches!(self.class(), 4 | 5)
+    }
+
+    fn read(head: &[u8]) -> Option<(Code, Place)> {
+        let [first @ b'2'..=b'5', second @ b'0'..=b'9', third @ b'0'..=b'9', behind @ ..] = head else { return None };
+        let digit = |octet: &u8| u16::from(*octet - b'0');
+        let code = Code(100 * digit(first) + 10 * digit(second) + digit(third));
+        match behind {
+            [] | [b' ', ..] => Some((code, Place::Last)),
+            [b'-', ..] => Some((code, Place::Before)),
+            _ => None,
+        }
+    }
+}
+
+/// Where a line stands in its reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Before,
+    Last,
+}
+
+/// What a line brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A line of a reply that goes on.
+    Line,
+    /// The last line. `alike`: all lines had its code.
+    Reply { code: Code, alike: bool },
+    /// A line that is no reply's.
+    Junk,
+}
+
+/// Replies out of a stream, cut anywhere.
+#[derive(Default)]
+pub struct Replies {
+    /// Invariant: at most `LINE` octets, the beginning of the line that has begun or was read last.
+    line: Vec<u8>,
+    ended: bool,
+    nul: bool,
+    /// The code of the lines before, of a reply that has begun.
+    code: Option<Code>,
+    alike: bool,
+}
+
+impl Replies {
+    /// Takes octets of `data` up to the end of a line, and tells what that line was; None: the line goes on.
+    pub fn take(&mut self, data: &[u8]) -> (usize, Option<Step>) {
+        if self.ended {
+            self.line.clear();
+            (self.ended, self.nul) = (false, false);
+        }
+        let end = memchr(b'\n', data).map(|at| at + 1);
+        let taken = data.get(..end.unwrap_or(data.len())).unwrap_or_default();
+        self.nul |= memchr(0, taken).is_some();
+        let room = LINE.saturating_sub(self.line.len());
+        self.line.extend(taken.iter().take(room));
+        let step = end.map(|_| {
+            self.ended = true;
+            self.step()
+        });
+        (taken.len(), step)
+    }
+
+    /// What was kept of the last line, without its end.
+    pub fn text(&self) -> &[u8] {
+        without_end(&self.line)
+    }
+
+    /// Whether a reply has begun and is not complete.
+    pub fn is_cut(&self) -> bool {
+        self.code.is_some() || (!self.line.is_empty() && !self.ended)
+    }
+
+    fn step(&mut self) -> Step {
+        let Some((code, place)) = Code::read(self.text()).filter(|_| !self.nul) else {
+            self.code = None;
+            return Step::Junk;
+        };
+        let alike = self.code.is_none_or(|before| before == code && self.alike);
+        match place {
+            Place::Before => {
+                (self.code, self.alike) = (Some(code), alike);
+                Step::Line
+            }
+            Place::Last => {
+                self.code = None;
+                Step::Reply { code, alike }
+            }
+        }
+    }
+}
+
+/// One reply, whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    pub code: Code,
+    /// Without their ends, the codes in them.
+    lines: Vec<Vec<u8>>,
+}
+
+impl Reply {
+    /// The code of the last line, and what stands behind that code on all lines that have it.
+    pub fn words(&self) -> Vec<u8> {
+        let code = format!("{}", self.code.0).into_bytes();
+        let texts = self.lines.iter().filter_map(|line| line.strip_prefix(code.as_slice())?.get(1..));
+        let texts = texts.filter(|text| !text.is_empty()).flat_map(|text| [b" ", text]);
+        [code.as_slice()].into_iter().chain(texts).flatten().copied().collect()
+    }
+
+    /// What stands behind the codes of all lines but the first: the keywords of EHLO (RFC 5321 section 4.1.1.1).
+    pub fn keywords(&self) -> impl Iterator<Item = &[u8]> {
+        self.lines.iter().skip(1).filter_map(|line| line.get(4..))
+    }
+
+    /// Whether EHLO's reply has `keyword`, in any case.
+    pub fn offers(&self, keyword: &str) -> bool {
+        self.keywords().any(|line| is_keyword(line, keyword))
+    }
+
+    pub fn first(&self) -> &[u8] {
+        self.lines.first().map_or(b"", Vec::as_slice)
+    }
+}
+
+/// `AUTH PLAIN LOGIN` and the older `AUTH=LOGIN` have the keyword AUTH.
+pub fn is_keyword(line: &[u8], keyword: &str) -> bool {
+    let word = line.split(|octet| matches!(octet, b' ' | b'=' | b'\t')).next().unwrap_or_default();
+    word.eq_ignore_ascii_case(keyword.as_bytes())
+}
+
+/// Why what came is not taken for a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// No code at the beginning of the line, or a NUL in it.
+    NoReply,
+    /// Lines of one reply with different codes.
+    Unlike,
+    TooLong,
+}
+
+/// Collects one reply.
+#[derive(Default)]
+pub struct Collector {
+    replies: Replies,
+    lines: Vec<Vec<u8>>,
+    line: Vec<u8>,
+    octets: usize,
+}
+
+impl Collector {
+    /// Takes octets of `data` up to the end of the reply; None: it goes on.
+    pub fn take(&mut self, data: &[u8]) -> (usize, Option<Result<Reply, Fault>>) {
+        let mut taken = 0;
+        while let Some(rest) = data.get(taken..).filter(|rest| !rest.is_empty()) {
+            let (n, step) = self.replies.take(rest);
+            self.line.extend_from_slice(rest.get(..n).unwrap_or_default());
+            taken += n;
+            self.octets += n;
+            if self.octets > OCTETS || self.lines.len() >= LINES {
+                return (taken, Some(Err(Fault::TooLong)));
+            }
+            let Some(step) = step else { break };
+            self.lines.push(without_end(&std::mem::take(&mut self.line)).to_vec());
+            match step {
+                Step::Line => {}
+                Step::Junk => return (taken, Some(Err(Fault::NoReply))),
+                // Whatever stood before it, a last line that says no says no.
+                Step::Reply { code, alike } if alike || code.is_refusal() => {
+                    let lines = std::mem::take(&mut self.lines);
+                    self.octets = 0;
+                    return (taken, Some(Ok(Reply { code, lines })));
+                }
+                Step::Reply { .. } => return (taken, Some(Err(Fault::Unlike))),
+            }
+        }
+        (taken, None)
+    }
+
+    /// What came last, for the sentence about a fault or an end in the middle.
+    pub fn last(&self) -> &[u8] {
+        if self.line.is_empty() {
+            self.lines.last().map_or(b"", Vec::as_slice)
+        } else {
+            without_end(&self.line)
+        }
+    }
+}
+
+fn without_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
