@@ -12,6 +12,7 @@ mod check;
 mod cli;
 mod confine;
 mod cost;
+mod dialogue;
 mod docs;
 mod exit_status;
 mod floors;

@@ -6,7 +6,7 @@ mod rows;
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::Receiver;
 use std::thread;
@@ -109,7 +109,6 @@ impl Row {
         let flood = flood.to_owned();
         let writing = thread::spawn(move || {
             writer.write_all(flood.as_bytes()).expect("the bridge takes what it drops");
-            writer.end();
         });
         if let Some(now) = sigterm {
             now.recv_timeout(USUAL / 2).unwrap_or_else(|_| panic!("not connected: {}", bridge.log()));
@@ -122,6 +121,7 @@ impl Row {
         assert!(!reply.is_empty(), "{}: no reply; log: {}", self.cause, bridge.log());
         assert_reply(&reply);
         writing.join().unwrap_or_else(|_| panic!("{}: RST", self.cause));
+        // Not before: a client whose end is there before the bridge dials has no session and no refusal.
         drop(client);
         let ended = bridge.finish();
         let shown = format!("{}: {:?} {ended:#?}", self.cause, String::from_utf8_lossy(&reply));
@@ -134,25 +134,16 @@ impl Row {
 /// What a client's socket can do.
 trait Client: Read + Write + Send + Sized + 'static {
     fn copy(&self) -> Self;
-    fn end(&self);
 }
 
 impl Client for TcpStream {
     fn copy(&self) -> TcpStream {
         self.try_clone().unwrap()
     }
-
-    fn end(&self) {
-        self.shutdown(Shutdown::Write).unwrap();
-    }
 }
 
 impl Client for UnixStream {
     fn copy(&self) -> UnixStream {
         self.try_clone().unwrap()
-    }
-
-    fn end(&self) {
-        self.shutdown(Shutdown::Write).unwrap();
     }
 }

@@ -177,6 +177,7 @@ impl Link {
     }
 
     /// Some bytes of the client; how it ended when there are none left.
+    #[track_caller]
     pub fn receive(&mut self, buffer: &mut [u8]) -> Received {
         loop {
             match self.tls.reader().read(buffer) {
@@ -195,6 +196,7 @@ impl Link {
     }
 
     /// Exactly `n` bytes.
+    #[track_caller]
     pub fn take(&mut self, n: usize) -> Vec<u8> {
         let mut data = vec![0; n];
         let mut have = 0;
@@ -208,6 +210,7 @@ impl Link {
     }
 
     /// Up to and with the next LF.
+    #[track_caller]
     pub fn line(&mut self) -> String {
         let mut line = Vec::new();
         while line.last() != Some(&b'\n') {
@@ -216,7 +219,43 @@ impl Link {
         String::from_utf8_lossy(&line).into_owned()
     }
 
+    pub fn say(&mut self, text: &str) {
+        self.send(text.as_bytes());
+    }
+
+    /// The client's next octets are these.
+    #[track_caller]
+    pub fn expect(&mut self, text: &str) {
+        let heard = self.take(text.len());
+        assert_eq!(String::from_utf8_lossy(&heard), text);
+    }
+
+    /// The client says nothing for so long, and does not end.
+    #[track_caller]
+    pub fn expect_silence(&mut self, time: Duration) {
+        self.patience(time);
+        match self.feed() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            other => panic!("the client spoke or ended (true, false), and neither was due: {other:?}"),
+        }
+        self.patience(PATIENCE);
+    }
+
+    /// No read waits longer from here on.
+    pub fn patience(&mut self, time: Duration) {
+        self.tcp.set_read_timeout(Some(time)).expect("a read timeout");
+    }
+
+    /// The client's end in order, and not a word before it: close_notify, FIN.
+    #[track_caller]
+    pub fn expect_end(&mut self) {
+        let (rest, end) = self.rest();
+        assert_eq!((&*String::from_utf8_lossy(&rest), end), ("", Received::CloseNotify));
+        assert_eq!(self.tcp.read(&mut [0]).expect("FIN behind close_notify, and no RST"), 0);
+    }
+
     /// Everything up to the client's end, and which end it was.
+    #[track_caller]
     pub fn rest(&mut self) -> (Vec<u8>, Received) {
         let (mut data, mut buffer) = (Vec::new(), vec![0; 64 * 1024]);
         loop {

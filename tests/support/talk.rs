@@ -27,6 +27,13 @@ pub trait Hear: Read {
         rest
     }
 
+    /// The next octets are these.
+    #[track_caller]
+    fn expect(&mut self, text: &str) {
+        let heard = self.exactly(text.len());
+        assert_eq!(String::from_utf8_lossy(&heard), text);
+    }
+
     fn exactly(&mut self, n: usize) -> Vec<u8> {
         let mut data = vec![0; n];
         self.read_exact(&mut data).expect("so many bytes of the server");

@@ -1,0 +1,154 @@
+//! Sessions that follow the dialogue: what the greeting, the ends, the clocks and the log make of what both sides have said.
+
+mod client_ends;
+mod ends;
+mod greeting;
+
+use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
+
+use crate::support::bridge::{Bridge, House, Start};
+use crate::support::limit::{within, without_hooks, USUAL};
+use crate::support::outcome::GREETING;
+use crate::support::peer::{reset, Link, Peer};
+use crate::support::syslog::Syslog;
+use crate::support::talk::{Hear, Talk};
+
+/// What the client says and what the server answers, in turns.
+pub type Lines = &'static [(&'static str, &'static str)];
+
+const NOTHING: Lines = &[];
+const EHLO: Lines = &[("EHLO me\r\n", "250-smarthost.test\r\n250 AUTH PLAIN LOGIN XOAUTH2 EXTERNAL GSSAPI\r\n")];
+/// The server waits for the text.
+const DATA: Lines = &[
+    ("EHLO me\r\n", "250 smarthost.test\r\n"),
+    ("MAIL FROM:<alice@example.org>\r\n", "250 2.1.0 Ok\r\n"),
+    ("RCPT TO:<bob@example.net>\r\n", "250 2.1.5 Ok\r\n"),
+    ("DATA\r\n", "354 Go on\r\n"),
+];
+const MESSAGE: &str = "Subject: hello\r\n\r\n..dots\r\n.\r\n";
+const QUEUED: &str = "250 2.0.0 Ok: queued\r\n";
+const BYE: &str = "221 2.0.0 Bye\r\n";
+
+fn millis(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// One test, within the usual time; needs the hooks, for its clocks and its syslog.
+fn test(body: impl FnOnce() + Send + 'static) {
+    if !without_hooks() {
+        within(USUAL, body);
+    }
+}
+
+/// A session on its way, with the client's end in the test's hand. What it logs goes to a syslogd, which tells the level.
+struct Session<T, C = TcpStream> {
+    bridge: Bridge,
+    client: C,
+    peer: Peer<T>,
+    syslog: Syslog,
+    /// Its directory has the syslogd's socket.
+    house: House,
+}
+
+/// How a session ended.
+#[derive(Debug)]
+struct Over<T> {
+    line: String,
+    /// What the server's script came to.
+    peer: T,
+}
+
+/// A session whose two sides have said all of `lines`; the rest of the server's side is `script`. Its clocks run `speed` times
+/// as fast.
+fn session<T: Send + 'static>(speed: u32, lines: Lines, script: impl FnOnce(Link) -> T + Send + 'static) -> Session<T> {
+    let session = begin(|start| start.speed(speed).socket(), lines, script);
+    talk(session, lines)
+}
+
+/// The same before the client has heard a word, on descriptors of the test's choice.
+fn begin<T: Send + 'static, C>(
+    open: impl FnOnce(Start) -> (Bridge, C),
+    lines: Lines,
+    script: impl FnOnce(Link) -> T + Send + 'static,
+) -> Session<T, C> {
+    let house = House::new();
+    let syslog = Syslog::datagram(&house.dir);
+    let peer = Peer::start(&house.leaf, move |mut link| {
+        link.say(GREETING);
+        for (command, reply) in lines {
+            link.expect(command);
+            link.say(reply);
+        }
+        script(link)
+    });
+    // The longest setup there is: scaled clocks scale this one too, and a busy machine is slow to shake hands.
+    let start = house.bridge(peer.host()).args(["--setup-timeout", "3600", "--log", "syslog"]).syslog(&syslog.path);
+    let (bridge, client) = open(start);
+    Session { bridge, client, peer, syslog, house }
+}
+
+/// The client's side of it.
+fn talk<T, C: Talk>(mut session: Session<T, C>, lines: Lines) -> Session<T, C> {
+    session.client.expect(GREETING);
+    for (command, reply) in lines {
+        session.client.say(command);
+        session.client.expect(reply);
+    }
+    session
+}
+
+impl<T> Session<T> {
+    fn say(&mut self, text: &str) {
+        self.client.say(text);
+    }
+
+    #[track_caller]
+    fn expect(&mut self, text: &str) {
+        self.client.expect(text);
+    }
+
+    /// The client's end; it still listens.
+    fn hang_up(&mut self) {
+        self.client.shutdown(Shutdown::Write).expect("half of the client's socket closes");
+    }
+
+    fn resets(self) -> Session<T, ()> {
+        reset(self.client);
+        Session { bridge: self.bridge, client: (), peer: self.peer, syslog: self.syslog, house: self.house }
+    }
+
+    /// The server's last words, and nothing of ours behind them.
+    #[track_caller]
+    fn expect_last(&mut self, text: &str) {
+        assert_eq!(String::from_utf8_lossy(&self.client.rest()), text);
+    }
+}
+
+impl<T: Send + 'static, C> Session<T, C> {
+    /// The client closes, and the session is over: its word in the log, its exit code, and the level that goes with it.
+    #[track_caller]
+    fn ends(self, end: &str, code: i32) -> Over<T> {
+        self.ends_one_of(&[(end, code)])
+    }
+
+    /// The same where two ends meet and either may be first.
+    #[track_caller]
+    fn ends_one_of(self, ends: &[(&str, i32)]) -> Over<T> {
+        drop(self.client);
+        let peer = self.peer.done();
+        let ended = self.bridge.finish();
+        let line = self.syslog.line(": closed ");
+        assert!(
+            self.syslog.lines().len() == 1 && ended.log.is_empty(),
+            "one line: {:?} {ended:?}",
+            self.syslog.lines()
+        );
+        let word = line.split_whitespace().find_map(|field| field.strip_prefix("end=")).unwrap_or_default();
+        assert!(ends.contains(&(word, ended.code)), "not {ends:?} but exit {}: {line}", ended.code);
+        // Facility mail; info or warning.
+        let level = if ended.code == 0 { "<22>" } else { "<20>" };
+        assert!(line.starts_with(level), "not {level}, exit {}: {line}", ended.code);
+        Over { line, peer }
+    }
+}
