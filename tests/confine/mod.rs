@@ -4,7 +4,7 @@ mod apparmor;
 mod client;
 mod environment;
 mod inside;
-mod memory;
+pub mod memory;
 mod namespace;
 mod order;
 mod user;

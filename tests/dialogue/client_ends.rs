@@ -3,36 +3,13 @@
 
 use std::sync::mpsc::channel;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::dialogue::{begin, millis, session, test, Lines, BYE, DATA, EHLO, MESSAGE, NOTHING, QUEUED};
+use crate::dialogue::{
+    begin, leaves_at_once, millis, part, session, test, AT_ONCE, BYE, DATA, EHLO, MESSAGE, NOTHING, QUEUED,
+};
 use crate::support::outcome::GREETING;
-use crate::support::peer::Link;
 use crate::support::talk::Hear;
-
-/// Less than the shortest clock of an end, 5 s.
-const AT_ONCE: Duration = Duration::from_secs(4);
-
-/// Our end, then the server's.
-fn part(mut link: Link) {
-    link.expect_end();
-    link.close_notify();
-    link.fin();
-}
-
-/// The client hangs up behind `lines` and `said`, at usual speed: our end reaches the server at once.
-#[track_caller]
-fn leaves_at_once(lines: Lines, said: &'static str, code: i32) {
-    let mut session = session(1, lines, move |mut link| {
-        link.expect(said);
-        link.patience(AT_ONCE);
-        part(link);
-    });
-    session.say(said);
-    session.hang_up();
-    session.expect_last("");
-    session.ends("local_eof", code);
-}
 
 /// Goal: promise 5. Programs that never say QUIT (nodemailer, Python's smtplib after a failure) fill no limit of connections.
 #[test]

@@ -1,8 +1,15 @@
 //! Sessions that follow the dialogue: what the greeting, the ends, the clocks and the log make of what both sides have said.
 
+mod auth;
 mod client_ends;
+mod clocks;
 mod ends;
+mod gone;
 mod greeting;
+mod log;
+mod sigterm;
+mod text;
+mod unknown;
 
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
@@ -29,6 +36,9 @@ const DATA: Lines = &[
 const MESSAGE: &str = "Subject: hello\r\n\r\n..dots\r\n.\r\n";
 const QUEUED: &str = "250 2.0.0 Ok: queued\r\n";
 const BYE: &str = "221 2.0.0 Bye\r\n";
+
+/// Less than the shortest clock of an end, 5 s.
+const AT_ONCE: Duration = Duration::from_secs(4);
 
 fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -96,6 +106,28 @@ fn talk<T, C: Talk>(mut session: Session<T, C>, lines: Lines) -> Session<T, C> {
         session.client.expect(reply);
     }
     session
+}
+
+/// The client ends behind `lines` and `said`, at usual speed: our end reaches the server at once. The line in the log.
+#[track_caller]
+fn leaves_at_once(lines: Lines, said: &'static str, code: i32) -> String {
+    let mut session = session(1, lines, move |mut link| {
+        link.expect(said);
+        link.patience(AT_ONCE);
+        part(link);
+    });
+    session.say(said);
+    session.hang_up();
+    session.expect_last("");
+    session.ends("local_eof", code).line
+}
+
+/// The server's side of it: our end, then its own.
+#[track_caller]
+fn part(mut link: Link) {
+    link.expect_end();
+    link.close_notify();
+    link.fin();
 }
 
 impl<T> Session<T> {

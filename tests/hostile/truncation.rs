@@ -10,8 +10,9 @@ use crate::support::kernel::until_read;
 use crate::support::limit::{within, USUAL};
 use crate::support::outcome::refusal;
 use crate::support::peer::{Peer, TLS_1_2, TLS_1_3};
-use crate::support::talk::Hear;
+use crate::support::talk::{Hear, Talk};
 
+const COMMANDS: &str = "NOOP\r\nQUIT\r\n";
 const REPLY: &[u8] = b"250-a\r\n250 b\r\n221 2.0.0 bye\r\n";
 
 /// Goal: the client reads every octet up to the cut and not one more; only behind a whole 221 it is an end in order.
@@ -20,10 +21,12 @@ fn promise_2_a_reply_cut_at_any_octet_is_delivered_to_the_cut() {
     within(USUAL, || {
         for cut in 0..=REPLY.len() {
             let (bridge, mut client, peer) = greeted(unchanged, move |mut link| {
+                link.expect(COMMANDS);
                 link.send(&REPLY[..cut]);
                 link.fin();
                 link.until_closed();
             });
+            client.say(COMMANDS);
             let heard = client.rest();
             assert_eq!(String::from_utf8_lossy(&heard), String::from_utf8_lossy(&REPLY[..cut]), "cut at {cut}");
             drop(client);
@@ -44,12 +47,14 @@ fn promise_2_a_record_cut_at_any_octet_delivers_nothing_of_it() {
         // One record: header, content, content type, tag.
         for cut in 0..5 + REPLY.len() + 1 + 16 {
             let (bridge, mut client, peer) = greeted(unchanged, move |mut link| {
+                link.expect(COMMANDS);
                 let record = link.records(REPLY);
                 assert_eq!(record.len(), 5 + REPLY.len() + 1 + 16);
                 link.tcp.write_all(&record[..cut]).unwrap();
                 link.fin();
                 link.until_closed();
             });
+            client.say(COMMANDS);
             assert_eq!(client.rest(), b"", "cut at {cut}");
             drop(client);
             peer.done();

@@ -46,7 +46,7 @@ fn the_line_of_a_session_has_every_field() {
         let log = log_with(|_| {});
         let line = log.trim_end().strip_prefix("smtps-bridge: closed ").unwrap();
         let names: Vec<&str> = line.split(' ').filter_map(|field| field.split('=').next()).collect();
-        let wanted = "host addr client tls suite group not_after up down setup_ms secs end";
+        let wanted = "host addr client tls suite group not_after up down setup_ms secs end mails";
         assert_eq!(names.join(" "), wanted, "{line}");
         for field in ["host=127.0.0.1", "tls=TLSv1.3", &format!("group={GROUP}"), "not_after=2100-01-01"] {
             assert!(line.contains(field), "{field} in {line}");

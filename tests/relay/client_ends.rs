@@ -135,7 +135,7 @@ fn promise_4_a_server_that_ignores_the_end_of_a_gone_client_is_waited_for_5_seco
         let gone = Instant::now();
         reset(client);
         // At usual speed: `finish` waits less than the 30 s that are our next longer clock.
-        bridge.finish().assert("client_gone", 74);
+        bridge.finish().assert("client_gone", 0);
         assert!(gone.elapsed() >= Duration::from_secs(5), "{:?} for 5 s", gone.elapsed());
         drop(peer.done());
     });
@@ -156,6 +156,7 @@ fn what_the_client_said_before_it_closed_arrives() {
         assert_eq!(client.rest(), b"221 bye\r\n");
         drop(client);
         assert_eq!(peer.done(), noise(300_000, 8));
-        bridge.finish().assert("close_notify", 0);
+        // With the 221 both sides are done: whose end is first is chance.
+        assert_eq!(bridge.finish().code, 0);
     });
 }

@@ -5,7 +5,7 @@ mod bytes;
 mod client_ends;
 mod close;
 mod greeting;
-mod local_eof;
+mod idle;
 mod quiet;
 mod renegotiation;
 mod resets;

@@ -115,8 +115,7 @@ fn promise_2_sigterm_before_the_greeting_is_written_still_delivers_it() {
             tell.send(end).unwrap();
         });
         let (mut output, theirs) = std::io::pipe().unwrap();
-        // Its end is there already: the drain has nothing to wait for.
-        let (input, _) = std::io::pipe().unwrap();
+        let (input, stays) = std::io::pipe().unwrap();
         let full = nix::fcntl::fcntl(&theirs, nix::fcntl::FcntlArg::F_GETPIPE_SZ).unwrap();
         let full = usize::try_from(full).unwrap();
         theirs.try_clone().unwrap().write_all(&vec![b'.'; full]).unwrap();
@@ -128,6 +127,7 @@ fn promise_2_sigterm_before_the_greeting_is_written_still_delivers_it() {
         until_asleep(&bridge);
         output.exactly(full);
         assert_eq!(String::from_utf8(output.rest()).unwrap(), GREETING);
+        drop(stays);
         peer.done();
         bridge.finish().assert("terminated", 75);
     });
