@@ -18,7 +18,7 @@ use socket2::{Domain, Socket, Type};
 use crate::deadline::{millis, Deadline};
 use crate::error::{Error, Heard, Stage};
 use crate::options::{Dial, Family, Host};
-use crate::socket::{keep_alive, non_blocking};
+use crate::socket::{keep_alive, non_blocking, send_in_steps};
 use crate::text::escape;
 use crate::wait::{ready, Waiter, Woken};
 
@@ -226,6 +226,7 @@ fn start(address: SocketAddr) -> io::Result<io::Result<Socket>> {
         }
     };
     keep_alive(&socket);
+    send_in_steps(&socket);
     Ok(match socket.connect(&address.into()) {
         Ok(()) => Ok(socket),
         Err(error) if error.raw_os_error() == Some(Errno::EINPROGRESS as i32) => Ok(socket),

@@ -97,6 +97,7 @@ pub fn start<'a>(
         activity: activity.clone(),
         dialogue: dialogue.clone(),
         replies,
+        due: false,
     };
     let (go, word) = mpsc::channel();
     let behind = std::mem::take(&mut tls.behind);

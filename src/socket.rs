@@ -37,6 +37,14 @@ pub fn at_once() -> MsgFlags {
     MsgFlags::MSG_DONTWAIT
 }
 
+/// Keeps the kernel from taking more than 64 KiB that the peer has not asked for: so a slow send is seen to make progress.
+pub fn send_in_steps(socket: &Socket) {
+    #[cfg(target_os = "linux")]
+    let _ = socket.set_tcp_notsent_lowat(65_536);
+    #[cfg(not(target_os = "linux"))]
+    let _ = socket;
+}
+
 /// Acknowledges at once what was read, once: a peer that waits for the acknowledgement of a small segment before it sends the
 /// next (Nagle's algorithm) waits 40 ms for a delayed one (tcp(7), TCP_QUICKACK). Only Linux has it; an error means "not a
 /// TCP socket".

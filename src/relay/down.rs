@@ -1,5 +1,6 @@
 //! Remote to local: the thread that blocks in read(2) on the smarthost's socket, and what it tells the main thread.
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
@@ -48,6 +49,8 @@ pub struct Down {
     pub activity: Arc<Activity>,
     pub dialogue: Shared,
     pub replies: Replies,
+    /// Somebody waits to hear that all is delivered.
+    pub due: bool,
 }
 
 /// Whether the client still takes what the server says. From one that does not, the rest is read for what it means.
@@ -69,7 +72,16 @@ impl Down {
         hooks::enter("relay");
         let mut buffer = Buffer::new(PIECE);
         loop {
-            match self.receiver.receive(buffer.space()) {
+            // Told before this thread sleeps, so that an end right behind the last words is heard together with them.
+            let due = Cell::new(self.due);
+            let tell = || {
+                if due.take() {
+                    self.bell.ring(Event::Delivered);
+                }
+            };
+            let received = self.receiver.receive(buffer.space(), tell);
+            self.due = due.get();
+            match received {
                 Received::Data(n) => {
                     buffer.fill(n);
                     client = self.deliver(buffer.filled(), client);
@@ -81,22 +93,20 @@ impl Down {
         }
     }
 
-    fn deliver(&self, data: &[u8], client: Client) -> Client {
+    fn deliver(&mut self, data: &[u8], client: Client) -> Client {
         if data.is_empty() || !self.dialogue.lock().received(data) || client == Client::Gone {
             return client;
         }
         self.write(data)
     }
 
-    fn write(&self, data: &[u8]) -> Client {
+    fn write(&mut self, data: &[u8]) -> Client {
         if let Err(error) = stdio::write_all(data) {
             self.bell.ring(Event::ClientGone(error));
             return Client::Gone;
         }
         self.activity.down(data.len());
-        if self.dialogue.lock().delivered() {
-            self.bell.ring(Event::Delivered);
-        }
+        self.due |= self.dialogue.lock().delivered();
         Client::Takes
     }
 }

@@ -1,9 +1,10 @@
 //! What the main thread does between the word to go and the exit: it copies up, hears signals and clocks, and decides the end.
 //!
 //! ```text
-//!   the client:     Speaks --hangs up, its last words unread--> HangsUp --they are read--> Ended
+//!   the client      Speaks --hangs up, its last words unread--> HangsUp --they are read--> Ended
 //!                      \------------------its end is read------------------------------------/
-//!   the smarthost   is told of it at once, unless a reply is owed:  Untold --> Told
+//!                   from anywhere --it takes nothing more--> Gone
+//!   the smarthost   Untold --the client has ended and is owed nothing--> Told --> Ended
 //! ```
 
 use std::io;
@@ -60,13 +61,20 @@ pub enum Client {
         at: Instant,
         silent: bool,
     },
+    Gone,
 }
 
-/// Whether the smarthost knows that the client has ended: close_notify and FIN.
+/// What the smarthost has come to.
 #[derive(Clone, Copy)]
 pub enum Smarthost {
     Untold,
-    Told(Instant),
+    /// It knows that the client has ended: close_notify and FIN. `until`: how long its own end is waited for; None: as long as
+    /// a reply may take. `exit`: what it means for the session, which its answer does not change.
+    Told {
+        until: Option<Deadline>,
+        exit: Exit,
+    },
+    Ended,
 }
 
 pub struct Watch<'a> {
@@ -132,7 +140,11 @@ impl Watch<'_> {
         while let Ok(event) = self.inbox.try_recv() {
             match event {
                 Event::ClientGone(error) => return Some(self.client_gone(&error)),
-                Event::RemoteEnd(end) => return Some(self.remote_end(end)),
+                Event::RemoteEnd(end) => {
+                    let outcome = self.remote_end(end);
+                    self.smarthost = Smarthost::Ended;
+                    return Some(outcome);
+                }
                 Event::Delivered => {}
                 Event::SendWaiting => self.up.flush(),
             }
@@ -147,7 +159,7 @@ impl Watch<'_> {
     fn hear(&mut self, said: PollFlags) -> Option<Outcome> {
         if said.contains(PollFlags::POLLERR) && self.local.is_tcp() {
             // A reset. On a Unix socket it may be that last words stand before it.
-            return Some(self.client_gone(&stdio::error(self.local)));
+            return Some(self.reset(&stdio::error(self.local)));
         }
         let at_end = PollFlags::POLLHUP | PollFlags::POLLERR;
         match &mut self.client {
@@ -156,7 +168,7 @@ impl Watch<'_> {
             Client::Speaks | Client::HangsUp if self.up.wants_words() && self.terminated.is_none() => {
                 match self.up.read() {
                     Heard::Words => {}
-                    Heard::Gone(error) => return Some(self.client_gone(&error)),
+                    Heard::Gone(error) => return Some(self.reset(&error)),
                     Heard::End => {
                         let silent = !self.local.is_socket() || matches!(self.client, Client::HangsUp);
                         self.client = Client::Ended { at: Instant::now(), silent };
@@ -169,7 +181,7 @@ impl Watch<'_> {
                 }
             }
             Client::Speaks if said.intersects(at_end) => self.client = Client::HangsUp,
-            Client::Speaks | Client::HangsUp => {}
+            Client::Speaks | Client::HangsUp | Client::Gone => {}
         }
         None
     }
@@ -212,85 +224,86 @@ impl Watch<'_> {
                 idle => Clock::Sleep(idle.unwrap_or(Deadline::after(Duration::MAX))),
             };
         };
-        let standing = self.dialogue.lock().standing();
         let quiet = |time| self.activity.quiet_for(seconds(time), Some(at));
-        let untold = matches!(self.smarthost, Smarthost::Untold);
-        let (until, exit) = match standing {
-            _ if self.up.is_stuck() => (quiet(GIVE_UP_S), Exit::IoError),
-            Standing::Settled { .. } if untold => (Deadline::after(Duration::ZERO), Exit::Ok),
-            Standing::Leaving if untold => (quiet(DRAIN_S), Exit::Ok),
-            Standing::Unknown { lone_dot: false } if untold => (quiet(UNKNOWN_S), Exit::IoError),
-            Standing::Settled { inside } => (self.since_told(DRAIN_S), if inside { Exit::IoError } else { Exit::Ok }),
-            Standing::Leaving => (self.since_told(DRAIN_S), Exit::Ok),
-            Standing::Owed | Standing::Unknown { .. } => (quiet(GIVE_UP_S), Exit::IoError),
+        let gives_up = Outcome::new(End::LocalEof, Exit::IoError);
+        let standing = self.dialogue.lock().standing();
+        let (until, then) = match (self.smarthost, standing) {
+            (Smarthost::Untold, _) if self.up.is_stuck() => (quiet(GIVE_UP_S), Err(gives_up)),
+            (Smarthost::Untold, Standing::Settled { inside }) => {
+                (Deadline::after(Duration::ZERO), Ok(if inside { Exit::IoError } else { Exit::Ok }))
+            }
+            (Smarthost::Untold, Standing::Leaving) => (quiet(DRAIN_S), Ok(Exit::Ok)),
+            (Smarthost::Untold, Standing::Unknown { lone_dot: false }) => (quiet(UNKNOWN_S), Ok(Exit::IoError)),
+            (Smarthost::Told { until: Some(until), exit }, _) if !self.dialogue.lock().is_delivering() => {
+                (until, Err(Outcome::new(End::LocalEof, exit)))
+            }
+            (_, _) => (quiet(GIVE_UP_S), Err(gives_up)),
         };
-        if !until.passed() {
-            return Clock::Sleep(until);
-        }
-        let gives_up = matches!(standing, Standing::Owed) || self.up.is_stuck();
-        if gives_up || !untold {
-            return Clock::Over(Outcome::new(End::LocalEof, exit));
-        }
-        self.tell();
-        self.clock()
-    }
-
-    fn since_told(&self, time: u64) -> Deadline {
-        match self.smarthost {
-            Smarthost::Told(at) => Deadline::since(at, seconds(time)),
-            Smarthost::Untold => Deadline::after(seconds(time)),
+        match then {
+            _ if !until.passed() => Clock::Sleep(until),
+            Err(outcome) => Clock::Over(outcome),
+            Ok(exit) => {
+                self.tell(exit, standing);
+                self.clock()
+            }
         }
     }
 
     /// Passes the client's end on.
-    fn tell(&mut self) {
-        self.smarthost = Smarthost::Told(Instant::now());
+    fn tell(&mut self, exit: Exit, standing: Standing) {
+        let known = !matches!(standing, Standing::Unknown { .. });
+        let until = known.then(|| Deadline::after(seconds(DRAIN_S)));
+        self.smarthost = Smarthost::Told { until, exit };
+        self.dialogue.lock().client_ended();
         self.up.say_goodbye();
         self.up.sender.shutdown(Shutdown::Write);
     }
 
+    /// The client's connection is broken, as seen from our side of it: `down` may be about to see it too.
+    fn reset(&mut self, error: &io::Error) -> Outcome {
+        self.until(|watch| matches!(watch.client, Client::Gone) || !watch.dialogue.lock().is_delivering());
+        self.client_gone(error)
+    }
+
     fn client_gone(&mut self, error: &io::Error) -> Outcome {
+        self.client = Client::Gone;
         let mut dialogue = self.dialogue.lock();
-        let settled = dialogue.is_known() && dialogue.is_settled();
-        let exit = if settled || dialogue.is_goodbye() { Exit::Ok } else { Exit::IoError };
-        Outcome::new(End::ClientGone, exit).because(shown(error))
+        let lost_nothing = dialogue.is_complete() && dialogue.is_settled() || dialogue.is_goodbye();
+        Outcome::new(End::ClientGone, if lost_nothing { Exit::Ok } else { Exit::IoError }).because(shown(error))
     }
 
     fn remote_end(&mut self, end: Received) -> Outcome {
-        // Before the question what a send has met: this is one.
+        // A reset that a send would meet looks like an end of file here.
         if matches!(end, Received::End) {
             self.up.say_goodbye();
         }
         let broken = self.up.sender.broken();
-        let mut dialogue = self.dialogue.lock();
+        let dialogue = self.dialogue.lock();
         let complete = dialogue.is_complete() && !self.up.holds_something();
-        let told = matches!(self.smarthost, Smarthost::Told(_));
-        match (end, broken) {
-            (Received::Alert(name), _) => Outcome::new(End::Alert, Exit::Protocol).because(name),
-            (Received::BadRecord(problem), _) => Outcome::new(End::BadRecord, Exit::Protocol).because(problem),
-            (Received::CloseNotify | Received::Data(_) | Received::SendWaiting, _) if dialogue.is_goodbye() => {
-                Outcome::new(End::CloseNotify, Exit::Ok)
-            }
-            (_, _) if dialogue.is_goodbye() => Outcome::new(End::Eof, Exit::Ok),
-            (Received::Reset(error), _) if !(told && complete) => {
-                Outcome::new(End::Reset, Exit::IoError).because(shown(&error))
-            }
-            (_, _) if dialogue.is_cut() => Outcome::new(End::Truncated, Exit::Protocol),
+        let cut = dialogue.is_known() && dialogue.is_cut();
+        let (end, reason) = match end {
+            Received::Alert(name) => return Outcome::new(End::Alert, Exit::Protocol).because(name),
+            Received::BadRecord(problem) => return Outcome::new(End::BadRecord, Exit::Protocol).because(problem),
+            Received::CloseNotify | Received::Data(_) | Received::SendWaiting => (End::CloseNotify, None),
+            Received::Reset(error) => (End::Reset, Some(error)),
+            Received::End if broken.is_some() => (End::Reset, broken),
+            Received::End => (End::Eof, None),
+        };
+        let outcome = match (end, self.smarthost) {
             // It did what we asked for.
-            (_, _) if told => {
-                let exit = match dialogue.standing() {
-                    Standing::Settled { inside: false } | Standing::Leaving => Exit::Ok,
-                    Standing::Settled { inside: true } | Standing::Owed | Standing::Unknown { .. } => Exit::IoError,
-                };
-                Outcome::new(End::LocalEof, exit)
+            (_, Smarthost::Told { exit, .. }) if !cut && (end != End::Reset || exit == Exit::Ok) => {
+                return Outcome::new(End::LocalEof, if dialogue.is_goodbye() { Exit::Ok } else { exit })
             }
-            (Received::End, Some(error)) => Outcome::new(End::Reset, Exit::IoError).because(shown(&error)),
+            (End::CloseNotify, _) if dialogue.is_goodbye() => Outcome::new(End::CloseNotify, Exit::Ok),
+            (_, _) if dialogue.is_goodbye() => Outcome::new(End::Eof, Exit::Ok),
+            (End::Reset, _) => Outcome::new(End::Reset, Exit::IoError),
             // The same, a moment before we said it.
             (_, _) if complete && self.has_ended() => Outcome::new(End::LocalEof, Exit::Ok),
-            (Received::CloseNotify, _) if complete || !dialogue.is_known() => Outcome::new(End::CloseNotify, Exit::Ok),
+            (End::CloseNotify, _) if complete || !dialogue.is_known() => Outcome::new(End::CloseNotify, Exit::Ok),
             (_, _) if complete => Outcome::new(End::Eof, Exit::Ok),
             (_, _) => Outcome::new(End::Truncated, Exit::Protocol),
-        }
+        };
+        Outcome { reason: reason.filter(|_| outcome.end == End::Reset).map(|error| shown(&error)), ..outcome }
     }
 
     /// Closes both sides cleanly, so that nothing on its way is destroyed.
@@ -307,7 +320,7 @@ impl Watch<'_> {
         let mut exit = outcome.exit;
         if outcome.end == End::ClientGone {
             self.up.sender.shutdown(Shutdown::Write);
-            self.until(|watch, event| matches!(event, Some(Event::RemoteEnd(_))) || watch.dialogue.lock().is_goodbye());
+            self.until(|watch| matches!(watch.smarthost, Smarthost::Ended));
             if self.dialogue.lock().is_goodbye() {
                 exit = Exit::Ok;
             }
@@ -315,29 +328,26 @@ impl Watch<'_> {
         self.up.sender.shutdown(Shutdown::Both);
         if outcome.end == End::Terminated {
             // Neither a 421 nor a greeting would be the worst answer: the thread that owns the first octet may be slow.
-            self.until(|watch, event| {
-                matches!(event, Some(Event::RemoteEnd(_) | Event::ClientGone(_)))
-                    || !watch.dialogue.lock().is_delivering()
-            });
+            self.until(|watch| matches!(watch.client, Client::Gone) || !watch.dialogue.lock().is_delivering());
         }
         stdio::half_close(self.local);
-        if outcome.end != End::ClientGone && !self.has_ended() {
+        if matches!(self.client, Client::Speaks | Client::HangsUp) {
             stdio::drain(self.local, Deadline::after(seconds(DRAIN_S)));
         }
         exit
     }
 
     /// Takes events until `done`, a few seconds at most. A second SIGTERM is the same wish.
-    fn until(&mut self, done: fn(&Self, Option<&Event>) -> bool) {
+    fn until(&mut self, done: fn(&Self) -> bool) {
         let deadline = Deadline::after(seconds(DRAIN_S));
-        loop {
-            let event = self.inbox.try_recv().ok();
-            if done(self, event.as_ref()) || deadline.passed() {
-                return;
-            }
-            if event.is_none() {
-                crate::wait::ready(self.bell.as_fd(), PollFlags::POLLIN, deadline);
-                self.hush();
+        while !done(self) && crate::wait::ready(self.bell.as_fd(), PollFlags::POLLIN, deadline) {
+            self.hush();
+            while let Ok(event) = self.inbox.try_recv() {
+                match event {
+                    Event::RemoteEnd(_) => self.smarthost = Smarthost::Ended,
+                    Event::ClientGone(_) => self.client = Client::Gone,
+                    Event::Delivered | Event::SendWaiting => {}
+                }
             }
         }
     }
@@ -352,7 +362,7 @@ impl Watch<'_> {
         match self.client {
             Client::Speaks | Client::HangsUp if words => Some(PollFlags::POLLIN),
             Client::Speaks | Client::Ended { silent: false, .. } => Some(PollFlags::empty()),
-            Client::HangsUp | Client::Ended { silent: true, .. } => None,
+            Client::HangsUp | Client::Ended { silent: true, .. } | Client::Gone => None,
         }
     }
 

@@ -173,6 +173,8 @@ pub struct Dialogue {
     waited_for: bool,
     /// Nothing has gone up yet.
     fresh: bool,
+    /// The server knows that the client has ended: what it says is no surprise any more.
+    ended: bool,
     last_words: LastWords,
     login: Login,
     /// Whether the last reply to EHLO has AUTH; None: there was none.
@@ -197,6 +199,7 @@ impl Dialogue {
             goodbye: false,
             waited_for: false,
             fresh: true,
+            ended: false,
             last_words: LastWords::default(),
             login: Login::NotTried,
             offers_auth: None,
@@ -341,8 +344,15 @@ impl Dialogue {
     }
 
     fn lose(&mut self) {
-        self.client = Client::Unknown;
-        self.owed.clear();
+        if !self.ended {
+            self.client = Client::Unknown;
+            self.owed.clear();
+        }
+    }
+
+    /// The client has ended, and the server is told.
+    pub fn client_ended(&mut self) {
+        self.ended = true;
     }
 
     /// The server says `data`. False: they must not be written, because a reply of ours was.

@@ -208,8 +208,8 @@ pub enum Next {
 }
 
 impl Receiver {
-    /// Blocks until the server sends data or ends.
-    pub fn receive(&mut self, out: &mut [u8]) -> Received {
+    /// Blocks until the server sends data or ends; `idle` is called before that.
+    pub fn receive(&mut self, out: &mut [u8], idle: impl Fn()) -> Received {
         loop {
             match self.next(out) {
                 Next::Data(n) => return Received::Data(n),
@@ -220,7 +220,7 @@ impl Receiver {
                 }
                 Next::Failed(error) => return Received::BadRecord(self.in_clear().unwrap_or(failure::shown(&error))),
                 Next::Starved if self.has_news_to_send() => return Received::SendWaiting,
-                Next::Starved => {}
+                Next::Starved => idle(),
             }
             if let Err(error) = self.fill() {
                 return Received::Reset(error);
