@@ -51,8 +51,6 @@ pub enum Error {
     },
     /// Descriptor 0 cannot be a client.
     Descriptor(&'static str),
-    /// The client's connection was gone before we looked at it.
-    ClientGone,
     Stranger {
         client: String,
     },

@@ -18,16 +18,16 @@ pub enum Exit {
 impl Exit {
     /// Every code there is, with the words of the manual.
     pub const ALL: [(Exit, &'static str); 10] = [
-        (Exit::Ok, "the session ended in order"),
+        (Exit::Ok, "the session ended cleanly"),
         (Exit::Usage, "the command line is wrong"),
         (Exit::Unavailable, "the smarthost's certificate is refused"),
         (Exit::Software, "a bug in smtps-bridge (panic)"),
         (Exit::OsError, "out of descriptors or threads, or rights could not be dropped"),
         (Exit::IoError, "the session broke off: reset, idle, or the client went away"),
         (Exit::TempFail, "no session, for a cause that is usually temporary; or SIGTERM"),
-        (Exit::Protocol, "TLS failed, or the smarthost's end was not in order"),
+        (Exit::Protocol, "TLS failed, or the smarthost ended where it should not"),
         (Exit::NoPermission, "the client's address is refused"),
-        (Exit::Config, "a file, user, server name or descriptor cannot be used"),
+        (Exit::Config, "the configuration: a file, user, name, descriptor, or how the client is set up"),
     ];
 
     pub fn code(self) -> i32 {

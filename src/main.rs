@@ -61,7 +61,7 @@ fn run(stderr: Stderr, started: Instant) -> Exit {
         Err(error) if checks => check::refused(&error, &mut local, &waiter),
         Err(error) => {
             // What is wrong with our command line is no stranger's business.
-            let replies = stdio::admit(&mut local, &[]).map_or(Replies::None, |()| replies);
+            let replies = stdio::admit(&mut local, &[]).map_or(Replies::None, |_| replies);
             failed(&error.into(), &[], &local, replies)
         }
         Ok(Action::Session(options)) => {
@@ -81,16 +81,15 @@ fn run(stderr: Stderr, started: Instant) -> Exit {
 fn session(options: &Options, local: &mut Local, waiter: &Waiter, started: Instant) -> Result<Exit, Vec<Failure>> {
     let alone = |error: Error| vec![Failure::from(error)];
     hooks::enter("arguments");
-    stdio::admit(local, &options.allow_from).map_err(alone)?;
+    let presence = stdio::admit(local, &options.allow_from).map_err(alone)?;
+    if let Some(exit) = report::left(presence, &options.hosts, local, started) {
+        return Ok(exit);
+    }
     let trusted = Trusted::new(&options.trust).map_err(alone)?;
     let ports = options.hosts.iter().map(|host| host.port);
     let landlock = confine::confine(options.user.as_ref(), ports).map_err(alone)?;
     debug!("confined landlock={landlock}");
     hooks::probe("network");
-    if let (true, Some(host)) = (stdio::has_left(local), options.hosts.first()) {
-        // A probe, of a monitor or a load balancer: it costs the smarthost nothing.
-        return Ok(report::left(host, local, started));
-    }
     let Dialled { session, passed } = dial(options, &trusted, started, waiter)?;
     let Some(session) = session else { return Err(passed) };
     passed.iter().for_each(|failure| report::passed(failure, local));

@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::options::{Host, Replies};
 use crate::relay::{End, Ended};
 use crate::smtp::{unavailable, Account};
-use crate::stdio::{self, Local};
+use crate::stdio::{self, Local, Presence};
 use crate::text::{cut, escape, line, value};
 use crate::tls::Facts;
 use crate::x509::{self, Validity};
@@ -67,12 +67,17 @@ pub fn closed(about: &About, local: &Local, ended: &Ended, started: Instant) -> 
     write_closed(about.host, &connection, &octets, ended, started)
 }
 
-/// One line for a client that was gone before the smarthost was dialled.
-pub fn left(host: &Host, local: &Local, started: Instant) -> Exit {
+/// One line for a client that is gone already, as the probes of monitors and load balancers are: the smarthost is not dialled
+/// for it. None for one that is here.
+pub fn left(presence: Presence, hosts: &[Host], local: &Local, started: Instant) -> Option<Exit> {
+    let end = match presence {
+        Presence::Here => return None,
+        Presence::Ended => End::LocalEof,
+        Presence::Gone => End::ClientGone,
+    };
+    let ended = Ended { end, exit: Exit::Ok, reason: None, up: 0, down: 0, account: Some(Account::default()) };
     let connection = format!("client={}", local.client);
-    let (end, account) = (End::LocalEof, Some(Account::default()));
-    let ended = Ended { end, exit: Exit::Ok, reason: None, up: 0, down: 0, account };
-    write_closed(host, &connection, "up=0 down=0 setup_ms=0", &ended, started)
+    Some(write_closed(hosts.first()?, &connection, "up=0 down=0 setup_ms=0", &ended, started))
 }
 
 fn write_closed(host: &Host, connection: &str, octets: &str, ended: &Ended, started: Instant) -> Exit {
@@ -82,15 +87,15 @@ fn write_closed(host: &Host, connection: &str, octets: &str, ended: &Ended, star
         started.elapsed().as_secs_f64(),
         ended.end.word(),
     );
-    let account = ended.account.as_ref();
-    let refused = account.and_then(|account| account.refused.as_ref()).map(|line| value(&escape(line, REFUSED)));
-    let fields = [
-        ("reason", ended.reason.as_ref().map(|reason| value(&cut(reason, REASON)))),
-        ("mails", account.map(|account| account.mails.to_string())),
-        ("refused", refused),
-    ];
-    for (name, value) in fields.into_iter().filter_map(|(name, value)| Some((name, value?))) {
-        let _ = write!(record, " {name}={value}");
+    // What comes from outside stands last, in quotes: it cannot pass for another field.
+    if let Some(account) = &ended.account {
+        let _ = write!(record, " mails={}", account.mails);
+    }
+    if let Some(reason) = &ended.reason {
+        let _ = write!(record, " reason={}", value(&cut(reason, REASON)));
+    }
+    if let Some(line) = ended.account.as_ref().and_then(|account| account.refused.as_ref()) {
+        let _ = write!(record, " refused={}", value(&escape(line, REFUSED)));
     }
     if ended.exit == Exit::Ok {
         info!("{record}");

@@ -122,11 +122,21 @@ pub fn look() -> Local {
     Local { input, output, client: client.to_owned() }
 }
 
-/// Who is behind descriptor 0, and whether we serve them: this machine, and the networks of `allow_from`.
+/// What there is of a client before it is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    Here,
+    /// Its end is there before it said a word.
+    Ended,
+    Gone,
+}
+
+/// Who is behind descriptor 0, whether we serve them (this machine, and the networks of `allow_from`), and whether they are
+/// still there.
 ///
 /// # Errors
-/// `Error::Descriptor` for a listening or a datagram socket, `Error::ClientGone`, `Error::Stranger`.
-pub fn admit(local: &mut Local, allow_from: &[Network]) -> Result<(), Error> {
+/// `Error::Descriptor` for a listening or a datagram socket, `Error::Stranger`.
+pub fn admit(local: &mut Local, allow_from: &[Network]) -> Result<Presence, Error> {
     if local.input == Kind::Listener {
         return Err(Error::Descriptor(
             "descriptor 0 is a listening socket: Accept=yes (systemd), nowait (inetd) or wait = no (xinetd) is missing",
@@ -138,7 +148,7 @@ pub fn admit(local: &mut Local, allow_from: &[Network]) -> Result<(), Error> {
             local.input == Kind::File && fstat(io::stdin()).is_ok_and(|it| kind_bits(&it) == SFlag::S_IFDIR);
         return match directory {
             true => Err(Error::Descriptor("descriptor 0 is a directory: give it a client, a pipe or a file")),
-            false => Ok(()),
+            false => Ok(Presence::Here),
         };
     }
     if getsockopt(&io::stdin(), sockopt::SockType).is_ok_and(|kind| kind != SockType::Stream) {
@@ -146,10 +156,16 @@ pub fn admit(local: &mut Local, allow_from: &[Network]) -> Result<(), Error> {
     }
     let stdin = io::stdin();
     let socket = SockRef::from(&stdin);
-    let peer = socket.peer_addr().map_err(|_| Error::ClientGone)?;
+    let peer = match socket.peer_addr() {
+        Ok(peer) => peer,
+        Err(error) if matches!(error.kind(), ErrorKind::NotConnected | ErrorKind::InvalidInput) => {
+            return Ok(Presence::Gone)
+        }
+        Err(_) => return Err(Error::Stranger { client: local.client.clone() }),
+    };
     if peer.is_unix() {
         local.client = UNIX.to_owned();
-        return Ok(());
+        return Ok(presence());
     }
     let Some(peer) = peer.as_socket() else { return Err(Error::Stranger { client: local.client.clone() }) };
     let own = || socket.local_addr().ok().and_then(|own| own.as_socket()).map(|own| own.ip().to_canonical());
@@ -159,7 +175,7 @@ pub fn admit(local: &mut Local, allow_from: &[Network]) -> Result<(), Error> {
         return Err(Error::Stranger { client: local.client.clone() });
     }
     keep_alive(&socket);
-    Ok(())
+    Ok(presence())
 }
 
 /// Reads from descriptor 0, which poll(2) has called readable; 0 octets is its end, None that there was nothing after all.
@@ -185,13 +201,13 @@ pub fn read_ready(local: &Local, buffer: &mut [u8]) -> io::Result<Option<usize>>
     }
 }
 
-/// Whether the client's end, or its reset, is there before it said a word.
-pub fn has_left(local: &Local) -> bool {
-    local.input == Kind::Socket
-        && match recv(io::stdin().as_raw_fd(), &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT) {
-            Ok(octets) => octets == 0,
-            Err(errno) => errno == Errno::ECONNRESET,
-        }
+/// A look at a client's socket that takes no octet.
+fn presence() -> Presence {
+    match recv(io::stdin().as_raw_fd(), &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT) {
+        Ok(0) => Presence::Ended,
+        Err(Errno::ECONNRESET | Errno::ENOTCONN) => Presence::Gone,
+        Ok(_) | Err(_) => Presence::Here,
+    }
 }
 
 /// What poll(2) meant by POLLERR on descriptor 0.

@@ -51,7 +51,6 @@ impl fmt::Display for Error {
             Error::HostIsAFile(path) => write!(f, "{path}: {HOST_IS_A_FILE}"),
             Error::Unusable { role, object, problem } => write!(f, "{role} {object}: {problem}"),
             Error::Descriptor(problem) => f.write_str(problem),
-            Error::ClientGone => f.write_str("the client went away before the session began"),
             Error::Stranger { client } => {
                 write!(f, "client {client} is not on this machine and no --allow-from names it")
             }
@@ -109,7 +108,11 @@ impl fmt::Display for Error {
             }
             Error::Reset { stage, .. } => write!(f, "the server reset the connection {}", before(*stage)),
             Error::Silent { stage, seconds } => {
-                let what = if *stage == Stage::Handshake { "finish the TLS handshake" } else { "send its greeting" };
+                let what = match stage {
+                    Stage::Handshake => "finish the TLS handshake",
+                    Stage::Greeting => "send its greeting",
+                    Stage::Arguments | Stage::Resolve | Stage::Connect | Stage::Relay | Stage::Close => "answer",
+                };
                 write!(f, "the server was silent or slow: it did not {what} within {seconds} s (see --setup-timeout)")?;
                 match stage {
                     Stage::Handshake if POST_QUANTUM => f.write_str("; is the port right? behind a middlebox try --no-pq"),

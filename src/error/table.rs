@@ -23,7 +23,6 @@ impl Error {
             | Error::HostIsAFile(_)
             | Error::Unusable { .. }
             | Error::Descriptor(_)
-            | Error::ClientGone
             | Error::Stranger { .. }
             | Error::Rights(_) => Stage::Arguments,
             Error::NoSuchName { .. }
@@ -85,7 +84,6 @@ impl Error {
         match self {
             Error::Usage(_) | Error::HostIsAFile(_) => (Exit::Usage, "4.3.5"),
             Error::Unusable { .. } | Error::Descriptor(_) => (Exit::Config, "4.3.5"),
-            Error::ClientGone => (Exit::IoError, "4.4.2"),
             Error::Stranger { .. } => (Exit::NoPermission, "4.7.0"),
             Error::OutOf { .. } | Error::Rights(_) => (Exit::OsError, "4.3.0"),
             Error::Terminated { .. } => (Exit::TempFail, "4.3.2"),

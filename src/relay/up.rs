@@ -1,8 +1,11 @@
 //! Local to remote: what the client says, as far as the dialogue and the smarthost's socket take it. Never blocks, so that
 //! the main thread, which drives it, hears signals and clocks.
 
+use std::hint::black_box;
 use std::io;
 use std::sync::Arc;
+
+use zeroize::Zeroize;
 
 use super::clock::Activity;
 use super::crlf::{unit, Crlf, Unit};
@@ -121,6 +124,7 @@ impl<'a> Up<'a> {
                 self.send(pass.go);
                 self.buffer.wipe(pass.go);
             }
+            wipe_stack();
             if self.held() == before {
                 return;
             }
@@ -195,4 +199,11 @@ impl<'a> Up<'a> {
             Replies::None => self.sender.close(deadline),
         }
     }
+}
+
+/// A search that looks at 32 octets at once may leave them on the stack below us: it may have been a password.
+#[inline(never)]
+fn wipe_stack() {
+    let mut frames = [0; 4096];
+    black_box(&mut frames).zeroize();
 }

@@ -280,7 +280,6 @@ impl Watch<'_> {
         let broken = self.up.sender.broken();
         let dialogue = self.dialogue.lock();
         let complete = dialogue.is_complete() && !self.up.holds_something();
-        let cut = dialogue.is_known() && dialogue.is_cut();
         let (end, reason) = match end {
             Received::Alert(name) => return Outcome::new(End::Alert, Exit::Protocol).because(name),
             Received::BadRecord(problem) => return Outcome::new(End::BadRecord, Exit::Protocol).because(problem),
@@ -291,7 +290,7 @@ impl Watch<'_> {
         };
         let outcome = match (end, self.smarthost) {
             // It did what we asked for.
-            (_, Smarthost::Told { exit, .. }) if !cut && (end != End::Reset || exit == Exit::Ok) => {
+            (_, Smarthost::Told { exit, .. }) if end != End::Reset || exit == Exit::Ok => {
                 return Outcome::new(End::LocalEof, if dialogue.is_goodbye() { Exit::Ok } else { exit })
             }
             (End::CloseNotify, _) if dialogue.is_goodbye() => Outcome::new(End::CloseNotify, Exit::Ok),

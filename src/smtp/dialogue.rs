@@ -516,11 +516,6 @@ impl Dialogue {
         self.goodbye && !self.replies.is_cut()
     }
 
-    /// Whether a reply has begun and is not complete.
-    pub fn is_cut(&self) -> bool {
-        self.replies.is_cut()
-    }
-
     /// What the client's next octet belongs to.
     pub fn expected(&self) -> Expected {
         match self.client {

@@ -106,7 +106,7 @@ pub const ROWS: &[Row] = &[
     }),
     row("plain SMTP", "4.7.5", 76, "plain SMTP", |house| said(house, b"220 plain.test ESMTP\r\n")),
     row("plain SMTP that refuses", "4.7.5", 76, "plain SMTP", |house| said(house, b"554-5.7.1 go\r\n554 away\r\n")),
-    row("busy before TLS", "4.3.2", 75, "turned us away: 421 Too many", |house| said(house, b"421 Too many\r\n")),
+    row("busy before TLS", "4.3.2", 75, "turned us away (421 Too many)", |house| said(house, b"421 Too many\r\n")),
     row("HTTP", "4.7.5", 76, "HTTP", |house| said(house, b"HTTP/1.1 400 Bad Request\r\n\r\n")),
     row("garbage", "4.7.5", 76, "instead of TLS", |house| said(house, &[0xff; 2000])),
     row("SIGTERM", "4.3.2", 75, "SIGTERM", |house| {

@@ -8,8 +8,9 @@ use std::process::Command;
 use crate::support::bridge::House;
 use crate::support::dir::Dir;
 use crate::support::limit::{within, USUAL};
+use crate::support::mail;
 use crate::support::namespace::without_tool;
-use crate::support::outcome::{good, refusal, session};
+use crate::support::outcome::refusal;
 use crate::support::peer::nobody_listens;
 use crate::support::tested::{tested, Role};
 
@@ -22,9 +23,11 @@ fn lines() -> String {
         (date.year(), u8::from(date.month()), date.day())
     };
     house.leaf = house.ca.leaf_valid(day(-80), day(3));
-    let peer = good(&house.leaf);
-    let ended = session(house.bridge(nobody_listens().to_string()).arg(peer.host()));
-    peer.done();
+    let smarthost = mail::smarthost(&house.leaf);
+    let (bridge, client) = house.bridge(nobody_listens().to_string()).arg(smarthost.host()).socket();
+    mail::submit(&mut client.try_clone().unwrap(), &mut client.try_clone().unwrap());
+    drop(client);
+    let ended = bridge.finish();
     let refused = refusal(house.bridge(nobody_listens().to_string()));
     let usage = refusal(house.bridge("a:0"));
     let log = [ended.log, refused.log, usage.log].concat();
@@ -54,9 +57,10 @@ fn mtail_counts_sessions_failures_and_days() {
             found.unwrap_or_else(|| panic!("no {name} in {session}")).to_owned()
         };
         for metric in [
-            "sessions_total{end=\"close_notify\",host=\"127.0.0.1\"} 1".to_owned(),
+            format!("sessions_total{{end=\"{}\",host=\"127.0.0.1\"}} 1", field("end")),
             format!("octets_total{{direction=\"up\",host=\"127.0.0.1\"}} {}", field("up")),
             format!("octets_total{{direction=\"down\",host=\"127.0.0.1\"}} {}", field("down")),
+            "mails_total{host=\"127.0.0.1\"} 1".to_owned(),
             format!("setup_ms_sum{{host=\"127.0.0.1\"}} {}", field("setup_ms")),
             "failed_total{host=\"127.0.0.1\",reply=\"421 4.4.1\",stage=\"connect\"} 1".to_owned(),
             "failed_total{host=\"\",reply=\"421 4.3.5\",stage=\"arguments\"} 1".to_owned(),
@@ -70,7 +74,7 @@ fn mtail_counts_sessions_failures_and_days() {
         assert!(said.lines().any(|it| it.starts_with(days) && !it.ends_with(" 0")), "no {days} in:\n{said}\n{log}");
         let version = Command::new("dpkg-query").args(["-W", "-f", "${Version}", "mtail"]).output().unwrap();
         let version = String::from_utf8_lossy(&version.stdout).into_owned();
-        tested(Role::Monitor, "mtail", "mtail", &version, "sessions, octets, failures, days of a certificate");
+        tested(Role::Monitor, "mtail", "mtail", &version, "sessions, mails, octets, failures, days of a certificate");
     });
 }
 

@@ -45,7 +45,7 @@ fn dev_null_as_0_is_an_end_at_once() {
         let mut bridge = house.bridge(peer.host()).on(Stdio::null(), Stdio::piped(), Stdio::piped());
         assert_eq!(bridge.child.stdout.take().unwrap().rest(), GREETING.as_bytes());
         peer.done();
-        bridge.finish().assert("close_notify", 0);
+        bridge.finish().assert("local_eof", 0);
     });
 }
 
@@ -60,7 +60,7 @@ fn dev_null_as_1_swallows_and_ends_in_order() {
         });
         let bridge = house.bridge(peer.host()).on(Stdio::null(), Stdio::null(), Stdio::piped());
         peer.done();
-        bridge.finish().assert("close_notify", 0);
+        bridge.finish().assert("local_eof", 0);
     });
 }
 

@@ -42,7 +42,7 @@ fn exim_refuses_a_third_connection() {
         let (third, mut session) = open();
         let reply = session.reply();
         let words =
-            "421 4.3.2 127.0.0.1: the server turned us away: 421 Too many concurrent SMTP connections from this IP";
+            "421 4.3.2 127.0.0.1: the smarthost turned us away (421 Too many concurrent SMTP connections from this IP";
         assert!(reply.starts_with(words), "{reply:?}");
         assert_eq!(session.ends(third).code, 75);
 
