@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::confine::memory::{found, middle};
 use crate::dialogue::{leaves_at_once, millis, session, test, Lines, EHLO};
+use crate::support::kernel::until_read;
 use crate::support::limit::{until, without_root};
 use crate::support::smarthost::Settings;
 
@@ -133,7 +134,7 @@ fn nothing_of_a_password_stays_in_the_memory() {
             nothing(&session.bridge);
         }
         session.say(&format!("AUTH PLAIN {plain}"));
-        crate::support::kernel::until_read(&session.client);
+        until_read(&session.client);
         nothing(&session.bridge);
         session.hang_up();
         session.expect_last("");

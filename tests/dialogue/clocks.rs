@@ -198,15 +198,15 @@ const EHLO_TO_DATA: usize = {
     n
 };
 
-/// Goal: an upload that is slow is no idle session, however long a piece of it takes. In a network of small packets, where a send
-/// goes on in small steps.
+/// Goal: an upload that is slow is no idle session, however long a piece of it takes. In a network of small packets and
+/// buffers, where a send goes on in small steps.
 #[test]
 fn a_slow_upload_is_not_idle() {
     inside_for(Duration::from_secs(60), || {
         if without_hooks() {
             return;
         }
-        sh("ip link set lo mtu 1500");
+        sh("ip link set lo mtu 1500; echo 4096 16384 32768 > /proc/sys/net/ipv4/tcp_wmem");
         let house = House::new();
         let tls = Arc::new(house.leaf.server(rustls::ALL_VERSIONS));
         let peer = Peer::listener(move |listener| {

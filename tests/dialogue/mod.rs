@@ -1,5 +1,6 @@
 //! Sessions that follow the dialogue: what the greeting, the ends, the clocks and the log make of what both sides have said.
 
+mod addresses;
 mod auth;
 mod client_ends;
 mod clocks;
@@ -8,6 +9,7 @@ mod gone;
 mod greeting;
 mod log;
 mod sigterm;
+mod slow_greeting;
 mod text;
 mod unknown;
 
@@ -127,7 +129,6 @@ fn leaves_at_once(lines: Lines, said: &'static str, code: i32) -> String {
 fn part(mut link: Link) {
     link.expect_end();
     link.close_notify();
-    link.fin();
 }
 
 impl<T> Session<T> {

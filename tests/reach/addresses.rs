@@ -12,16 +12,16 @@ use crate::support::namespace::{inside, replace, sh, without_tool};
 use crate::support::outcome::{good, refusal, serve, session};
 use crate::support::peer::{accept, Link};
 
-const NAME: &str = "smarthost.example";
+pub const NAME: &str = "smarthost.example";
 
 /// A machine whose /etc/hosts has NAME with these addresses, and a certificate for it.
-struct Net {
-    house: House,
+pub struct Net {
+    pub house: House,
     _dir: Dir,
 }
 
 impl Net {
-    fn new(addresses: &[&str]) -> Net {
+    pub fn new(addresses: &[&str]) -> Net {
         let dir = Dir::new();
         let hosts: String = addresses.iter().map(|address| format!("{address} {NAME}\n")).collect();
         replace("/etc/hosts", &dir.write("hosts", hosts));
@@ -30,12 +30,12 @@ impl Net {
         Net { house, _dir: dir }
     }
 
-    fn bridge(&self, port: u16) -> Start {
+    pub fn bridge(&self, port: u16) -> Start {
         self.house.bridge(format!("{NAME}:{port}")).arg("-v")
     }
 
     /// A good smarthost for one session.
-    fn serve(&self, listener: TcpListener) -> thread::JoinHandle<()> {
+    pub fn serve(&self, listener: TcpListener) -> thread::JoinHandle<()> {
         let tls = Arc::new(self.house.leaf.server(rustls::ALL_VERSIONS));
         thread::spawn(move || {
             let mut link = Link::new(accept(&listener), &tls);

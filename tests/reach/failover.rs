@@ -8,8 +8,9 @@ use nix::sys::signal::Signal;
 use crate::support::bridge::{House, Start};
 use crate::support::ca::Ca;
 use crate::support::limit::{within, USUAL};
-use crate::support::outcome::{good, refusal, refused, session, unsuccessful};
+use crate::support::outcome::{good, refusal, refused, session, unsuccessful, GREETING};
 use crate::support::peer::{nobody_listens, reset, Peer};
+use crate::support::talk::Hear;
 
 /// A host that gives no session, and the words about it.
 struct Bad {
@@ -172,23 +173,21 @@ fn promise_2_early_words_of_the_client_are_not_lost_in_a_fail_over() {
     within(USUAL, || {
         let house = House::new();
         let first = Peer::start(&house.leaf, |mut link| {
-            link.send(b"554 no\r\n");
+            link.say("554 no\r\n");
             link.rest().0
         });
         let second = Peer::start(&house.leaf, |mut link| {
-            link.send(crate::support::outcome::GREETING.as_bytes());
-            assert_eq!(link.line(), "NOOP early\r\n");
-            link.send(b"221 bye\r\n");
+            link.say(GREETING);
+            link.expect("EHLO early\r\n");
+            link.say("250 hello\r\n");
             link.close_notify();
-            link.until_closed();
         });
         let (bridge, mut stdin, mut stdout) = house.bridge(first.host()).arg(second.host()).pipes();
-        stdin.write_all(b"NOOP early\r\n").unwrap();
-        let heard = crate::support::talk::Hear::rest(&mut stdout);
-        assert!(heard.starts_with(crate::support::outcome::GREETING.as_bytes()));
+        stdin.write_all(b"EHLO early\r\n").unwrap();
+        stdout.expect(GREETING);
+        assert_eq!(stdout.rest(), b"250 hello\r\n");
         drop(stdin);
-        // Our own goodbye, and nothing of the client's (promise 3).
-        assert_eq!(first.done(), b"QUIT\r\n");
+        assert_eq!(first.done(), b"QUIT\r\n", "promise 3: the first host heard the client");
         second.done();
         bridge.finish().assert("close_notify", 0);
     });

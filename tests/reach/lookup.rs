@@ -15,6 +15,9 @@ pub const SERVER_FAILURE: u8 = 2;
 pub const NAME_ERROR: u8 = 3;
 const REFUSED: u8 = 5;
 
+/// A type of question (RFC 1035 section 3.2.2).
+const A: u8 = 1;
+
 /// This machine's resolver asks a name server on 127.0.0.1 and nothing else.
 pub fn resolver() -> Dir {
     let dir = Dir::new();
@@ -26,24 +29,39 @@ pub fn resolver() -> Dir {
 
 /// Answers every question with this code and, where there is one, this address.
 pub fn name_server(code: u8, address: Option<Ipv4Addr>) {
+    name_server_for(|_| true, code, address);
+}
+
+/// The same for questions of some types, which get no answer at all otherwise.
+fn name_server_for(answers: fn(u8) -> bool, code: u8, address: Option<Ipv4Addr>) {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 53)).expect("port 53 in a namespace of our own");
     thread::spawn(move || {
         let mut packet = [0; 512];
         while let Ok((length, asker)) = socket.recv_from(&mut packet) {
-            let _ = socket.send_to(&answer(&packet[..length], code, address), asker);
+            if answers(kind(&packet[..length])) {
+                let _ = socket.send_to(&answer(&packet[..length], code, address), asker);
+            }
         }
     });
 }
 
-fn answer(question: &[u8], code: u8, address: Option<Ipv4Addr>) -> Vec<u8> {
-    // The name is labels up to an empty one; type and class stand behind it.
+/// Where a question ends. The name is labels up to an empty one; type and class stand behind it.
+fn end(question: &[u8]) -> usize {
     let mut end = 12;
     while question[end] != 0 {
         end += 1 + usize::from(question[end]);
     }
-    end += 5;
-    let asks_for_v4 = question[end - 3] == 1;
-    let address = address.filter(|_| asks_for_v4);
+    end + 5
+}
+
+/// The type that is asked for: `A` or AAAA.
+fn kind(question: &[u8]) -> u8 {
+    question[end(question) - 3]
+}
+
+fn answer(question: &[u8], code: u8, address: Option<Ipv4Addr>) -> Vec<u8> {
+    let end = end(question);
+    let address = address.filter(|_| kind(question) == A);
     // The question's number; a response, recursion desired and available; one question, the answers, nothing else.
     let header = [question[0], question[1], 0x81, 0x80 | code, 0, 1, 0, u8::from(address.is_some()), 0, 0, 0, 0];
     let mut answer = [&header, &question[12..end]].concat();
@@ -142,6 +160,27 @@ fn promise_4_a_name_server_that_never_answers_is_4_4_3_and_holds_nobody() {
         let peer = good(&house.leaf);
         let ended = session(house.bridge("smarthost.example").arg(peer.host()).speed(20));
         assert!(ended.log.contains("passed stage=resolve host=smarthost.example"), "{}", ended.log);
+        peer.done();
+    });
+}
+
+/// Goal: a resolver that never answers AAAA costs its time once: the shares of hosts that need the same resolver do not cut it.
+#[test]
+fn a_name_server_that_never_answers_aaaa_is_waited_for_however_many_hosts_there_are() {
+    inside(|| {
+        if without_hooks() {
+            return;
+        }
+        // Three times a second, of which each is a try.
+        let _dir = resolver();
+        name_server_for(|kind| kind == A, NO_ERROR, Some(Ipv4Addr::LOCALHOST));
+        let mut house = House::new();
+        house.leaf = house.ca.leaf_for(&["smarthost.example"]);
+        let peer = good(&house.leaf);
+        let others = (2..6).map(|n| format!("smarthost{n}.example"));
+        // 60 s are 6 s, a fifth of them is less than the lookup takes.
+        let ended = session(house.bridge(format!("smarthost.example:{}", peer.addr.port())).args(others).speed(10));
+        assert!(!ended.log.contains("passed "), "{}", ended.log);
         peer.done();
     });
 }

@@ -1,6 +1,6 @@
 //! The way to the smarthost: names, addresses, hosts, and one deadline for all of them.
 
-mod addresses;
+pub mod addresses;
 mod deadline;
 mod failover;
 mod greeting;
