@@ -14,6 +14,7 @@
 
 mod clock;
 mod crlf;
+mod decide;
 mod down;
 mod end;
 mod up;

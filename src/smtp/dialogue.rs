@@ -529,7 +529,7 @@ impl Dialogue {
     /// None while unknown.
     pub fn account(&self) -> Option<Account> {
         let refused = self.refusal.as_ref().map(|refusal| refusal.line.clone());
-        self.is_known().then(|| Account { mails: self.mails, refused })
+        self.is_known().then_some(Account { mails: self.mails, refused })
     }
 
     fn is_inside(&self) -> bool {
