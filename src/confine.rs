@@ -36,14 +36,22 @@ const DESCRIPTORS_OF_A_SESSION: rlim_t = 16;
 
 /// Closes what a superserver left open above descriptor 2: a listening socket, a log, another client.
 pub fn close_inherited() {
-    let numbers: Vec<i32> = match fs::read_dir("/dev/fd") {
-        Ok(open) => open.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect(),
-        // No /proc, or no descriptor left to look with.
-        Err(_) => (0..MOST_INHERITED).collect(),
-    };
+    let listed = fs::read_dir("/dev/fd");
+    let listed = listed.into_iter().flatten().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     // The directory's own is among them, and closed by now: an error that means nothing.
-    for number in numbers.into_iter().filter(|number| *number > 2) {
+    for number in to_close(listed) {
         let _ = nix::unistd::close(number);
+    }
+}
+
+/// All of `listed` above 2. At least the descriptor of the listing itself must be there; without it nothing was listed (no
+/// /proc, no descriptor left to look with), or 0 to 2 alone (FreeBSD without fdescfs(5)): then all that may be open.
+fn to_close(listed: impl Iterator<Item = i32>) -> Vec<i32> {
+    let listed: Vec<i32> = listed.filter(|number| *number > 2).collect();
+    if listed.is_empty() {
+        (3..MOST_INHERITED).collect()
+    } else {
+        listed
     }
 }
 
@@ -82,5 +90,18 @@ pub fn no_more_threads() {
 fn lower(resource: Resource, limit: rlim_t) {
     if let Ok((soft, hard)) = getrlimit(resource) {
         let _ = setrlimit(resource, soft.min(limit), hard.min(limit));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A bug that was: on FreeBSD without fdescfs /dev/fd has 0, 1 and 2 alone, and nothing was closed.
+    #[test]
+    fn a_list_without_its_own_descriptor_is_no_list() {
+        assert_eq!(to_close([0, 1, 2, 3, 7].into_iter()), [3, 7]);
+        assert_eq!(to_close([0, 1, 2].into_iter()).len(), 4093);
+        assert_eq!(to_close([].into_iter()).len(), 4093);
     }
 }

@@ -50,10 +50,10 @@ fn run(stderr: Stderr, started: Instant) -> Exit {
         report::failed(failure, more, local, replies, started)
     };
     match cli::parse(argv) {
-        Ok(Action::Help) => say(stdio::print(&cli::help())),
+        Ok(Action::Help) => say(stdio::write_all(cli::help().as_bytes())),
         Ok(Action::Version) => say(stdio::write_all(version().as_bytes())),
         Ok(Action::PrintConfig(lines)) => match setup::print(&lines, &mut local) {
-            Ok(text) => say(stdio::print(&text)),
+            Ok(text) => say(stdio::write_all(text.as_bytes())),
             Err(error) => failed(&setup::complain(error, &mut local), &[], &local, Replies::None),
         },
         Ok(Action::Check(options)) => check::run(&options, &mut local, stderr, &waiter, started),

@@ -92,19 +92,6 @@ pub fn complain(sentence: &str, local: &Local) {
     }
 }
 
-/// Writes what has no other use than to be read.
-///
-/// # Errors
-/// What write(2) says, and EBADF when descriptor 1 was closed at the start, as far as that can be told: Python and Node
-/// open it in the same way for "no output", and their callers want an exit code alone. That is why `--check` and `-V` do
-/// not ask.
-pub fn print(text: &str) -> io::Result<()> {
-    match fstat(io::stdout()).is_ok_and(|one| was_closed(io::stdout().as_fd(), &one)) {
-        true => Err(Errno::EBADF.into()),
-        false => write_all(text.as_bytes()),
-    }
-}
-
 /// What descriptors 0 and 1 are.
 pub fn look() -> Local {
     let input = kind(io::stdin().as_fd());

@@ -129,7 +129,7 @@ impl Watch<'_> {
         };
         let outcome = match (end, self.smarthost) {
             // It did what we asked for.
-            (_, Smarthost::Told { exit, .. }) if end != End::Reset || exit == Exit::Ok => {
+            (_, Smarthost::Told { exit, .. }) if self.left_first() && (end != End::Reset || exit == Exit::Ok) => {
                 return Outcome::new(End::LocalEof, if dialogue.is_goodbye() { Exit::Ok } else { exit })
             }
             (End::CloseNotify, _) if dialogue.is_goodbye() => Outcome::new(End::CloseNotify, Exit::Ok),

@@ -45,10 +45,12 @@ pub enum Client {
     Speaks,
     /// It hung up (pipes and Unix sockets do so while their last words are unread), and is read as the smarthost takes it.
     HangsUp,
-    /// Its end was read. `silent`: nothing more is to be heard from it, not even a reset.
+    /// Its end was read. `silent`: nothing more is to be heard from it, not even a reset. `dismissed`: the smarthost had said
+    /// its 221 or 421 before, so that the end is the smarthost's, whoever is faster to close.
     Ended {
         at: Instant,
         silent: bool,
+        dismissed: bool,
     },
     Gone,
 }
@@ -154,7 +156,8 @@ impl Watch<'_> {
                     Heard::Gone(error) => return Some(self.reset(&error)),
                     Heard::End => {
                         let silent = !self.local.is_socket() || matches!(self.client, Client::HangsUp);
-                        self.client = Client::Ended { at: Instant::now(), silent };
+                        let dismissed = self.dialogue.lock().is_goodbye();
+                        self.client = Client::Ended { at: Instant::now(), silent, dismissed };
                         self.up.pump(true);
                         if self.up.hold() == Hold::Unsure {
                             // The beginning of a line that never comes.
@@ -226,6 +229,11 @@ impl Watch<'_> {
 
     pub fn has_ended(&self) -> bool {
         matches!(self.client, Client::Ended { .. })
+    }
+
+    /// The client has ended before the smarthost said that it would.
+    pub fn left_first(&self) -> bool {
+        matches!(self.client, Client::Ended { dismissed: false, .. })
     }
 
     /// What the client is polled for. poll(2) tells of errors and hanging up unasked, and again and again.

@@ -99,12 +99,13 @@ fn all_three_closed_is_an_exit() {
     });
 }
 
-/// A bug that was: a file that could not be written was a success. `>/dev/null` is one.
+/// A bug that was: Python's and Node's "no output" is /dev/null for reading and writing, which was taken for a closed
+/// descriptor.
 #[test]
-fn what_is_printed_into_a_closed_1_is_74() {
+fn what_is_printed_into_dev_null_is_0_however_it_is_opened_and_what_cannot_be_written_is_74() {
     within(USUAL, || {
         for words in [&["--help"][..], &["--print-config", "list"], &["--print-config", "xinetd", "a"]] {
-            for (redirection, code) in [("1>&-", 74), ("1>/dev/null", 0)] {
+            for (redirection, code) in [("1>/dev/full", 74), ("1>/dev/null", 0), ("1<>/dev/null", 0)] {
                 let start = Start::new().args(words).under_shell("", redirection);
                 let ended = start.on(Stdio::null(), Stdio::null(), Stdio::piped()).finish();
                 assert_eq!(ended.code, code, "{words:?} {redirection}");
