@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::error::Error;
-use crate::kinds::{self, Wanted, KINDS};
+use crate::kinds::{self, Wanted, NAMES};
 use crate::options::{Given, Lines, Options};
 
 use super::{shown, usage, FLAGS};
@@ -18,7 +18,7 @@ pub fn wanted(word: Option<&OsStr>) -> Result<Wanted, Error> {
         None => Ok(Wanted::Found),
         Some(Some(wanted)) => Ok(wanted),
         Some(None) => {
-            let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+            let names: Vec<&str> = NAMES.into_iter().filter(|name| !name.contains('.')).collect();
             let word = word.map(shown).unwrap_or_default();
             usage(format!(
                 "--print-config {word}: no such kind; it is list or one of {}; a host without a dot goes behind `--`",

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use smtps_bridge::kinds::{example, KINDS};
+use smtps_bridge::setup::kinds;
 
+use crate::setup;
 use crate::support::limit::{within, USUAL};
 use crate::support::namespace::without_tool;
 
@@ -36,9 +37,9 @@ fn apparmor_parser_takes_the_profile_without_a_warning() {
 #[test]
 fn the_profile_is_that_of_the_installed_program() {
     let profile = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(PROFILE)).unwrap();
-    assert!(profile.contains(&format!("\nprofile smtps-bridge {} {{\n", example::PROGRAM)), "{profile}");
+    assert!(profile.contains(&format!("\nprofile smtps-bridge {} {{\n", setup::PROGRAM)), "{profile}");
     let elsewhere = ["/bin/freebsd-version", "/System/Library/LaunchDaemons"];
-    for sign in KINDS.iter().flat_map(|kind| kind.signs).filter(|sign| !elsewhere.contains(sign)) {
+    for sign in kinds().flat_map(|kind| kind.signs).filter(|sign| !elsewhere.contains(sign)) {
         let program = ["/usr/bin/", "/usr/sbin/", "/usr/local/sbin/"].iter().any(|folder| sign.starts_with(folder));
         let rule = if program { "/usr/{,local/}{bin,sbin}/*" } else { sign };
         let found = [format!("  {rule} r,"), format!("  {rule}/ r,")];

@@ -39,8 +39,8 @@ fn our_pages_and_sentences_name_no_option_that_does_not_exist() {
     let mut wrong = Vec::new();
     for path in pages().into_iter().chain(files("src")) {
         let text = read(&path);
-        // Comments may speak of options that are still to come; sentences may not.
-        let source = path.ends_with(".rs");
+        // Comments may speak of options that are still to come; sentences may not. setup/ has lines of other programs.
+        let source = path.ends_with(".rs") && !path.starts_with("src/setup/");
         let lines = text.lines().filter(|line| !(source && line.trim_start().starts_with("//")));
         for option in lines.flat_map(long_options) {
             if !known.contains(option) && (source || !FOREIGN.contains(&option)) {

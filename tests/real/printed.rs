@@ -1,4 +1,4 @@
-//! `--print-config` on a machine where the bridge is /usr/bin/smtps-bridge: the shipped files, what it finds there, and
+//! `--print-config` on a machine where the bridge is /usr/bin/smtps-bridge: the ready files, what it finds there, and
 //! the README's own commands.
 
 use std::fs;
@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
-use smtps_bridge::kinds::KINDS;
+use smtps_bridge::setup::kinds;
 
+use crate::setup::ready::ready;
 use crate::support::namespace::{inside_for, sh, without_tool};
 use crate::support::talk::Hear;
 
@@ -17,16 +18,15 @@ use super::machine::Machine;
 use super::superservers::systemd;
 use super::{Provider, LIMIT, NAME};
 
-/// Goal: what is printed is what is shipped, byte for byte, also for a user who is nobody.
+/// Goal: what is printed is what lies ready, byte for byte, also for a user who is nobody.
 #[test]
-fn the_installed_program_prints_the_shipped_files() {
+fn the_installed_program_prints_the_ready_files() {
     inside_for(LIMIT, || {
         let Some(machine) = Machine::boot(&[]) else { return };
-        for kind in KINDS {
+        for kind in kinds() {
             let command = format!("smtps-bridge --print-config {} {NAME}", kind.name);
-            let files: Vec<String> = kind.files.iter().map(|file| shipped(file.source)).collect();
             let user = "setpriv --reuid=65534 --regid=65534 --clear-groups";
-            assert_eq!(machine.sh(&format!("{user} {command} 2>&1")), files.join("\n"), "{}", kind.name);
+            assert_eq!(machine.sh(&format!("{user} {command} 2>&1")), ready(kind.name), "{}", kind.name);
         }
     });
 }
@@ -52,16 +52,14 @@ fn without_a_kind_a_sendmail_is_enough() {
     });
 }
 
-/// The kinds in the headings, each with its shipped files behind it.
+/// The kinds in the headings, each with its ready files behind it.
 #[track_caller]
 fn kinds_found(machine: &Machine) -> Vec<String> {
     let printed = machine.sh(&format!("smtps-bridge --print-config {NAME}"));
     let headings = printed.lines().filter_map(|line| line.strip_prefix("## ")?.split_once(" is here: "));
     let names: Vec<String> = headings.filter_map(|(_, kind)| Some(kind.split(' ').next()?.to_owned())).collect();
     for name in &names {
-        let kind = KINDS.iter().find(|kind| kind.name == name).expect("a kind");
-        let files: Vec<String> = kind.files.iter().map(|file| shipped(file.source)).collect();
-        assert!(printed.contains(&files.join("\n")), "{printed}");
+        assert!(printed.contains(&ready(name)), "{printed}");
     }
     names
 }
@@ -135,11 +133,6 @@ fn commands(section: &str) -> Vec<String> {
     let lines = readme.lines().skip_while(|line| *line != format!("### {section}")).skip(1);
     let lines = lines.take_while(|line| !line.starts_with('#'));
     lines.filter_map(|line| line.strip_prefix("    ")).map(str::to_owned).collect()
-}
-
-fn shipped(source: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging").join(source);
-    fs::read_to_string(path).expect("a shipped file")
 }
 
 /// Goal: the scanner in the corner: a line for an address of the network serves the device that it names, and tells

@@ -1,45 +1,23 @@
 //! What is printed.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 use std::process::Command;
 
-use smtps_bridge::kinds::{example, find, Wanted, KINDS};
+use smtps_bridge::kinds::{find, Wanted, NAMES};
+use smtps_bridge::setup::kinds;
 
-use crate::setup::{lines, render, shipped};
-use crate::support::bridge::PROGRAM;
+use crate::setup::{lines, render, HOST, PROGRAM};
+use crate::support::bridge;
 use crate::support::limit::{within, USUAL};
 use crate::support::namespace::without_tool;
-
-/// Goal: the files under packaging/ are the only source: with the words of the example they are printed as they are.
-#[test]
-fn with_the_words_of_the_example_a_kind_is_its_shipped_files() {
-    for kind in KINDS {
-        let files: Vec<String> = kind.files.iter().map(|file| read(file.source)).collect();
-        assert_eq!(render(kind.name, &[example::HOST]), files.join("\n"), "{}", kind.name);
-    }
-}
-
-/// Goal: no file of a superserver or a mail program is shipped that the program does not print.
-#[test]
-fn every_shipped_file_belongs_to_a_kind() {
-    let ours: BTreeSet<String> = shipped().map(|file| file.source.to_owned()).collect();
-    let mut found = BTreeSet::new();
-    for folder in ["inetd", "launchd", "mta", "s6", "systemd", "tcpserver", "xinetd"] {
-        let Ok(entries) = fs::read_dir(packaging(folder)) else { continue };
-        found.extend(entries.map(|entry| format!("{folder}/{}", entry.unwrap().file_name().into_string().unwrap())));
-    }
-    assert_eq!(ours, found);
-}
 
 /// Goal: the example's words are gone when others are given, the program's path and the address included.
 #[test]
 fn no_word_of_the_example_is_left_when_others_are_given() {
-    for kind in KINDS {
+    for kind in kinds() {
         let words = ["--listen", "127.0.0.9:5252", "mail.example.org"];
-        let text = super::try_render("/opt/bridge", kind, &words).unwrap();
-        for word in [example::PROGRAM, example::HOST, "127.0.0.1", example::PORT] {
+        let text = super::try_render("/opt/bridge", kind.name, &words).unwrap();
+        for word in [PROGRAM, HOST, "127.0.0.1", "2525"] {
             assert!(!text.contains(word), "{}: {word} is left in:\n{text}", kind.name);
         }
     }
@@ -84,19 +62,6 @@ fn a_key_makes_an_inetd_start_the_bridge_as_root() {
     }
 }
 
-/// Goal: what as_root looks for is in the file: a change of the file cannot turn it off unseen.
-#[test]
-fn what_changes_for_root_is_in_the_shipped_file() {
-    let mut pairs = 0;
-    for file in shipped() {
-        for (from, _) in file.as_root {
-            assert!(file.text.contains(from), "{}: {from}", file.source);
-            pairs += 1;
-        }
-    }
-    assert!(pairs > 0);
-}
-
 /// Goal: under systemd the key is a credential, the service keeps its user, and no root is in it.
 #[test]
 fn a_key_is_a_credential_of_the_systemd_service() {
@@ -106,7 +71,7 @@ fn a_key_is_a_credential_of_the_systemd_service() {
         text.contains("\nUser=smtps-bridge\n") && text.contains("\nLoadCredential=key:/etc/100%% k.pem\n"),
         "{text}"
     );
-    let command = "--log syslog --cert /etc/c.pem --key ${CREDENTIALS_DIRECTORY}/key smtp.example.com\n";
+    let command = " --cert /etc/c.pem --key ${CREDENTIALS_DIRECTORY}/key --log syslog smtp.example.com\n";
     assert!(text.contains(command), "{text}");
     let text = render("systemd", &["--user", "mail", "smtp.example.com"]);
     assert!(text.contains("\nUser=mail\n") && !text.contains("--user"), "{text}");
@@ -138,7 +103,10 @@ fn a_log_option_replaces_the_one_of_the_file() {
 #[test]
 fn words_are_quoted_for_systemd() {
     let text = render("systemd", &["--ca-file", "/a b/%i $HOME \"x\" \\.pem", "smtp.example.com"]);
-    assert!(text.contains("--ca-file \"/a b/%%i $$HOME \\\"x\\\" \\\\.pem\" smtp.example.com\n"), "{text}");
+    assert!(
+        text.contains("--ca-file \"/a b/%%i $$HOME \\\"x\\\" \\\\.pem\" --log syslog smtp.example.com\n"),
+        "{text}"
+    );
 }
 
 /// Goal: in a script of sh no character of a word means anything to the shell; the shell itself says so.
@@ -151,7 +119,7 @@ fn words_are_quoted_for_the_shell() {
             let script = text.replace("exec ", "printf '%s\\n' ");
             let output = Command::new("/bin/sh").args(["-c", &script]).output().unwrap();
             let said = String::from_utf8(output.stdout).unwrap();
-            let end = format!("\n--log\nsyslog\n--ca-file\n{word}\nsmtp.example.com\n");
+            let end = format!("\n--ca-file\n{word}\n--log\nsyslog\nsmtp.example.com\n");
             assert!(said.ends_with(&end), "{said}");
         }
     });
@@ -213,7 +181,7 @@ fn a_network_address_goes_with_whom_it_serves() {
     assert!(text.contains("\n192.168.1.5:26 stream tcp4 "), "{text}");
     assert!(text.contains(" --allow-from 192.168.1.20 smtp.example.com\n"), "{text}");
     assert!(text.contains("\n#hosts.allow: smtps-bridge: 192.168.1.5 192.168.1.20/32\n"), "{text}");
-    for kind in KINDS {
+    for kind in kinds() {
         let text = render(kind.name, &words);
         assert!(!text.contains("This machine only"), "{text}");
     }
@@ -231,9 +199,9 @@ fn a_file_gets_its_full_path_and_a_comment() {
 /// Goal: a word behind --print-config is a kind if there is one of that name, else a host; `--` makes it a host.
 #[test]
 fn the_table_tells_a_kind_from_a_host() {
-    assert!(matches!(lines(&["--print-config", "xinetd", "a"]).wanted, Wanted::All(kind) if kind.name == "xinetd"));
-    assert!(matches!(lines(&["a", "--print-config=xinetd"]).wanted, Wanted::All(kind) if kind.name == "xinetd"));
-    assert!(matches!(lines(&["a", "--print-config", "systemd.socket"]).wanted, Wanted::One(_)));
+    assert!(matches!(lines(&["--print-config", "xinetd", "a"]).wanted, Wanted::Named("xinetd")));
+    assert!(matches!(lines(&["a", "--print-config=xinetd"]).wanted, Wanted::Named("xinetd")));
+    assert!(matches!(lines(&["a", "--print-config", "systemd.socket"]).wanted, Wanted::Named("systemd.socket")));
     let found = lines(&["--print-config", "smtp.example.com"]);
     assert!(matches!(found.wanted, Wanted::Found) && found.hosts == ["smtp.example.com"]);
     let found = lines(&["--print-config", "--", "xinetd"]);
@@ -249,8 +217,7 @@ fn the_list_has_every_kind_and_every_file() {
         let list = print(&["list"]);
         let names: BTreeSet<&str> =
             list.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
-        let files = shipped().map(|file| file.name).filter(|name| !name.is_empty());
-        assert_eq!(names, KINDS.iter().map(|kind| kind.name).chain(files).collect());
+        assert_eq!(names, NAMES.into());
         assert!(list.lines().all(|line| line.len() <= 80), "{list}");
     });
 }
@@ -266,15 +233,7 @@ fn without_a_kind_the_lines_are_those_of_this_machine() {
 }
 
 fn print(words: &[&str]) -> String {
-    let output = Command::new(PROGRAM).arg("--print-config").args(words).output().unwrap();
+    let output = Command::new(bridge::PROGRAM).arg("--print-config").args(words).output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
-}
-
-fn read(source: &str) -> String {
-    fs::read_to_string(packaging(source)).unwrap_or_else(|error| panic!("{source}: {error}"))
-}
-
-fn packaging(path: &str) -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging").join(path)
 }

@@ -1,15 +1,19 @@
 //! `--print-config`: what is printed for which words, and what is refused. tests/real/ runs what is printed.
 
 mod lines;
+pub mod ready;
 mod refused;
 
 use std::ffi::OsString;
 
 use smtps_bridge::cli::{parse, Action};
 use smtps_bridge::error::Error;
-use smtps_bridge::kinds::{example, find, Kind, Shipped, Wanted, KINDS};
 use smtps_bridge::options::Lines;
 use smtps_bridge::setup::{self, Fill};
+
+/// Where packages put the program, and what the ready files name.
+pub const PROGRAM: &str = "/usr/bin/smtps-bridge";
+const HOST: &str = "smtp.example.com";
 
 /// In this process: what these words ask for.
 #[track_caller]
@@ -21,37 +25,25 @@ fn lines(words: &[&str]) -> Lines {
     }
 }
 
-/// In this process: `kind` as a program at `program` prints it for these words.
-fn try_render(program: &str, kind: &Kind, words: &[&str]) -> Result<String, Error> {
-    let words: Vec<&str> = ["--print-config", kind.name].iter().chain(words).copied().collect();
+/// In this process: what a program at `program` prints for these words.
+fn try_render(program: &str, kind: &str, words: &[&str]) -> Result<String, Error> {
+    let words: Vec<&str> = ["--print-config", kind].iter().chain(words).copied().collect();
     let lines = lines(&words);
     let options = lines.options.as_ref().expect("options");
-    setup::all(kind, &Fill { program, lines: &lines, options })
+    setup::named(kind, &Fill::new(program, &lines, options)?)
 }
 
 #[track_caller]
 fn render(kind: &str, words: &[&str]) -> String {
-    try_render(example::PROGRAM, kind_of(kind), words).unwrap_or_else(|error| panic!("{kind} {words:?}: {error}"))
+    try_render(PROGRAM, kind, words).unwrap_or_else(|error| panic!("{kind} {words:?}: {error}"))
 }
 
 /// Why `kind` cannot hold these words.
 #[track_caller]
 fn refusal(program: &str, kind: &str, words: &[&str]) -> String {
-    match try_render(program, kind_of(kind), words) {
+    match try_render(program, kind, words) {
         Err(Error::Usage(sentence)) => sentence,
         Err(error) => panic!("{kind} {words:?}: no usage error: {error:?}"),
         Ok(text) => panic!("{kind} {words:?} is printed:\n{text}"),
     }
-}
-
-#[track_caller]
-fn kind_of(name: &str) -> &'static Kind {
-    match find(name) {
-        Some(Wanted::All(kind)) => kind,
-        _ => panic!("{name} is no kind"),
-    }
-}
-
-fn shipped() -> impl Iterator<Item = &'static Shipped> {
-    KINDS.iter().flat_map(|kind| kind.files)
 }

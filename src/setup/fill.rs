@@ -1,0 +1,141 @@
+//! What the lines of all kinds are made of: the bridge's command line, and where it listens.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{absolute, Path};
+
+use crate::cli::FLAGS;
+use crate::error::Error;
+use crate::options::{Given, Lines, Options};
+
+use super::quote::{refused, shown};
+
+#[derive(Clone)]
+pub struct Fill<'a> {
+    /// The full path of this program.
+    pub program: &'a str,
+    pub listen: SocketAddr,
+    pub options: &'a Options,
+    /// The same options as words, in the order of the help; files by their full path.
+    pub given: Vec<Given>,
+    pub hosts: &'a [String],
+    /// What was changed in them, for comments at the end of the file.
+    pub notes: Vec<String>,
+}
+
+/// For the mail programs that log in.
+pub const ONE_PROVIDER: &str =
+    "All hosts on the bridge's command line get this one password: they must all be the same provider's.";
+
+impl<'a> Fill<'a> {
+    /// # Errors
+    /// `Error::Usage` for a file whose full path cannot be told.
+    pub fn new(program: &'a str, lines: &'a Lines, options: &'a Options) -> Result<Fill<'a>, Error> {
+        let mut fill =
+            Fill { program, listen: lines.listen, options, given: Vec::new(), hosts: &lines.hosts, notes: Vec::new() };
+        for option in &lines.given {
+            let value = match &option.value {
+                Some(file) if FILES.contains(&option.name) && !file.starts_with('/') => {
+                    let path = full_path(option.name, file)?;
+                    fill.notes.push(format!(
+                        "{} {} was written as a full path: {}",
+                        option.name,
+                        shown(file),
+                        shown(&path)
+                    ));
+                    Some(path)
+                }
+                value => value.clone(),
+            };
+            fill.given.push(Given { name: option.name, value });
+        }
+        Ok(fill)
+    }
+
+    /// With an option more, which the target wants, unless it was given.
+    pub fn with(&self, name: &'static str, value: Option<&str>) -> Fill<'a> {
+        let mut fill = self.clone();
+        if fill.given.iter().all(|option| option.name != name) {
+            let place = |name| FLAGS.iter().position(|flag| flag.names.contains(&name));
+            let at = fill.given.partition_point(|option| place(option.name) < place(name));
+            fill.given.insert(at, Given { name, value: value.map(str::to_owned) });
+        }
+        fill
+    }
+
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.given.iter().find(|option| option.name == name)?.value.as_deref()
+    }
+
+    /// What stands behind the program's name.
+    pub fn words(&self) -> Vec<&str> {
+        let options = self.given.iter().flat_map(|option| [Some(option.name), option.value.as_deref()]);
+        options.flatten().chain(self.hosts.iter().map(String::as_str)).collect()
+    }
+
+    /// As whom a superserver starts the bridge, and why.
+    pub fn user(&self) -> (&'static str, &'static str) {
+        if self.value("--key").is_some() || self.value("--user").is_some() {
+            return (
+                "root",
+                "the bridge reads its files as root, and then drops root by itself, for nobody or its --user",
+            );
+        }
+        ("nobody", "the bridge needs no rights and no files of its own")
+    }
+
+    /// Where mail programs reach the bridge: each writes IPv6 in a form of its own, in the host and in the password's key.
+    ///
+    /// # Errors
+    /// `Error::Usage` for IPv6.
+    pub fn port(&self) -> Result<(Ipv4Addr, u16), Error> {
+        match self.listen {
+            SocketAddr::V4(listen) => Ok((*listen.ip(), listen.port())),
+            SocketAddr::V6(listen) => refused(format!(
+                "--listen {listen}: the lines for mail programs hold an IPv4 address only, in the host and in the key \
+                 of the password; use 127.0.0.1 or another one of 127.0.0.0/8"
+            )),
+        }
+    }
+
+    pub fn proof(&self) -> String {
+        format!(
+            "The proof: nc {} {} shows the 220 of your provider, or a 421 that says what is wrong; Ctrl-C ends it.",
+            self.listen.ip(),
+            self.listen.port()
+        )
+    }
+
+    /// Who reaches the address.
+    pub fn reach(&self) -> &'static str {
+        if self.listen.ip().is_loopback() {
+            return "This machine only: what comes in here is plaintext and carries your password.";
+        }
+        "Not only this machine: what comes in here is plaintext and carries your password."
+    }
+
+    /// The line of hosts.allow, for tcpd: this machine, and the networks of `--allow-from`.
+    pub fn hosts_allow(&self) -> String {
+        let address = |ip: IpAddr| if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() };
+        let name = Path::new(self.program).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let mut line = format!("{name}: {}", address(self.listen.ip()));
+        for network in &self.options.allow_from {
+            line.push_str(&format!(" {}/{}", address(network.address), network.length));
+        }
+        line
+    }
+
+    /// The notes as most files want them.
+    pub fn comments(&self) -> String {
+        self.notes.iter().map(|note| format!("# {note}\n")).collect()
+    }
+}
+
+/// A superserver starts the bridge somewhere else: a file must be found from there.
+fn full_path(option: &str, file: &str) -> Result<String, Error> {
+    match absolute(file).ok().and_then(|path| path.into_os_string().into_string().ok()) {
+        Some(path) => Ok(path),
+        None => refused(format!("{option} {}: give the full path, from / on", shown(file))),
+    }
+}
+
+const FILES: [&str; 3] = ["--ca-file", "--cert", "--key"];

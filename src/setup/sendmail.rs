@@ -1,0 +1,100 @@
+//! sendmail: as a mailer, which starts the bridge itself, or through a superserver's port. m4 reads the lines first.
+
+use crate::error::Error;
+
+use super::fill::ONE_PROVIDER;
+use super::quote::{bare, refused};
+use super::Fill;
+
+/// A comma ends a field of the M line, and m4's quotes are the only ones.
+const SIGNS: &str = "_./:@+=-[]";
+
+pub fn mailer(fill: &Fill) -> Result<String, Error> {
+    let Some(smarthost) = fill.options.hosts.first().map(|host| &host.name) else { return refused("no HOST") };
+    let program = bare(&[fill.program], "sendmail", SIGNS)?;
+    let words = bare(&fill.words(), "sendmail", SIGNS)?;
+    let rules = rules("server_name", "smtps");
+    let password = password("smtps", "the mailer's name, not your provider's");
+    let notes: String = fill.notes.iter().map(|note| format!("dnl {note}\n")).collect();
+    Ok(format!(
+        r#"dnl smtps-bridge for sendmail, which starts it itself: no superserver, no port, no stranger to keep out. The lines
+dnl without a mark go into /etc/mail/sendmail.mc, above MAILER_DEFINITIONS and the MAILER lines; then, as root:
+dnl make -C /etc/mail (Debian: sendmailconfig) and restart sendmail.
+dnl
+dnl Each message gets a session of its own, because sendmail keeps connections open with TCP hosts only. Where that is too
+dnl slow (lists), let a superserver start the bridge: smtps-bridge --print-config sendmail-port.
+dnl
+define(`SMART_HOST', `smtps:{smarthost}')dnl
+FEATURE(`authinfo', `hash /etc/mail/authinfo')dnl
+dnl Debian's sendmail remembers a host that failed, and for 30 minutes defers all mail to it untried, "sendmail -q"
+dnl included. Trying costs nothing here.
+define(`confTO_HOSTSTATUS', `0s')dnl
+dnl S: sendmail starts the bridge as root, which drops root by itself, for nobody. Without S it would run as the user who
+dnl sends the mail, and that user could read the password in its memory.
+dnl a: ESMTP, so that sendmail logs in.  8: 8BITMIME, where the smarthost has it.  k: the greeting's name is no loop.
+LOCAL_CONFIG
+Msmtps,	P=`{program}', F=mDFMuXa8kS, S=EnvFromSMTP/HdrFromSMTP, R=MasqSMTP, E=\r\n, L=990,
+	T=DNS/RFC822/SMTP, A=smtps-bridge `{words}'
+{rules}{password}{notes}"#
+    ))
+}
+
+pub fn port(fill: &Fill) -> Result<String, Error> {
+    let (ip, port) = fill.port()?;
+    let rules = rules("server_addr", &ip.to_string());
+    let password = password(&ip.to_string(), "where sendmail connects to");
+    Ok(format!(
+        r#"dnl smtps-bridge for sendmail, next to one of packaging/inetd, xinetd or systemd. The lines without a mark go into
+dnl /etc/mail/sendmail.mc, above MAILER_DEFINITIONS and the MAILER lines; then, as root: make -C /etc/mail (Debian:
+dnl sendmailconfig) and restart sendmail.
+dnl
+dnl "relay:": sendmail deletes a bare [{ip}] as the local host and delivers here.
+define(`SMART_HOST', `relay:[{ip}]')dnl
+define(`RELAY_MAILER_ARGS', `TCP $h {port}')dnl
+FEATURE(`authinfo', `hash /etc/mail/authinfo')dnl
+dnl Debian's sendmail remembers a host that failed, and for 30 minutes defers all mail to it untried, "sendmail -q"
+dnl included. Here that host is always {ip}, and trying costs nothing.
+define(`confTO_HOSTSTATUS', `0s')dnl
+{rules}{password}"#
+    ))
+}
+
+/// What sendmail must not do inside the tunnel. `server`: the macro that tells the bridge from other hosts.
+fn rules(server: &str, bridge: &str) -> String {
+    format!(
+        r#"dnl A smarthost that offers STARTTLS inside the tunnel must not get TLS in TLS; and without a password no mail leaves,
+dnl because the smarthost's "530 Authentication required" would bounce it. The gaps in these lines are tabs.
+define(`_LOCAL_TRY_TLS_')dnl
+define(`_LOCAL_TLS_SERVER_')dnl
+LOCAL_RULESETS
+SLocal_try_tls
+R$*	$: $&{{{server}}}
+R{bridge}	$#error $@ 5.7.1 $: "550 the bridge has TLS already"
+SLocal_tls_server
+R$*	$: $&{{{server}}}
+R{bridge}	$: $(authinfo AuthInfo:{bridge} $: <none> $)
+R<none>	$#error $@ 4.7.0 $: "454 no AuthInfo:{bridge} in /etc/mail/authinfo"
+"#
+    )
+}
+
+fn password(key: &str, what_it_is: &str) -> String {
+    format!(
+        r#"dnl
+dnl The password, as one line in /etc/mail/authinfo; the key is {what_it_is}:
+dnl authinfo: AuthInfo:{key} "U:account" "I:account" "P:password" "M:PLAIN LOGIN"
+dnl then, as root: cd /etc/mail && chmod 600 authinfo && makemap hash authinfo < authinfo
+dnl
+dnl The directory of the map, and every directory above it, must be writable for nobody but root. If one is not, mailq says
+dnl "unsafe map file" and the mail waits, as it does without a line of that key. PLAIN needs Cyrus SASL's plugin (Debian:
+dnl libsasl2-modules).
+dnl WARNING: a wrong password bounces the mail. Look at the proof before you let mail in.
+dnl
+dnl {ONE_PROVIDER}
+dnl
+dnl The proof, as root: echo hello | sendmail -Am -v you@example.com
+dnl The queue, with the reason (cut after 60 characters): mailq. Whole, in the log: grep stat=Deferred /var/log/mail.log
+dnl Try again now, as root: sendmail -q -v
+"#
+    )
+}

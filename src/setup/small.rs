@@ -1,0 +1,77 @@
+//! Mail programs of a few lines each, through a superserver's port.
+
+use crate::error::Error;
+
+use super::fill::ONE_PROVIDER;
+use super::Fill;
+
+pub fn nullmailer(fill: &Fill) -> Result<String, Error> {
+    let (ip, port) = fill.port()?;
+    Ok(format!(
+        r#"# smtps-bridge for nullmailer. This line goes into /etc/nullmailer/remotes, in place of the one for your provider; then,
+# as root: cd /etc/nullmailer && chown mail:mail remotes && chmod 600 remotes && systemctl restart nullmailer
+#
+# WARNING: without user and pass the smarthost's "530 Authentication required" bounces the mail (a copy stays in
+# /var/spool/nullmailer/failed). With a wrong password it waits.
+{ip} smtp port={port} user=account pass=password
+#
+# {ONE_PROVIDER}
+#
+# The proof: echo hello | sendmail you@example.com, and the log
+# The queue: mailq. The reason is in the log only: grep nullmailer /var/log/mail.log
+# Try again now, as root: systemctl restart nullmailer
+"#
+    ))
+}
+
+pub fn dma(fill: &Fill) -> Result<String, Error> {
+    let (ip, port) = fill.port()?;
+    Ok(format!(
+        r#"# smtps-bridge for dma. These lines go to the end of /etc/dma/dma.conf, in place of what stands there under the same
+# names; SECURETRANSFER and STARTTLS must not stand there. Nothing is to be restarted.
+#
+# INSECURE: the password may cross a plain hop, which does not leave this machine.
+SMARTHOST {ip}
+PORT {port}
+AUTHPATH /etc/dma/auth.conf
+INSECURE
+#
+# The password, as one line in /etc/dma/auth.conf, which only root and the group mail may read:
+#password: account|{ip}:password
+#
+# WARNING: a missing and a wrong password both bounce the mail. Look at the proof before you let mail in.
+#
+# {ONE_PROVIDER}
+#
+# The proof: echo hello | dma you@example.com, and "delivery successful" in the log
+# The queue: dma -bp. The reason is in the log only: grep dma /var/log/mail.log
+# Try again now: dma -q
+"#
+    ))
+}
+
+pub fn msmtp(fill: &Fill) -> Result<String, Error> {
+    let (ip, port) = fill.port()?;
+    Ok(format!(
+        r#"# smtps-bridge for msmtp: /etc/msmtprc, or ~/.msmtprc of a user, mode 0600.
+#
+# auth plain: with "auth on" msmtp refuses to send a password without TLS of its own.
+# tls off: it does not leave this machine, and a smarthost that offers STARTTLS inside the tunnel is left alone.
+defaults
+syslog LOG_MAIL
+account default
+host {ip}
+port {port}
+tls off
+auth plain
+user account
+password password
+#
+# {ONE_PROVIDER}
+#
+# The proof: echo hello | msmtp -d -f you@example.com you@example.com
+# There is no queue: what cannot be sent stays with the program that called msmtp, with the reason on its stderr and an
+# exit code, 77 for a wrong password.
+"#
+    ))
+}
