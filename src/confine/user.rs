@@ -39,9 +39,9 @@ pub fn become_user(user: Option<&UserSpec>) -> Result<(), Error> {
         }
         return if ours == [uid; 3] { Ok(()) } else { set_uid(uid, user) };
     }
-    // `--user root`, said aloud: also where setgroups(2) is refused.
+    // `--user root`, said aloud: also where setgroups(2) is refused, or setresuid(2), as in a service of systemd's.
     if uid.is_root() && gid == egid {
-        return set_uid(uid, user);
+        return if ours == [uid; 3] { Ok(()) } else { set_uid(uid, user) };
     }
     setgroups(&[gid]).map_err(|errno| refused("setgroups", errno, user))?;
     setresgid(gid, gid, gid).map_err(|errno| refused("setresgid", errno, user))?;

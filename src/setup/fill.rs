@@ -5,7 +5,7 @@ use std::path::{absolute, Path};
 
 use crate::cli::FLAGS;
 use crate::error::Error;
-use crate::options::{Given, Lines, Options};
+use crate::options::{Given, Host, Lines, Network, Options};
 
 use super::quote::{refused, shown};
 
@@ -14,10 +14,12 @@ pub struct Fill<'a> {
     /// The full path of this program.
     pub program: &'a str,
     pub listen: SocketAddr,
-    pub options: &'a Options,
-    /// The same options as words, in the order of the help; files by their full path.
+    allow_from: &'a [Network],
+    /// The options as words, in the order of the help; files by their full path.
     pub given: Vec<Given>,
     pub hosts: &'a [String],
+    /// The first of them.
+    pub smarthost: &'a Host,
     /// What was changed in them, for comments at the end of the file.
     pub notes: Vec<String>,
 }
@@ -30,8 +32,16 @@ impl<'a> Fill<'a> {
     /// # Errors
     /// `Error::Usage` for a file whose full path cannot be told.
     pub fn new(program: &'a str, lines: &'a Lines, options: &'a Options) -> Result<Fill<'a>, Error> {
-        let mut fill =
-            Fill { program, listen: lines.listen, options, given: Vec::new(), hosts: &lines.hosts, notes: Vec::new() };
+        let Some(smarthost) = options.hosts.first() else { return refused("no HOST") };
+        let mut fill = Fill {
+            program,
+            listen: lines.listen,
+            allow_from: &options.allow_from,
+            given: Vec::new(),
+            hosts: &lines.hosts,
+            smarthost,
+            notes: Vec::new(),
+        };
         for option in &lines.given {
             let value = match &option.value {
                 Some(file) if FILES.contains(&option.name) && !file.starts_with('/') => {
@@ -54,12 +64,16 @@ impl<'a> Fill<'a> {
     /// With an option more, which the target wants, unless it was given.
     pub fn with(&self, name: &'static str, value: Option<&str>) -> Fill<'a> {
         let mut fill = self.clone();
-        if fill.given.iter().all(|option| option.name != name) {
+        if !fill.has(name) {
             let place = |name| FLAGS.iter().position(|flag| flag.names.contains(&name));
             let at = fill.given.partition_point(|option| place(option.name) < place(name));
             fill.given.insert(at, Given { name, value: value.map(str::to_owned) });
         }
         fill
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.given.iter().any(|option| option.name == name)
     }
 
     pub fn value(&self, name: &str) -> Option<&str> {
@@ -74,7 +88,7 @@ impl<'a> Fill<'a> {
 
     /// As whom a superserver starts the bridge, and why.
     pub fn user(&self) -> (&'static str, &'static str) {
-        if self.value("--key").is_some() || self.value("--user").is_some() {
+        if self.has("--key") || self.has("--user") {
             return (
                 "root",
                 "the bridge reads its files as root, and then drops root by itself, for nobody or its --user",
@@ -118,7 +132,7 @@ impl<'a> Fill<'a> {
         let address = |ip: IpAddr| if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() };
         let name = Path::new(self.program).file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let mut line = format!("{name}: {}", address(self.listen.ip()));
-        for network in &self.options.allow_from {
+        for network in self.allow_from {
             line.push_str(&format!(" {}/{}", address(network.address), network.length));
         }
         line

@@ -1,20 +1,32 @@
 //! OpenSMTPD, which speaks implicit TLS itself and needs the bridge only where it does not log in.
 
-use crate::error::Error;
-use crate::options::SUBMISSIONS;
+use std::net::IpAddr;
 
-use super::quote::refused;
+use crate::error::Error;
+use crate::options::{Dial, SUBMISSIONS};
+
+use super::quote::shown;
 use super::Fill;
+
+/// What its own TLS cannot be told.
+const ONLY_OURS: [&str; 10] =
+    ["--server-name", "--ca-file", "--pin", "--pin-only", "--cert", "--key", "--min-tls", "--no-pq", "-4", "-6"];
 
 pub fn text(fill: &Fill) -> Result<String, Error> {
     let (ip, port) = fill.port()?;
-    let Some(host) = fill.options.hosts.first() else { return refused("no HOST") };
-    let smarthost = if host.port == SUBMISSIONS { host.name.clone() } else { format!("{}:{}", host.name, host.port) };
+    let mut smarthost = match &fill.smarthost.dial {
+        Dial::Address(IpAddr::V6(address)) => format!("[{address}]"),
+        _ => fill.smarthost.name.clone(),
+    };
+    if fill.smarthost.port != SUBMISSIONS {
+        smarthost.push_str(&format!(":{}", fill.smarthost.port));
+    }
+    let warning = warning(fill);
     Ok(format!(
         r#"# OpenSMTPD does not need smtps-bridge, and with AUTH cannot use it: it never sends a password over a hop without TLS of
 # its own, be it {ip}. It speaks implicit TLS itself. These lines go into /etc/smtpd.conf; then, as root:
 # smtpd -n && systemctl restart opensmtpd
-table secrets file:/etc/mail/secrets
+{warning}table secrets file:/etc/mail/secrets
 action "smarthost" relay host smtps://provider@{smarthost} auth <secrets>
 match from local for any action "smarthost"
 #
@@ -28,4 +40,18 @@ match from local for any action "smarthost"
 # The queue: smtpctl show queue. The reason: smtpctl show queue, and the log. Try again now: smtpctl schedule all
 "#
     ))
+}
+
+fn warning(fill: &Fill) -> String {
+    let options = fill.given.iter().filter(|option| ONLY_OURS.contains(&option.name));
+    let words = options.flat_map(|option| [Some(option.name), option.value.as_deref()]).flatten();
+    let lost: Vec<String> = words.chain(fill.hosts.iter().skip(1).map(String::as_str)).map(shown).collect();
+    if lost.is_empty() {
+        return String::new();
+    }
+    format!(
+        "# WARNING: OpenSMTPD has nothing for these words of yours, and the lines do without: {}\n\
+         # It trusts the CA certificates of the system, for the name of this one host.\n",
+        lost.join(" ")
+    )
 }

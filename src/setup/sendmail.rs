@@ -3,14 +3,14 @@
 use crate::error::Error;
 
 use super::fill::ONE_PROVIDER;
-use super::quote::{bare, refused};
+use super::quote::bare;
 use super::Fill;
 
 /// A comma ends a field of the M line, and m4's quotes are the only ones.
 const SIGNS: &str = "_./:@+=-[]";
 
 pub fn mailer(fill: &Fill) -> Result<String, Error> {
-    let Some(smarthost) = fill.options.hosts.first().map(|host| &host.name) else { return refused("no HOST") };
+    let smarthost = &fill.smarthost.name;
     let program = bare(&[fill.program], "sendmail", SIGNS)?;
     let words = bare(&fill.words(), "sendmail", SIGNS)?;
     let rules = rules("server_name", "smtps");

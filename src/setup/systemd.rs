@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 
-use super::quote::{bare, quoted, refused, SIGNS};
+use super::quote::{is_plain, one_line, quoted, refused, shown, SIGNS};
 use super::Fill;
 
 pub fn socket(fill: &Fill) -> Result<String, Error> {
@@ -68,7 +68,6 @@ ExecStart=-{command}
 StandardInput=socket
 StandardOutput=inherit
 StandardError=journal
-# A user that nothing else runs as, so that nothing else can look into a session.
 {rights}
 # What the bridge never needs, by rules that the kernel checks at a call: new rights by executing a file or by
 # set-user-ID, other kinds of sockets, scheduling in real time, namespaces, memory that is written and then executed.
@@ -114,17 +113,17 @@ UMask=0077
     ))
 }
 
-/// The command of ExecStart=. The user is the unit's; the key is what systemd has read.
+/// The command of ExecStart=. Its `--user` is the unit's too, so that it changes nothing; `root` must be said, or the bridge
+/// would look for another user, which it has no right to become. The key is what systemd has read.
 fn command(fill: &Fill) -> Result<String, Error> {
     if fill.program.contains('$') {
         return refused(format!("{}: systemd takes no $ in a program's path; install it elsewhere", fill.program));
     }
-    let mut fill = fill.with("--log", Some("syslog"));
-    let key = fill.value("--key").map(str::to_owned);
-    fill.given.retain(|option| option.name != "--user");
+    let fill = fill.with("--log", Some("syslog"));
+    let key = fill.value("--key");
     let mut words = vec![quoted(fill.program, quotes)?];
     for word in fill.words() {
-        words.push(if key.as_deref() == Some(word) { KEY.to_owned() } else { quoted(word, quotes)? });
+        words.push(if key == Some(word) { KEY.to_owned() } else { quoted(word, quotes)? });
     }
     Ok(words.join(" "))
 }
@@ -140,11 +139,18 @@ fn quotes(word: &str) -> String {
 /// The credential is root's file in the hands of the service's user: no root in the bridge.
 fn rights(fill: &Fill) -> Result<String, Error> {
     let mut lines = match fill.value("--user").map(|user| user.split_once(':').ok_or(user)) {
-        None => "User=smtps-bridge".to_owned(),
+        None => "# A user that nothing else runs as, so that nothing else can look into a session.\nUser=smtps-bridge"
+            .to_owned(),
         Some(Ok((uid, gid))) => format!("User={uid}\nGroup={gid}"),
-        Some(Err(user)) => format!("User={}", bare(&[user], "User= of systemd", SIGNS)?),
+        Some(Err(user)) if is_plain(user, SIGNS) => format!("User={user}"),
+        Some(Err(user)) => return refused(format!("--user {}: not a name that systemd takes", shown(user))),
     };
     if let Some(key) = fill.value("--key") {
+        // No quotes here: systemd takes what stands behind the colon, without blanks at its end.
+        one_line(key)?;
+        if key.ends_with(['\\', ' ']) {
+            return refused(format!("--key {}: systemd takes no file whose name ends so; rename it", shown(key)));
+        }
         lines
             .push_str("\n# The key stays root's, mode 0600: systemd reads it and hands a copy to the service alone.\n");
         lines.push_str(&format!("LoadCredential=key:{}", key.replace('%', "%%")));

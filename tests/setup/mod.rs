@@ -1,5 +1,6 @@
 //! `--print-config`: what is printed for which words, and what is refused. tests/real/ runs what is printed.
 
+mod bugs;
 mod lines;
 pub mod ready;
 mod refused;

@@ -139,6 +139,24 @@ fn systemd_hands_the_key_to_the_service() {
     });
 }
 
+/// A bug that was: `--user root` made a service that always failed, because the bridge was not told and looked for nobody.
+/// Now it stays root, and has none of root's rights.
+#[test]
+fn systemd_serves_with_user_root() {
+    inside_for(LIMIT, || {
+        let provider = Provider::new();
+        let Some(machine) = boot(&provider, &provider.good, "--user root") else { return };
+        let mut client = machine.client();
+        assert!(client.line().starts_with("220 "), "{:?}", machine.syslog.lines());
+        let state = machine.sh("grep -E '^(Uid|CapEff|CapBnd):' /proc/$(pidof smtps-bridge)/status");
+        let words: Vec<&str> = state.split_whitespace().collect();
+        let none = "0000000000000000";
+        assert_eq!(words, ["Uid:", "0", "0", "0", "0", "CapEff:", none, "CapBnd:", none]);
+        client.say("QUIT\r\n");
+        client.rest();
+    });
+}
+
 /// Goal: words with characters that mean something to systemd reach the bridge as they are: it finds the file.
 #[test]
 fn systemd_reads_the_words_as_they_were_given() {
