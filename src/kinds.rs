@@ -13,11 +13,12 @@ pub enum Wanted {
 pub const LIST: &str = "list";
 
 /// Kinds, and behind a dot the files of those that have several. A test compares them with what setup/ prints.
-pub const NAMES: [&str; 25] = [
+pub const NAMES: [&str; 26] = [
     "xinetd",
     "inetd-freebsd",
     "launchd",
     "inetd-debian",
+    "inetd-busybox",
     "tcpserver",
     "s6",
     "systemd",

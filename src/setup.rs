@@ -31,7 +31,7 @@ use quote::refused;
 /// In the order of the list, in which a machine is searched for them too: systemd last, because where an inetd was
 /// installed, somebody wanted it; FreeBSD and macOS, which have /usr/sbin/inetd too, before the others.
 #[rustfmt::skip]
-pub static SUPERSERVERS: [Kind; 7] = [
+pub static SUPERSERVERS: [Kind; 8] = [
     kind("xinetd", "a file for /etc/xinetd.d",
         &["/usr/sbin/xinetd", "/usr/local/sbin/xinetd"], &[only(xinetd::text)]),
     kind("inetd-freebsd", "a line for FreeBSD's inetd, and one for /etc/services",
@@ -39,6 +39,7 @@ pub static SUPERSERVERS: [Kind; 7] = [
     kind("launchd", "a property list for macOS", &["/System/Library/LaunchDaemons"], &[only(launchd::text)]),
     kind("inetd-debian", "a line for openbsd-inetd or inetutils-inetd",
         &["/usr/sbin/inetd", "/usr/sbin/inetutils-inetd"], &[only(inetd::debian)]),
+    kind("inetd-busybox", "a line for busybox's inetd", &[], &[only(inetd::busybox)]),
     kind("tcpserver", "a run script for ucspi-tcp, with daemontools or runit", &[], &[only(ucspi::tcpserver)]),
     kind("s6", "a run script for s6-tcpserver", &[], &[only(ucspi::s6)]),
     kind("systemd", "a socket, a service and their user", &["/run/systemd/system"], &[

@@ -59,6 +59,28 @@ pub fn debian(fill: &Fill) -> Result<String, Error> {
     ))
 }
 
+/// As in openbsd-inetd, from which it comes; but "tcp4" and the brackets of an IPv6 address are unknown to it.
+pub fn busybox(fill: &Fill) -> Result<String, Error> {
+    let (program, words) = command(fill)?;
+    let (ip, port, reach) = (fill.listen.ip(), fill.listen.port(), fill.reach());
+    let protocol = if ip.is_ipv6() { "tcp6" } else { "tcp" };
+    let (user, why) = fill.user();
+    let (proof, notes) = (fill.proof(), fill.comments());
+    Ok(format!(
+        r"# smtps-bridge under busybox's inetd. This line goes into /etc/inetd.conf; then, as root:
+# kill -HUP $(pidof inetd)
+# {proof}
+#
+# {ip:<12} {reach}
+# {protocol:<12} the address's own family
+# nowait.6000  one process a connection. After so many starts in a minute inetd stops the service for a minute. 6000 is
+#              far more than two parallel deliveries of a mail program reach, and still ends a loop.
+# {user:<12} {why}
+{ip}:{port} stream {protocol} nowait.6000 {user} {program} smtps-bridge {words}
+{notes}"
+    ))
+}
+
 pub fn freebsd(fill: &Fill) -> Result<String, Error> {
     let (program, words) = command(fill)?;
     let (port, protocol) = (fill.listen.port(), protocol(fill));

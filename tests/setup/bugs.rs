@@ -100,3 +100,11 @@ fn a_host_on_the_example_s_address_and_port_stays_as_it_is() {
     let text = render("xinetd", &["--listen", "127.0.0.2:26", "127.0.0.1:2525"]);
     assert!(text.contains("server_args     = 127.0.0.1:2525\n"), "{text}");
 }
+/// tests/real/ has the line run.
+#[test]
+fn busybox_s_inetd_was_told_tcp4_which_it_does_not_know() {
+    let text = render("inetd-busybox", &[HOST]);
+    assert!(text.contains("\n127.0.0.1:2525 stream tcp nowait.6000 "), "{text}");
+    let text = render("inetd-busybox", &["--listen", "[::1]:26", HOST]);
+    assert!(text.contains("\n::1:26 stream tcp6 nowait.6000 "), "{text}");
+}

@@ -11,11 +11,12 @@ use smtps_bridge::setup::kinds;
 use super::{render, HOST};
 
 /// What is printed, and where it lies below packaging/.
-pub const READY: [(&str, &str); 22] = [
+pub const READY: [(&str, &str); 23] = [
     ("xinetd", "xinetd/smtps-bridge"),
     ("inetd-freebsd", "inetd/freebsd.conf"),
     ("launchd", "launchd/smtps-bridge.plist"),
     ("inetd-debian", "inetd/debian.conf"),
+    ("inetd-busybox", "inetd/busybox.conf"),
     ("tcpserver", "tcpserver/run"),
     ("s6", "s6/run"),
     ("systemd.socket", "systemd/smtps-bridge.socket"),

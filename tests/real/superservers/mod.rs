@@ -1,5 +1,6 @@
 //! What accepts the connection and starts the bridge.
 
+mod busybox;
 pub mod inetd;
 mod inetutils;
 mod one_line;
