@@ -10,17 +10,22 @@ fn command(fill: &Fill) -> Result<String, Error> {
 }
 
 pub fn busybox(fill: &Fill) -> Result<String, Error> {
-    let (command, notes) = (command(fill)?, fill.comments());
+    // Its standard error is that of whoever runs the script: no word there when all is well.
+    let fill = if fill.has("-v") { fill.clone() } else { fill.with("-q", None) };
+    let (command, notes) = (command(&fill)?, fill.comments());
     Ok(format!(
         r#"#!/bin/sh
 # busybox's sendmail through smtps-bridge: no superserver, no port. It reads the message from standard input; the
 # recipients are its arguments. There is no queue: what cannot be sent is lost, with the reason on stderr.
 # Debian's busybox is built without sendmail: busybox sendmail says so.
 #
-# -am and the two behind it: AUTH PLAIN, the account, the password, which every user of this machine sees in ps(1).
-exec busybox sendmail -f me@example.com -amPLAIN -auaccount -appassword \
-    -H '{command}' "$@"
-{notes}"#
+# The last lines are your account and its password, so this file must be yours alone: chmod 700. sendmail reads them from
+# descriptor 4; as its arguments, every user of this machine would see them in ps(1).
+{notes}exec busybox sendmail -f me@example.com -amPLAIN -H '{command}' "$@" 4<< 'END'
+account
+password
+END
+"#
     ))
 }
 

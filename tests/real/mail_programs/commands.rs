@@ -97,6 +97,28 @@ fn the_printed_script_of_swaks_sends_a_message_through_a_pipe() {
     });
 }
 
+/// Goal: the printed script of busybox's sendmail starts the bridge by itself, with the account on descriptor 4. When all
+/// is well nothing is said.
+#[test]
+fn the_printed_script_of_busybox_sends_a_message_through_a_pipe() {
+    inside_for(LIMIT, || {
+        let provider = Provider::new();
+        let Some(machine) = Machine::boot(&["busybox"]) else { return };
+        let send = |host| {
+            let script = provider.printed(&machine, "busybox", host);
+            let script = script.replace("\naccount\npassword\n", "\nalice\nsecret\n");
+            machine.write("/etc/send", &script.replace("me@example.com", "alice@example.org"));
+            machine.run(&format!("printf '{MESSAGE}' | sh /etc/send bob@example.net"))
+        };
+        let said = send(&provider.good);
+        assert_arrived(&machine, &provider);
+        assert_eq!((said.code, said.text.as_str()), (Some(0), ""));
+        let said = send(&provider.expired);
+        assert!(said.code != Some(0) && said.text.contains("certificate expired on 2026-01-15"), "{said:?}");
+        tested(Role::MailProgram, "busybox", "busybox sendmail", &version("busybox"), WITHOUT_QUEUE);
+    });
+}
+
 /// Goal: curl says the reason with -v; without, its exit code is all.
 #[test]
 fn curl_relays_a_message_through_a_port() {
