@@ -52,9 +52,10 @@ pub static SUPERSERVERS: [Kind; 8] = [
 #[rustfmt::skip]
 pub static MAIL_PROGRAMS: [Kind; 10] = [
     kind("sendmail", "lines for sendmail.mc: sendmail starts the bridge",
-        &["/etc/mail/sendmail.cf"], &[only(sendmail::mailer)]),
+        &["/usr/libexec/sendmail/sendmail", "/usr/sbin/sendmail.sendmail", "/usr/lib/sm.bin/sendmail"],
+        &[only(sendmail::mailer)]),
     kind("sendmail-port", "lines for sendmail.mc, through a superserver's port", &[], &[only(sendmail::port)]),
-    kind("postfix", "lines for main.cf and master.cf", &["/etc/postfix/main.cf"], &[
+    kind("postfix", "lines for main.cf and master.cf", &["/usr/sbin/postfix"], &[
         file("postfix.main", "/etc/postfix/main.cf", postfix::main),
         file("postfix.master", "/etc/postfix/master.cf", postfix::master),
     ]),
@@ -76,7 +77,7 @@ pub static MAIL_PROGRAMS: [Kind; 10] = [
 pub struct Kind {
     pub name: &'static str,
     pub help: &'static str,
-    /// One of these files tells that it is installed; empty where nothing does.
+    /// One of these files tells that it is installed; empty where nothing does. Programs: a configuration may be left over.
     pub signs: &'static [&'static str],
     pub files: &'static [File],
 }
@@ -110,7 +111,7 @@ pub fn print(lines: &Lines, local: &mut Local) -> Result<String, Error> {
     match lines.wanted {
         Wanted::List => Ok(list()),
         Wanted::Named(name) => named(name, &fill),
-        Wanted::Found => found::print(&fill),
+        Wanted::Found | Wanted::FoundWithListener => found::print(lines.wanted, &fill),
     }
 }
 

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::error::Error;
-use crate::kinds::{self, Wanted, NAMES};
+use crate::kinds::{self, Wanted, LIST, NAMES};
 use crate::options::{Given, Lines, Options};
 
 use super::{shown, usage, FLAGS};
@@ -14,18 +14,34 @@ use super::{shown, usage, FLAGS};
 /// # Errors
 /// `Error::Usage` with the names of the kinds.
 pub fn wanted(word: Option<&OsStr>) -> Result<Wanted, Error> {
-    match word.map(|word| word.to_str().and_then(kinds::find)) {
-        None => Ok(Wanted::Found),
-        Some(Some(wanted)) => Ok(wanted),
-        Some(None) => {
-            let names: Vec<&str> = NAMES.into_iter().filter(|name| !name.contains('.')).collect();
-            let word = word.map(shown).unwrap_or_default();
-            usage(format!(
-                "--print-config {word}: no such kind; it is list or one of {}; a host without a dot goes behind `--`",
-                names.join(", ")
-            ))
-        }
+    let Some(word) = word else { return Ok(Wanted::Found) };
+    if let Some(wanted) = word.to_str().and_then(kinds::find) {
+        return Ok(wanted);
     }
+    let meant = match word.to_str().and_then(kinds::near) {
+        Some(name) => format!("did you mean {name}?"),
+        None => {
+            let names: Vec<&str> = NAMES.into_iter().filter(|name| !name.contains('.')).collect();
+            format!("it is list or one of {};", names.join(", "))
+        }
+    };
+    usage(format!("--print-config {}: no such kind; {meant} a host without a dot goes behind `--`", shown(word)))
+}
+
+/// A kind that stands among the hosts, or what is nearly one, would be printed as a host.
+///
+/// # Errors
+/// `Error::Usage`.
+pub fn not_a_kind(host: &OsStr) -> Result<(), Error> {
+    let name = match host.to_str().and_then(|word| kinds::find(word).or(kinds::near(word).map(Wanted::Named))) {
+        Some(Wanted::Named(name)) => name,
+        Some(Wanted::List) => LIST,
+        _ => return Ok(()),
+    };
+    usage(format!(
+        "{} stands among the hosts; did you mean `--print-config {name}`? a host of that name goes behind `--`",
+        shown(host)
+    ))
 }
 
 /// Options in the order of the help, then hosts, as text.
@@ -58,6 +74,10 @@ pub fn lines(
     listen: Option<SocketAddr>,
     options: Options,
 ) -> Result<Lines, Error> {
+    let wanted = match (wanted, listen) {
+        (Wanted::Found, Some(_)) => Wanted::FoundWithListener,
+        _ => wanted,
+    };
     let listen = listen.unwrap_or(LOOPBACK);
     if !listen.ip().is_loopback() && options.allow_from.is_empty() {
         return usage(format!(

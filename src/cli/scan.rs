@@ -21,11 +21,11 @@ pub struct Scanned {
 /// # Errors
 /// `Error::Usage` with the word and the cure.
 pub fn scan(argv: Vec<OsString>) -> Result<Scanned, Error> {
-    let (mut options, mut operands, mut wanted) = (Vec::new(), Vec::new(), None);
+    let (mut options, mut operands, mut behind, mut wanted) = (Vec::new(), Vec::new(), Vec::new(), None);
     let mut argv = argv.into_iter().peekable();
     while let Some(word) = argv.next() {
         if word == "--" {
-            operands.extend(argv.by_ref());
+            behind.extend(argv.by_ref());
         } else if !word.as_bytes().starts_with(b"-") {
             operands.push(word);
         } else {
@@ -55,6 +55,13 @@ pub fn scan(argv: Vec<OsString>) -> Result<Scanned, Error> {
                 (kind, inline) => options.push(checked_value(&name, kind, inline.or_else(|| argv.next()))?),
             }
         }
+    }
+    if wanted.is_some() {
+        operands.iter().try_for_each(|word| lines::not_a_kind(word))?;
+    }
+    operands.extend(behind);
+    if wanted == Some(Wanted::Found) && options.is_empty() && operands.is_empty() {
+        wanted = Some(Wanted::List);
     }
     Ok(Scanned { options, operands, wanted })
 }

@@ -46,9 +46,41 @@ fn without_a_kind_the_superserver_is_that_of_the_machine() {
 #[test]
 fn without_a_kind_a_sendmail_is_enough() {
     inside_for(LIMIT, || {
-        let Some(machine) = Machine::boot(&["openbsd-inetd"]) else { return };
-        machine.sh("mkdir -p /etc/mail && touch /etc/mail/sendmail.cf");
+        let Some(machine) = Machine::boot(&["openbsd-inetd", "sendmail"]) else { return };
         assert_eq!(kinds_found(&machine), ["sendmail"]);
+    });
+}
+
+/// A bug that was: with sendmail here, `--listen` was dropped, and nothing listened for the scanner.
+#[test]
+fn with_listen_there_is_a_listener_beside_a_sendmail() {
+    inside_for(LIMIT, || {
+        let Some(machine) = Machine::boot(&["openbsd-inetd", "sendmail"]) else { return };
+        let words = "--listen 192.168.1.5:2525 --allow-from 192.168.1.20";
+        let printed = machine.sh(&format!("smtps-bridge --print-config {words} {NAME}"));
+        assert_eq!(headings(&printed), ["inetd-debian", "sendmail-port"]);
+        let line = format!(" {words} ").replace(" --listen 192.168.1.5:2525", "smtps-bridge") + NAME;
+        assert!(printed.contains("\n192.168.1.5:2525 stream tcp4 ") && printed.contains(&line), "{printed}");
+        assert!(printed.contains("relay:[192.168.1.5]") && printed.contains("TCP $h 2525"), "{printed}");
+    });
+}
+
+/// A bug that was: Debian keeps the configuration of a package that was removed, and it was taken for the program.
+#[test]
+fn a_configuration_that_is_left_over_is_no_sendmail() {
+    inside_for(LIMIT, || {
+        let Some(machine) = Machine::boot(&["openbsd-inetd", "dma"]) else { return };
+        machine.sh("mkdir -p /etc/mail /etc/postfix && touch /etc/mail/sendmail.cf /etc/postfix/main.cf");
+        assert_eq!(kinds_found(&machine), ["inetd-debian", "dma"]);
+    });
+}
+
+/// Goal: busybox has an inetd in the same place, as a link to itself.
+#[test]
+fn without_a_kind_the_inetd_of_busybox_gets_its_own_line() {
+    inside_for(LIMIT, || {
+        let Some(machine) = Machine::boot(&["busybox"]) else { return };
+        assert_eq!(kinds_found(&machine), ["inetd-busybox"]);
     });
 }
 
@@ -56,12 +88,16 @@ fn without_a_kind_a_sendmail_is_enough() {
 #[track_caller]
 fn kinds_found(machine: &Machine) -> Vec<String> {
     let printed = machine.sh(&format!("smtps-bridge --print-config {NAME}"));
-    let headings = printed.lines().filter_map(|line| line.strip_prefix("## ")?.split_once(" is here: "));
-    let names: Vec<String> = headings.filter_map(|(_, kind)| Some(kind.split(' ').next()?.to_owned())).collect();
+    let names = headings(&printed);
     for name in &names {
         assert!(printed.contains(&ready(name)), "{printed}");
     }
     names
+}
+
+fn headings(printed: &str) -> Vec<String> {
+    let headings = printed.lines().filter_map(|line| line.strip_prefix("## ")?.split_once(" is here: "));
+    headings.filter_map(|(_, kind)| Some(kind.split(' ').next()?.to_owned())).collect()
 }
 
 /// Goal: where no inetd is, the lines are systemd's, and the first line says why.

@@ -1,13 +1,10 @@
 //! What is printed.
 
-use std::collections::BTreeSet;
 use std::process::Command;
 
-use smtps_bridge::kinds::{find, Wanted, NAMES};
 use smtps_bridge::setup::kinds;
 
-use crate::setup::{lines, render, HOST, PROGRAM};
-use crate::support::bridge;
+use crate::setup::{print, render, HOST, PROGRAM};
 use crate::support::limit::{within, USUAL};
 use crate::support::namespace::without_tool;
 
@@ -189,32 +186,6 @@ fn a_file_gets_its_full_path_and_a_comment() {
     assert!(text.contains("\n# --ca-file ca.pem was written as a full path: "), "{text}");
 }
 
-/// Goal: a word behind --print-config is a kind if there is one of that name, else a host; `--` makes it a host.
-#[test]
-fn the_table_tells_a_kind_from_a_host() {
-    assert!(matches!(lines(&["--print-config", "xinetd", "a"]).wanted, Wanted::Named("xinetd")));
-    assert!(matches!(lines(&["a", "--print-config=xinetd"]).wanted, Wanted::Named("xinetd")));
-    assert!(matches!(lines(&["a", "--print-config", "systemd.socket"]).wanted, Wanted::Named("systemd.socket")));
-    let found = lines(&["--print-config", "smtp.example.com"]);
-    assert!(matches!(found.wanted, Wanted::Found) && found.hosts == ["smtp.example.com"]);
-    let found = lines(&["--print-config", "--", "xinetd"]);
-    assert!(matches!(found.wanted, Wanted::Found) && found.hosts == ["xinetd"]);
-    assert!(matches!(lines(&["--print-config", "list"]).wanted, Wanted::List));
-    assert!(find("").is_none());
-}
-
-/// Goal: the list has every name that --print-config takes, in 80 columns, and needs no host.
-#[test]
-fn the_list_has_every_kind_and_every_file() {
-    within(USUAL, || {
-        let list = print(&["list"]);
-        let names: BTreeSet<&str> =
-            list.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
-        assert_eq!(names, NAMES.into());
-        assert!(list.lines().all(|line| line.len() <= 80), "{list}");
-    });
-}
-
 /// Goal: without KIND it is a superserver, a mail program, or both, each with the reason in its heading.
 #[test]
 fn without_a_kind_the_lines_are_those_of_this_machine() {
@@ -223,10 +194,4 @@ fn without_a_kind_the_lines_are_those_of_this_machine() {
         let headings = text.lines().filter(|line| line.starts_with("## ")).count();
         assert!(text.starts_with("## ") && (1..=2).contains(&headings), "{text}");
     });
-}
-
-fn print(words: &[&str]) -> String {
-    let output = Command::new(bridge::PROGRAM).arg("--print-config").args(words).output().unwrap();
-    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
 }

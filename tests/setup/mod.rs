@@ -4,13 +4,17 @@ mod bugs;
 mod lines;
 pub mod ready;
 mod refused;
+mod words;
 
 use std::ffi::OsString;
+use std::process::Command;
 
 use smtps_bridge::cli::{parse, Action};
 use smtps_bridge::error::Error;
 use smtps_bridge::options::Lines;
 use smtps_bridge::setup::{self, Fill};
+
+use crate::support::bridge;
 
 /// Where packages put the program, and what the ready files name.
 pub const PROGRAM: &str = "/usr/bin/smtps-bridge";
@@ -47,4 +51,12 @@ fn refusal(program: &str, kind: &str, words: &[&str]) -> String {
         Err(error) => panic!("{kind} {words:?}: no usage error: {error:?}"),
         Ok(text) => panic!("{kind} {words:?} is printed:\n{text}"),
     }
+}
+
+/// What the program itself prints.
+#[track_caller]
+fn print(words: &[&str]) -> String {
+    let output = Command::new(bridge::PROGRAM).arg("--print-config").args(words).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }

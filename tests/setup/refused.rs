@@ -23,12 +23,21 @@ type Row<'a> = (&'a [&'a str], &'a [&'a str]);
 fn a_wrong_command_line_prints_nothing() {
     within(USUAL, || {
         let rows: &[Row] = &[
-            (&["--print-config"], &["no HOST"]),
             (&["--print-config", "xinetd"], &["no HOST"]),
+            (&["--print-config", "-q"], &["no HOST"]),
             (&["--print-config=nonsense", "a"], &["nonsense", "no such kind", "xinetd", "systemd"]),
             (&["--print-config=", "a"], &["no such kind"]),
             // A kind that is spelled wrong is no host.
-            (&["--print-config", "postfx", "smtp.example.com"], &["postfx", "no such kind", "behind `--`"]),
+            (&["--print-config", "postfx", "smtp.example.com"], &["postfx", "mean postfix?", "behind `--`"]),
+            (&["--print-config", "mailer", "smtp.example.com"], &["mailer", "no such kind", "one of xinetd, "]),
+            (
+                &["--print-config", "smtp.example.com", "sendmail"],
+                &["sendmail stands", "mean `--print-config sendmail`?"],
+            ),
+            (&["dma", "--print-config", "smtp.example.com"], &["dma stands among the hosts"]),
+            (&["--print-config", "systemd.scket", "smtp.example.com"], &["mean `--print-config systemd.socket`?"]),
+            (&["--print-config", "xinetd", "a", "Sendmial"], &["Sendmial", "mean `--print-config sendmail`?"]),
+            (&["--print-config", "smtp.example.com", "list"], &["mean `--print-config list`?"]),
             (&["--print-config", "--print-config", "a"], &["--print-config is given twice"]),
             (&["--print-config", "xinetd", "--check", "a"], &["--check and --print-config exclude"]),
             (&["--print-config", "xinetd", "a b"], &["a b", "not a host name"]),

@@ -59,6 +59,6 @@ fn start(kind: &str, smarthost: fn(&Provider) -> &Smarthost) -> Option<(Machine,
     let machine = Machine::boot(&[PEER])?;
     let provider = Provider::new();
     machine.write("/etc/inetd.conf", &provider.printed(&machine, kind, smarthost(&provider)));
-    machine.sh("busybox inetd");
+    machine.sh("inetd");
     Some((machine, provider))
 }
