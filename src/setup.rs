@@ -19,6 +19,8 @@ mod xinetd;
 
 use std::env;
 
+use nix::unistd::User;
+
 use crate::error::{Error, Failure};
 use crate::kinds::Wanted;
 use crate::options::Lines;
@@ -26,7 +28,11 @@ use crate::stdio::{self, Local};
 
 pub use fill::Fill;
 
+use fill::NOBODY;
 use quote::refused;
+
+/// The packages and systemd's lines make it. Nothing else runs as it, so nothing else can look into a session.
+const SERVICE_USER: &str = "smtps-bridge";
 
 /// In the order of the list, in which a machine is searched for them too: systemd last, because where an inetd was
 /// installed, somebody wanted it; FreeBSD and macOS, which have /usr/sbin/inetd too, before the others.
@@ -107,7 +113,11 @@ pub fn print(lines: &Lines, local: &mut Local) -> Result<String, Error> {
     let Some(options) = &lines.options else { return Ok(list()) };
     let program = env::current_exe().ok().and_then(|path| path.into_os_string().into_string().ok());
     let Some(program) = program else { return refused("the path of this program cannot be found, or is no UTF-8") };
-    let fill = Fill::new(&program, lines, options)?;
+    let service_user = match User::from_name(SERVICE_USER) {
+        Ok(Some(_)) => SERVICE_USER,
+        _ => NOBODY,
+    };
+    let fill = Fill::new(&program, service_user, lines, options)?;
     match lines.wanted {
         Wanted::List => Ok(list()),
         Wanted::Named(name) => named(name, &fill),

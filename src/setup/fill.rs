@@ -13,6 +13,8 @@ use super::quote::{refused, shown};
 pub struct Fill<'a> {
     /// The full path of this program.
     pub program: &'a str,
+    /// The package's user where it exists, else nobody.
+    service_user: &'static str,
     pub listen: SocketAddr,
     allow_from: &'a [Network],
     /// The options as words, in the order of the help; files by their full path.
@@ -31,10 +33,16 @@ pub const ONE_PROVIDER: &str =
 impl<'a> Fill<'a> {
     /// # Errors
     /// `Error::Usage` for a file whose full path cannot be told.
-    pub fn new(program: &'a str, lines: &'a Lines, options: &'a Options) -> Result<Fill<'a>, Error> {
+    pub fn new(
+        program: &'a str,
+        service_user: &'static str,
+        lines: &'a Lines,
+        options: &'a Options,
+    ) -> Result<Fill<'a>, Error> {
         let Some(smarthost) = options.hosts.first() else { return refused("no HOST") };
         let mut fill = Fill {
             program,
+            service_user,
             listen: lines.listen,
             allow_from: &options.allow_from,
             given: Vec::new(),
@@ -94,7 +102,15 @@ impl<'a> Fill<'a> {
                 "the bridge reads its files as root, and then drops root by itself, for nobody or its --user",
             );
         }
-        ("nobody", "the bridge needs no rights and no files of its own")
+        (self.service_user, "the bridge needs no rights and no files of its own")
+    }
+
+    /// As a superserver starts it: where only root can read the key, root is dropped for the package's user.
+    pub fn of_superserver(&self) -> Fill<'a> {
+        if self.has("--key") && self.service_user != NOBODY {
+            return self.with("--user", Some(self.service_user));
+        }
+        self.clone()
     }
 
     /// Where mail programs reach the bridge: each writes IPv6 in a form of its own, in the host and in the password's key.
@@ -152,4 +168,5 @@ fn full_path(option: &str, file: &str) -> Result<String, Error> {
     }
 }
 
+pub const NOBODY: &str = "nobody";
 const FILES: [&str; 3] = ["--ca-file", "--cert", "--key"];

@@ -10,6 +10,7 @@ const MOST_WORDS: usize = 20;
 
 /// The program's path, and the words behind its name.
 fn command<'a>(fill: &Fill<'a>) -> Result<(&'a str, String), Error> {
+    let fill = fill.of_superserver();
     let words = fill.words();
     if words.len() >= MOST_WORDS {
         return refused(format!(

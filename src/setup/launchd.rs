@@ -16,7 +16,7 @@ fn hyphens_apart(text: &str) -> String {
 
 pub fn text(fill: &Fill) -> Result<String, Error> {
     let mut command = String::new();
-    for word in [&[fill.program][..], &fill.words()].concat() {
+    for word in [&[fill.program][..], &fill.of_superserver().words()].concat() {
         command.push_str(&format!("\t\t<string>{}</string>\n", quoted(word, xml)?));
     }
     let (ip, port, reach) = (fill.listen.ip(), fill.listen.port(), fill.reach());

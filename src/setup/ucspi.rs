@@ -7,7 +7,7 @@ use super::Fill;
 
 /// The bridge's command. Its standard error is the supervisor's.
 fn command(fill: &Fill) -> Result<String, Error> {
-    let fill = fill.with("--log", Some("syslog"));
+    let fill = fill.of_superserver().with("--log", Some("syslog"));
     let words = [&[fill.program][..], &fill.words()].concat();
     Ok(words.into_iter().map(|word| quoted(word, shell)).collect::<Result<Vec<_>, _>>()?.join(" "))
 }

@@ -7,7 +7,7 @@ use super::Fill;
 
 pub fn text(fill: &Fill) -> Result<String, Error> {
     let program = bare(&[fill.program], "xinetd", SIGNS)?;
-    let words = bare(&fill.words(), "xinetd", SIGNS)?;
+    let words = bare(&fill.of_superserver().words(), "xinetd", SIGNS)?;
     let (ip, port, reach) = (fill.listen.ip(), fill.listen.port(), fill.reach());
     let (user, why) = fill.user();
     let (proof, notes) = (fill.proof(), fill.comments());

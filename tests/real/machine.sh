@@ -19,6 +19,8 @@ if [ "$1" = inside ]; then
     hostname mailer.example.test
     mkdir -p "$dir/etc" "$dir/dev" "$dir/var/spool/mqueue" "$dir/var/lib/sendmail/host_status" "$dir/var/tmp"
     cp -a /etc/. "$dir/etc/"
+    # No package of ours was ever here.
+    sed -i '/^smtps-bridge:/d' "$dir/etc/passwd" "$dir/etc/group"
     usr=$dir/usr
     for peer; do
         usr=$usr:$peer/usr

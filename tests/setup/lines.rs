@@ -4,7 +4,7 @@ use std::process::Command;
 
 use smtps_bridge::setup::kinds;
 
-use crate::setup::{print, render, HOST, PROGRAM};
+use crate::setup::{print, render, try_render_for, HOST, PROGRAM};
 use crate::support::limit::{within, USUAL};
 use crate::support::namespace::without_tool;
 
@@ -49,6 +49,29 @@ fn a_key_makes_an_inetd_start_the_bridge_as_root() {
             let text = render(kind, words);
             assert!(text.contains(root) && !text.contains(nobody) && text.contains("drops root by itself"), "{text}");
         }
+    }
+}
+
+/// Goal: where the package has made a user, nothing else runs as it, which cannot be said of nobody; a bridge that starts
+/// as root for its key drops root for it too, unless another one was asked for.
+#[test]
+fn a_superserver_starts_the_bridge_as_the_user_of_the_package() {
+    let key = ["--cert", "/c", "--key", "/k", HOST];
+    for (kind, line, with_key) in [
+        ("inetd-debian", " nowait.6000 smtps-bridge /usr", "--key /k --user smtps-bridge smtp"),
+        ("inetd-busybox", " nowait.6000 smtps-bridge /usr", "--key /k --user smtps-bridge smtp"),
+        ("inetd-freebsd", " nowait/20/0 smtps-bridge /usr", "--key /k --user smtps-bridge smtp"),
+        ("xinetd", "user            = smtps-bridge\n", "--key /k --user smtps-bridge smtp"),
+        ("tcpserver", " -u \"$(id -u smtps-bridge)\"", "--key /k --user smtps-bridge --log"),
+        ("s6", "exec s6-envuidgid smtps-bridge s6-tcpserver -U", "--key /k --user smtps-bridge --log"),
+    ] {
+        let render = |words: &[&str]| try_render_for("smtps-bridge", PROGRAM, kind, words).unwrap();
+        let text = render(&[HOST]);
+        assert!(text.contains(line) && !text.contains("nobody") && !text.contains("--user"), "{text}");
+        let text = render(&key);
+        assert!(!text.contains(line) && text.contains(with_key), "{text}");
+        let text = render(&[&["--user", "mail"], &key[..]].concat());
+        assert!(text.contains("--user mail ") && !text.contains("--user smtps-bridge"), "{text}");
     }
 }
 

@@ -30,12 +30,16 @@ fn lines(words: &[&str]) -> Lines {
     }
 }
 
-/// In this process: what a program at `program` prints for these words.
+/// In this process: what a program at `program` prints for these words where no package has made a user.
 fn try_render(program: &str, kind: &str, words: &[&str]) -> Result<String, Error> {
+    try_render_for("nobody", program, kind, words)
+}
+
+fn try_render_for(user: &'static str, program: &str, kind: &str, words: &[&str]) -> Result<String, Error> {
     let words: Vec<&str> = ["--print-config", kind].iter().chain(words).copied().collect();
     let lines = lines(&words);
     let options = lines.options.as_ref().expect("options");
-    setup::named(kind, &Fill::new(program, &lines, options)?)
+    setup::named(kind, &Fill::new(program, user, &lines, options)?)
 }
 
 #[track_caller]

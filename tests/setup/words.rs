@@ -46,8 +46,7 @@ fn a_name_with_one_fault_is_known() {
         }
     }
     assert_eq!(near("sendmial"), Some("sendmail"));
-    for host in ["smtp", "gmail", "email", "mail", "mailhub", "smtp.example.com", "sendmail.example.com", ""]
-    {
+    for host in ["smtp", "gmail", "email", "mail", "mailhub", "smtp.example.com", "sendmail.example.com", ""] {
         assert_eq!(near(host), None);
     }
 }

@@ -63,6 +63,27 @@ fn xinetd_starts_a_bridge_with_a_key_and_a_pin() {
     });
 }
 
+/// Goal: where the package's user exists, the printed file names it, with and without a key, and it serves.
+#[test]
+fn xinetd_starts_the_bridge_as_the_user_of_the_package() {
+    inside_for(LIMIT, || {
+        let provider = Provider::new();
+        for kind in ["xinetd".to_owned(), format!("xinetd {}", provider.identity())] {
+            let Some(machine) = Machine::boot(&["xinetd"]) else { return };
+            machine
+                .sh("echo smtps-bridge:x:992:992::/:/bin/false >> /etc/passwd; echo smtps-bridge:x:992: >> /etc/group");
+            machine.write("/etc/xinetd.d/smtps-bridge", &provider.printed(&machine, &kind, &provider.good));
+            machine.sh("xinetd");
+            machine.until_listening();
+            let mut client = machine.client();
+            assert!(client.line().starts_with("220 "), "{:?}", machine.syslog.lines());
+            assert_eq!(machine.sh("ps -o user:20= -C smtps-bridge").trim(), "smtps-bridge");
+            client.say("QUIT\r\n");
+            client.rest();
+        }
+    });
+}
+
 fn start(kind: &str, smarthost: fn(&Provider) -> &Smarthost) -> Option<(Machine, Provider)> {
     let machine = Machine::boot(&["xinetd"])?;
     let provider = Provider::new();
