@@ -15,7 +15,7 @@ pub enum Wanted {
 pub const LIST: &str = "list";
 
 /// Kinds, and behind a dot the files of those that have several. A test compares them with what setup/ prints.
-pub const NAMES: [&str; 26] = [
+pub const NAMES: [&str; 28] = [
     "xinetd",
     "inetd-freebsd",
     "launchd",
@@ -40,6 +40,8 @@ pub const NAMES: [&str; 26] = [
     "nullmailer",
     "dma",
     "msmtp",
+    "ssmtp",
+    "qmail",
     "busybox",
     "swaks",
 ];

@@ -56,7 +56,7 @@ pub static SUPERSERVERS: [Kind; 8] = [
 ];
 
 #[rustfmt::skip]
-pub static MAIL_PROGRAMS: [Kind; 10] = [
+pub static MAIL_PROGRAMS: [Kind; 12] = [
     kind("sendmail", "lines for sendmail.mc: sendmail starts the bridge",
         &["/usr/libexec/sendmail/sendmail", "/usr/sbin/sendmail.sendmail", "/usr/lib/sm.bin/sendmail"],
         &[only(sendmail::mailer)]),
@@ -76,6 +76,8 @@ pub static MAIL_PROGRAMS: [Kind; 10] = [
     kind("nullmailer", "a line for remotes", &["/usr/sbin/nullmailer-send"], &[only(small::nullmailer)]),
     kind("dma", "lines for dma.conf", &["/usr/sbin/dma"], &[only(small::dma)]),
     kind("msmtp", "an account for msmtprc", &["/usr/bin/msmtp"], &[only(small::msmtp)]),
+    kind("ssmtp", "lines for ssmtp.conf", &["/usr/sbin/ssmtp"], &[only(small::ssmtp)]),
+    kind("qmail", "a line for smtproutes: it cannot log in", &["/var/qmail/bin/qmail-remote"], &[only(small::qmail)]),
     kind("busybox", "a script for its sendmail, without a port", &[], &[only(pipe::busybox)]),
     kind("swaks", "a test message, without a port", &[], &[only(pipe::swaks)]),
 ];

@@ -75,3 +75,47 @@ password password
 "#
     ))
 }
+
+pub fn ssmtp(fill: &Fill) -> Result<String, Error> {
+    let (ip, port) = fill.port()?;
+    Ok(format!(
+        r"# smtps-bridge for ssmtp. These lines go into /etc/ssmtp/ssmtp.conf, in place of what stands there under the same names;
+# then, as root: chown root:mail /etc/ssmtp/ssmtp.conf && chmod 640 /etc/ssmtp/ssmtp.conf
+# (Debian's ssmtp runs as group mail. Elsewhere whoever sends mail must be able to read the file, and the password in it.)
+#
+# UseTLS, UseSTARTTLS  off: the password does not leave this machine, and a smarthost that offers STARTTLS inside the
+#                      tunnel is left alone
+# FromLineOverride     the sender is that of the message's From line, not the user's name on this machine
+mailhub={ip}:{port}
+UseTLS=NO
+UseSTARTTLS=NO
+FromLineOverride=YES
+AuthUser=account
+AuthPass=password
+#
+# {ONE_PROVIDER}
+#
+# The proof: echo hello | ssmtp -v you@example.com
+# There is no queue: what cannot be sent ends in ~/dead.letter, with exit code 1. Why a session failed stands in the
+# bridge's log line only; ssmtp says no more than 'Invalid response SMTP server'.
+"
+    ))
+}
+
+/// Stock qmail cannot log in.
+pub fn qmail(fill: &Fill) -> Result<String, Error> {
+    let (ip, port) = fill.port()?;
+    Ok(format!(
+        r"# smtps-bridge for qmail. This line goes into /var/qmail/control/smtproutes, in place of another one that begins with a
+# colon. Nothing is to be restarted.
+#
+# WARNING: qmail-remote cannot log in. The line serves only where the smarthost takes mail without a password, because it
+# knows this machine's address or the certificate that --cert shows; any other one bounces the mail. A qmail-remote that was
+# patched to log in has its account behind the port, or in a file of its own: its patch says where.
+:{ip}:{port}
+#
+# The proof: echo hello | /var/qmail/bin/sendmail you@example.com, and 'success' in qmail's log
+# The queue: qmail-qread. The reason is in qmail's log only. Try again now, as root: kill -ALRM $(pidof qmail-send)
+"
+    ))
+}

@@ -11,7 +11,7 @@ use smtps_bridge::setup::kinds;
 use super::{render, HOST};
 
 /// What is printed, and where it lies below packaging/.
-pub const READY: [(&str, &str); 23] = [
+pub const READY: [(&str, &str); 25] = [
     ("xinetd", "xinetd/smtps-bridge"),
     ("inetd-freebsd", "inetd/freebsd.conf"),
     ("launchd", "launchd/smtps-bridge.plist"),
@@ -33,6 +33,8 @@ pub const READY: [(&str, &str); 23] = [
     ("nullmailer", "mta/nullmailer.remotes"),
     ("dma", "mta/dma.conf"),
     ("msmtp", "mta/msmtprc"),
+    ("ssmtp", "mta/ssmtp.conf"),
+    ("qmail", "mta/qmail.smtproutes"),
     ("busybox", "mta/busybox"),
     ("swaks", "mta/swaks"),
 ];

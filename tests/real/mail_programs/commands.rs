@@ -6,7 +6,7 @@ use crate::support::tested::{tested, Role};
 use crate::real::machine::{version, Machine};
 use crate::real::{Provider, LIMIT};
 
-use super::{assert_arrived, listen, MESSAGE, REASON};
+use super::{account, assert_arrived, listen, MESSAGE, REASON};
 
 /// Goal: msmtp with the printed lines: mail with AUTH; and each failure with the reason and an exit code of its own.
 #[test]
@@ -37,6 +37,34 @@ fn msmtp_relays_a_message_and_says_why_not() {
         machine.sh("sed -i 's/^auth .*/auth plain/; s/wrong/secret/' /etc/msmtprc");
         assert_eq!(expired(&machine, &provider, SEND), Some(76));
         tested(Role::MailProgram, "msmtp", "msmtp", &version("msmtp"), WITHOUT_QUEUE);
+    });
+}
+
+/// Goal: ssmtp with the printed lines. Of a refused login it says why; why there is no session stands in the log only.
+#[test]
+fn ssmtp_relays_a_message_and_fails_without_the_reason() {
+    inside_for(LIMIT, || {
+        const SEND: &str = "sed '1i From: alice@example.org' | HOME=/var/tmp ssmtp bob@example.net";
+        let Some((machine, provider)) = relays(&["ssmtp"], SEND, |machine, provider| {
+            let lines = provider.printed(machine, "ssmtp", &provider.good);
+            machine.write("/etc/ssmtp/ssmtp.conf", &account(&lines));
+        }) else {
+            return;
+        };
+        for (change, reason) in [
+            ("s/^AuthPass=.*/AuthPass=wrong/", "535 5.7.8 Authentication credentials invalid"),
+            ("/^Auth/d", "530 5.7.0 Authentication required"),
+        ] {
+            machine.sh(&format!("sed -i '{change}' /etc/ssmtp/ssmtp.conf"));
+            let said = machine.run(&format!("printf '{MESSAGE}' | {SEND}"));
+            assert!(said.code == Some(1) && said.text.contains(reason), "{said:?}");
+        }
+        switch(&machine, &provider);
+        let said = machine.run(&format!("printf '{MESSAGE}' | {SEND}"));
+        assert!(said.code == Some(1) && said.text.contains("Invalid response SMTP server"), "{said:?}");
+        machine.syslog.line("failed stage=handshake host=smtp.example.com ");
+        let result = "mail with AUTH; the reason in the bridge's log only";
+        tested(Role::MailProgram, "ssmtp", "ssmtp", &version("ssmtp"), result);
     });
 }
 
