@@ -51,20 +51,13 @@ impl<'a> Fill<'a> {
             notes: Vec::new(),
         };
         for option in &lines.given {
-            let value = match &option.value {
-                Some(file) if FILES.contains(&option.name) && !file.starts_with('/') => {
-                    let path = full_path(option.name, file)?;
-                    fill.notes.push(format!(
-                        "{} {} was written as a full path: {}",
-                        option.name,
-                        shown(file),
-                        shown(&path)
-                    ));
-                    Some(path)
-                }
-                value => value.clone(),
-            };
-            fill.given.push(Given { name: option.name, value });
+            let mut option = option.clone();
+            if let Some(path) = full_path(&option)? {
+                let file = option.value.as_deref().map(shown).unwrap_or_default();
+                fill.notes.push(format!("{} {file} was written as a full path: {}", option.name, shown(&path)));
+                option.value = Some(path);
+            }
+            fill.given.push(option);
         }
         Ok(fill)
     }
@@ -138,9 +131,10 @@ impl<'a> Fill<'a> {
     /// Who reaches the address.
     pub fn reach(&self) -> &'static str {
         if self.listen.ip().is_loopback() {
-            return "This machine only: what comes in here is plaintext and carries your password.";
+            "This machine only: what comes in here is plaintext and carries your password."
+        } else {
+            "Not only this machine: what comes in here is plaintext and carries your password."
         }
-        "Not only this machine: what comes in here is plaintext and carries your password."
     }
 
     /// The line of hosts.allow, for tcpd: this machine, and the networks of `--allow-from`.
@@ -160,11 +154,15 @@ impl<'a> Fill<'a> {
     }
 }
 
-/// A superserver starts the bridge somewhere else: a file must be found from there.
-fn full_path(option: &str, file: &str) -> Result<String, Error> {
+/// A superserver starts the bridge somewhere else: a file must be found from there. None where it is already.
+fn full_path(option: &Given) -> Result<Option<String>, Error> {
+    let Some(file) = &option.value else { return Ok(None) };
+    if !FILES.contains(&option.name) || file.starts_with('/') {
+        return Ok(None);
+    }
     match absolute(file).ok().and_then(|path| path.into_os_string().into_string().ok()) {
-        Some(path) => Ok(path),
-        None => refused(format!("{option} {}: give the full path, from / on", shown(file))),
+        Some(path) => Ok(Some(path)),
+        None => refused(format!("{} {}: give the full path, from / on", option.name, shown(file))),
     }
 }
 
