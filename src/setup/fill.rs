@@ -59,7 +59,11 @@ impl<'a> Fill<'a> {
             }
             fill.given.push(option);
         }
-        Ok(fill)
+        // Whoever shows a certificate is known by it, and another protocol has no MAIL.
+        if fill.has("--cert") || fill.has("--no-reply") {
+            return Ok(fill);
+        }
+        Ok(fill.with("--require-auth", None))
     }
 
     /// With an option more, which the target wants, unless it was given.
@@ -125,6 +129,17 @@ impl<'a> Fill<'a> {
             "The proof: nc {} {} shows the 220 of your provider, or a 421 that says what is wrong; Ctrl-C ends it.",
             self.listen.ip(),
             self.listen.port()
+        )
+    }
+
+    /// Behind a mark, for who starts the bridge: what `--require-auth` is there for.
+    pub fn require_auth(&self, mark: &str) -> String {
+        if !self.has("--require-auth") {
+            return String::new();
+        }
+        format!(
+            "{mark}--require-auth keeps mail in the queue while the password is wrong or missing. Take it out if the\n\
+             {mark}smarthost takes mail without a login.\n"
         )
     }
 

@@ -36,7 +36,7 @@ pub fn debian(fill: &Fill) -> Result<String, Error> {
     let (listen, protocol, reach) = (fill.listen, protocol(fill), fill.reach());
     let ip = listen.ip();
     let (user, why) = fill.user();
-    let (proof, allow, notes) = (fill.proof(), fill.hosts_allow(), fill.comments());
+    let (proof, allow, notes, login) = (fill.proof(), fill.hosts_allow(), fill.comments(), fill.require_auth("# "));
     Ok(format!(
         r#"# smtps-bridge under openbsd-inetd or inetutils-inetd. This line goes into /etc/inetd.conf; then, as root:
 # systemctl reload inetd   (or: kill -HUP $(cat /run/inetd.pid); inetutils-inetd: systemctl reload inetutils-inetd)
@@ -49,7 +49,7 @@ pub fn debian(fill: &Fill) -> Result<String, Error> {
 #              inetutils-inetd is 40 by its manual; its version 2.4 has none). 6000 is far more than two parallel
 #              deliveries of a mail program reach, and still ends a loop.
 # {user:<12} {why}
-{listen} stream {protocol} nowait.6000 {user} {program} smtps-bridge {words}
+{login}{listen} stream {protocol} nowait.6000 {user} {program} smtps-bridge {words}
 #
 # tcpd is not needed: the bridge refuses strangers by itself and says why, where a client that tcpd refuses gets no
 # greeting at all. Those who keep all their services behind tcpd put this line into /etc/inetd.conf instead, and the
@@ -66,7 +66,7 @@ pub fn busybox(fill: &Fill) -> Result<String, Error> {
     let (ip, port, reach) = (fill.listen.ip(), fill.listen.port(), fill.reach());
     let protocol = if ip.is_ipv6() { "tcp6" } else { "tcp" };
     let (user, why) = fill.user();
-    let (proof, notes) = (fill.proof(), fill.comments());
+    let (proof, notes, login) = (fill.proof(), fill.comments(), fill.require_auth("# "));
     Ok(format!(
         r"# smtps-bridge under busybox's inetd. This line goes into /etc/inetd.conf; then, as root:
 # kill -HUP $(pidof inetd)
@@ -77,7 +77,7 @@ pub fn busybox(fill: &Fill) -> Result<String, Error> {
 # nowait.6000  one process a connection. After so many starts in a minute inetd stops the service for a minute. 6000 is
 #              far more than two parallel deliveries of a mail program reach, and still ends a loop.
 # {user:<12} {why}
-{ip}:{port} stream {protocol} nowait.6000 {user} {program} smtps-bridge {words}
+{login}{ip}:{port} stream {protocol} nowait.6000 {user} {program} smtps-bridge {words}
 {notes}"
     ))
 }
@@ -86,7 +86,7 @@ pub fn freebsd(fill: &Fill) -> Result<String, Error> {
     let (program, words) = command(fill)?;
     let (port, protocol) = (fill.listen.port(), protocol(fill));
     let (user, why) = fill.user();
-    let (proof, allow, notes) = (fill.proof(), fill.hosts_allow(), fill.comments());
+    let (proof, allow, notes, login) = (fill.proof(), fill.hosts_allow(), fill.comments(), fill.require_auth("# "));
     Ok(format!(
         r#"# smtps-bridge under the inetd of FreeBSD. It knows no address for one line, only -a for all of them, so the service
 # has a name. This goes into /etc/services:
@@ -104,7 +104,7 @@ pub fn freebsd(fill: &Fill) -> Result<String, Error> {
 # -R 6000      starts a minute of one service, 256 by default: less than a queue of 300 messages flushed at once. Above
 #              it inetd stops the service. 6000 still ends a loop.
 # {user:<12} {why}
-smtps-bridge stream {protocol} nowait/20/0 {user} {program} smtps-bridge {words}
+{login}smtps-bridge stream {protocol} nowait/20/0 {user} {program} smtps-bridge {words}
 #
 # With -w in its flags, as above, inetd asks /etc/hosts.allow. FreeBSD's allows all; if yours does not, a client that it
 # refuses gets no greeting at all, and all mail is kept back. This line goes above the others there:

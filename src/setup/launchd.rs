@@ -23,6 +23,8 @@ pub fn text(fill: &Fill) -> Result<String, Error> {
     let family = if ip.is_ipv6() { "IPv6" } else { "IPv4" };
     let (user, why) = fill.user();
     let proof = fill.proof();
+    let login = fill.require_auth("     ").trim().to_owned();
+    let login = if login.is_empty() { login } else { format!("\n\t<!-- {} -->", hyphens_apart(&login)) };
     let notes: String = fill.notes.iter().map(|note| format!("<!-- {} -->\n", hyphens_apart(note))).collect();
     Ok(format!(
         r#"<?xml version="1.0" encoding="UTF-8"?>
@@ -36,7 +38,7 @@ pub fn text(fill: &Fill) -> Result<String, Error> {
 	<string>smtps-bridge</string>
 	<key>ProgramArguments</key>
 	<array>
-{command}	</array>
+{command}	</array>{login}
 	<!-- One process a connection, and at most so many at once, about ten times what a mail program opens. -->
 	<key>inetdCompatibility</key>
 	<dict>

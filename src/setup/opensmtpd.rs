@@ -34,7 +34,7 @@ match from local for any action "smarthost"
 #password: provider account:password
 #
 # Only where the smarthost takes mail without a password, because it knows this machine's address or the certificate that
-# --cert shows, the bridge can stand between them, with this in place of the action above:
+# --cert shows, the bridge can stand between them, without --require-auth, and with this in place of the action above:
 #bridge: action "smarthost" relay host smtp://{ip}:{port}
 #
 # The queue: smtpctl show queue. The reason: smtpctl show queue, and the log. Try again now: smtpctl schedule all

@@ -35,16 +35,12 @@ pub fn master(_: &Fill) -> Result<String, Error> {
 # 2            parallel deliveries, for all of the mail: providers dislike bursts
 # noanonymous  PLAIN and LOGIN are allowed: this hop is plain text, and does not leave the machine
 # none         a smarthost that offers STARTTLS inside the tunnel must not get TLS in TLS
-# soft_bounce  keeps in the queue what the smarthost refuses for ever, such as mail without a password, "530
-#              Authentication required". Take that line out after the first delivery: mail to an address that does not
-#              exist must come back.
 smtps-bridge unix - - n - 2 smtp
   -o smtp_sasl_auth_enable=yes
   -o smtp_sasl_password_maps=$smtps_bridge_password_maps
   -o smtp_sasl_security_options=noanonymous
   -o smtp_tls_security_level=none
   -o smtp_tls_wrappermode=no
-  -o soft_bounce=yes
 #
 # The proof, as root: echo hello | sendmail -v you@example.com (a report comes to your mailbox), or look at the log:
 #              grep smtps-bridge /var/log/mail.log shows "status=sent"

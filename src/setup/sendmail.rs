@@ -15,12 +15,14 @@ pub fn mailer(fill: &Fill) -> Result<String, Error> {
     let words = bare(&fill.words(), "sendmail", SIGNS)?;
     let rules = rules("server_name", "smtps");
     let password = password("smtps", "the mailer's name, not your provider's");
+    let login = fill.require_auth("dnl ");
     let notes: String = fill.notes.iter().map(|note| format!("dnl {note}\n")).collect();
     Ok(format!(
         r#"dnl smtps-bridge for sendmail, which starts it itself: no superserver, no port, no stranger to keep out. The lines
 dnl without a mark go into /etc/mail/sendmail.mc, above MAILER_DEFINITIONS and the MAILER lines; then, as root:
 dnl make -C /etc/mail (Debian: sendmailconfig) and restart sendmail.
 dnl
+{login}dnl
 dnl Each message gets a session of its own, because sendmail keeps connections open with TCP hosts only. Where that is too
 dnl slow (lists), let a superserver start the bridge: smtps-bridge --print-config sendmail-port.
 dnl
@@ -62,18 +64,12 @@ define(`confTO_HOSTSTATUS', `0s')dnl
 /// What sendmail must not do inside the tunnel. `server`: the macro that tells the bridge from other hosts.
 fn rules(server: &str, bridge: &str) -> String {
     format!(
-        r#"dnl A smarthost that offers STARTTLS inside the tunnel must not get TLS in TLS; and without a password no mail leaves,
-dnl because the smarthost's "530 Authentication required" would bounce it. The gaps in these lines are tabs.
+        r#"dnl A smarthost that offers STARTTLS inside the tunnel must not get TLS in TLS. The gaps in these lines are tabs.
 define(`_LOCAL_TRY_TLS_')dnl
-define(`_LOCAL_TLS_SERVER_')dnl
 LOCAL_RULESETS
 SLocal_try_tls
 R$*	$: $&{{{server}}}
 R{bridge}	$#error $@ 5.7.1 $: "550 the bridge has TLS already"
-SLocal_tls_server
-R$*	$: $&{{{server}}}
-R{bridge}	$: $(authinfo AuthInfo:{bridge} $: <none> $)
-R<none>	$#error $@ 4.7.0 $: "454 no AuthInfo:{bridge} in /etc/mail/authinfo"
 "#
     )
 }
@@ -88,7 +84,6 @@ dnl
 dnl The directory of the map, and every directory above it, must be writable for nobody but root. If one is not, mailq says
 dnl "unsafe map file" and the mail waits, as it does without a line of that key. PLAIN needs Cyrus SASL's plugin (Debian:
 dnl libsasl2-modules).
-dnl WARNING: a wrong password bounces the mail. Look at the proof before you let mail in.
 dnl
 dnl {ONE_PROVIDER}
 dnl

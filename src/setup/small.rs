@@ -10,9 +10,6 @@ pub fn nullmailer(fill: &Fill) -> Result<String, Error> {
     Ok(format!(
         r#"# smtps-bridge for nullmailer. This line goes into /etc/nullmailer/remotes, in place of the one for your provider; then,
 # as root: cd /etc/nullmailer && chown mail:mail remotes && chmod 600 remotes && systemctl restart nullmailer
-#
-# WARNING: without user and pass the smarthost's "530 Authentication required" bounces the mail (a copy stays in
-# /var/spool/nullmailer/failed). With a wrong password it waits.
 {ip} smtp port={port} user=account pass=password
 #
 # {ONE_PROVIDER}
@@ -39,7 +36,8 @@ INSECURE
 # The password, as one line in /etc/dma/auth.conf, which only root and the group mail may read:
 #password: account|{ip}:password
 #
-# WARNING: a missing and a wrong password both bounce the mail. Look at the proof before you let mail in.
+# WARNING: a wrong password bounces the mail, because dma bounces when the login itself is refused. Look at the proof before
+# you let mail in. With a missing one the mail waits, if the bridge has --require-auth, as the printed lines have.
 #
 # {ONE_PROVIDER}
 #
@@ -109,9 +107,10 @@ pub fn qmail(fill: &Fill) -> Result<String, Error> {
         r"# smtps-bridge for qmail. This line goes into /var/qmail/control/smtproutes, in place of another one that begins with a
 # colon. Nothing is to be restarted.
 #
-# WARNING: qmail-remote cannot log in. The line serves only where the smarthost takes mail without a password, because it
-# knows this machine's address or the certificate that --cert shows; any other one bounces the mail. A qmail-remote that was
-# patched to log in has its account behind the port, or in a file of its own: its patch says where.
+# WARNING: qmail-remote cannot log in. The line serves only if the smarthost takes mail without a password, because it knows
+# this machine's address or the certificate that --cert shows; then take --require-auth out of the bridge's line. With it, mail
+# for any other smarthost waits. A qmail-remote that was patched to log in has its account behind the port, or in a file of
+# its own: its patch says where.
 :{ip}:{port}
 #
 # The proof: echo hello | /var/qmail/bin/sendmail you@example.com, and 'success' in qmail's log

@@ -48,7 +48,8 @@ u smtps-bridge - "SMTP to TLS bridge"
 }
 
 pub fn service(fill: &Fill) -> Result<String, Error> {
-    let (command, rights, homes, notes) = (command(fill)?, rights(fill)?, homes(fill), fill.comments());
+    let (command, rights, homes) = (command(fill)?, rights(fill)?, homes(fill));
+    let (notes, login) = (fill.comments(), fill.require_auth("# "));
     Ok(format!(
         r#"# smtps-bridge under systemd: one connection. This file goes to /etc/systemd/system/smtps-bridge@.service; for the rest,
 # and the command that starts it, see smtps-bridge.socket.
@@ -63,7 +64,7 @@ CollectMode=inactive-or-failed
 [Service]
 # "-": an exit code above 0 says why there was no session, to whoever runs the bridge by hand. To systemd it is no
 # failure of the service.
-ExecStart=-{command}
+{login}ExecStart=-{command}
 # The client on descriptors 0 and 1, and never on 2.
 StandardInput=socket
 StandardOutput=inherit

@@ -21,7 +21,7 @@ pub fn tcpserver(fill: &Fill) -> Result<String, Error> {
         "root" => (String::new(), "no -u"),
         _ => (format!(" -u \"$(id -u {user})\" -g \"$(id -g {user})\""), "-u -g"),
     };
-    let (proof, notes) = (fill.proof(), fill.comments());
+    let (proof, notes, login) = (fill.proof(), fill.comments(), fill.require_auth("# "));
     Ok(format!(
         r#"#!/bin/sh
 # smtps-bridge under tcpserver (ucspi-tcp). This file goes to /etc/smtps-bridge/run; then, as root, with daemontools or
@@ -34,7 +34,7 @@ pub fn tcpserver(fill: &Fill) -> Result<String, Error> {
 # -c 100       so many sessions at once, ten times and more what a mail program opens; the next one waits for its turn
 # {mark:<12} {user}: {why}
 # --log syslog for those who read the log of the supervisor: leave it out
-exec tcpserver -q -H -R -l 0 -c 100{rights} {ip} {port} \
+{login}exec tcpserver -q -H -R -l 0 -c 100{rights} {ip} {port} \
 	{command}
 {notes}"#
     ))
@@ -48,7 +48,7 @@ pub fn s6(fill: &Fill) -> Result<String, Error> {
         "root" => ("s6-tcpserver".to_owned(), "no -U"),
         _ => (format!("s6-envuidgid {user} s6-tcpserver -U"), "-U"),
     };
-    let (proof, notes) = (fill.proof(), fill.comments());
+    let (proof, notes, login) = (fill.proof(), fill.comments(), fill.require_auth("# "));
     Ok(format!(
         r"#!/bin/sh
 # smtps-bridge under s6-tcpserver (s6 and s6-networking). This file goes to /etc/smtps-bridge/run; then, as root:
@@ -60,7 +60,7 @@ pub fn s6(fill: &Fill) -> Result<String, Error> {
 #              next one waits for its turn
 # {mark:<12} {user}: {why}
 # --log syslog for those who read the log of the supervisor: leave it out
-exec {server} -c 100 -C 100 {ip} {port} \
+{login}exec {server} -c 100 -C 100 {ip} {port} \
 	{command}
 {notes}"
     ))

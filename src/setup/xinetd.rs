@@ -10,7 +10,7 @@ pub fn text(fill: &Fill) -> Result<String, Error> {
     let words = bare(&fill.of_superserver().words(), "xinetd", SIGNS)?;
     let (ip, port, reach) = (fill.listen.ip(), fill.listen.port(), fill.reach());
     let (user, why) = fill.user();
-    let (proof, notes) = (fill.proof(), fill.comments());
+    let (proof, notes, login) = (fill.proof(), fill.comments(), fill.require_auth("\t# "));
     Ok(format!(
         r"# smtps-bridge under xinetd. This file goes to /etc/xinetd.d/smtps-bridge; then, as root: systemctl restart xinetd
 # (or: kill -HUP $(pidof xinetd))
@@ -28,7 +28,7 @@ service smtps-bridge
 	wait            = no
 	# {user}: {why}.
 	user            = {user}
-	server          = {program}
+{login}	server          = {program}
 	server_args     = {words}
 	# Not through tcpd's files: the bridge refuses strangers by itself and says why, where a client that libwrap
 	# refuses gets no greeting at all.

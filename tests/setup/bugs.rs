@@ -98,7 +98,7 @@ fn a_long_address_ran_into_the_text_behind_it() {
 #[test]
 fn a_host_on_the_example_s_address_and_port_stays_as_it_is() {
     let text = render("xinetd", &["--listen", "127.0.0.2:26", "127.0.0.1:2525"]);
-    assert!(text.contains("server_args     = 127.0.0.1:2525\n"), "{text}");
+    assert!(text.contains("server_args     = --require-auth 127.0.0.1:2525\n"), "{text}");
 }
 /// tests/real/ has the line run.
 #[test]

@@ -27,7 +27,7 @@ fn options_stand_in_the_order_of_the_help() {
         ["b.example", "-q", "--allow-from", "192.0.2.2", "--log=none", "-4", "--allow-from=192.0.2.1", "a.example:26"];
     let text = render("inetd-debian", &words);
     let line = text.lines().find(|line| !line.starts_with('#')).unwrap();
-    let end = "smtps-bridge -4 --allow-from 192.0.2.2 --allow-from 192.0.2.1 --log none -q b.example a.example:26";
+    let end = "smtps-bridge -4 --allow-from 192.0.2.2 --allow-from 192.0.2.1 --log none -q --require-auth b.example a.example:26";
     assert!(line.ends_with(end), "{line}");
 }
 
@@ -109,7 +109,10 @@ fn homes_are_open_to_a_systemd_service_only_for_a_file_there() {
 #[test]
 fn a_log_option_replaces_the_one_of_the_file() {
     let text = render("systemd", &["--log", "stderr", "smtp.example.com"]);
-    assert!(text.contains("smtps-bridge --log stderr smtp.example.com\n") && !text.contains("--log syslog"), "{text}");
+    assert!(
+        text.contains("smtps-bridge --log stderr --require-auth smtp.example.com\n") && !text.contains("--log syslog"),
+        "{text}"
+    );
 }
 
 /// Goal: words with characters of the target's syntax reach the bridge as they are.
@@ -117,7 +120,9 @@ fn a_log_option_replaces_the_one_of_the_file() {
 fn words_are_quoted_for_systemd() {
     let text = render("systemd", &["--ca-file", "/a b/%i $HOME \"x\" \\.pem", "smtp.example.com"]);
     assert!(
-        text.contains("--ca-file \"/a b/%%i $$HOME \\\"x\\\" \\\\.pem\" --log syslog smtp.example.com\n"),
+        text.contains(
+            "--ca-file \"/a b/%%i $$HOME \\\"x\\\" \\\\.pem\" --log syslog --require-auth smtp.example.com\n"
+        ),
         "{text}"
     );
 }
@@ -132,7 +137,7 @@ fn words_are_quoted_for_the_shell() {
             let script = text.replace("exec ", "printf '%s\\n' ");
             let output = Command::new("/bin/sh").args(["-c", &script]).output().unwrap();
             let said = String::from_utf8(output.stdout).unwrap();
-            let end = format!("\n--ca-file\n{word}\n--log\nsyslog\nsmtp.example.com\n");
+            let end = format!("\n--ca-file\n{word}\n--log\nsyslog\n--require-auth\nsmtp.example.com\n");
             assert!(said.ends_with(&end), "{said}");
         }
     });
@@ -146,7 +151,7 @@ fn words_are_elements_of_the_property_list() {
     assert_eq!(
         array,
         " <string>/usr/bin/smtps-bridge</string> <string>--ca-file</string> \
-         <string>/a b&amp;&lt;c&gt;.pem</string> <string>smtp.example.com</string>\n\t"
+         <string>/a b&amp;&lt;c&gt;.pem</string> <string>--require-auth</string> <string>smtp.example.com</string>\n\t"
     );
 }
 
@@ -192,7 +197,7 @@ fn a_network_address_goes_with_whom_it_serves() {
     let words = ["--listen", "192.168.1.5:26", "--allow-from", "192.168.1.20", "smtp.example.com"];
     let text = render("inetd-debian", &words);
     assert!(text.contains("\n192.168.1.5:26 stream tcp4 "), "{text}");
-    assert!(text.contains(" --allow-from 192.168.1.20 smtp.example.com\n"), "{text}");
+    assert!(text.contains(" --allow-from 192.168.1.20 --require-auth smtp.example.com\n"), "{text}");
     assert!(text.contains("\n#hosts.allow: smtps-bridge: 192.168.1.5 192.168.1.20/32\n"), "{text}");
     for kind in kinds() {
         let text = render(kind.name, &words);
@@ -205,7 +210,7 @@ fn a_network_address_goes_with_whom_it_serves() {
 fn a_file_gets_its_full_path_and_a_comment() {
     let text = render("xinetd", &["--ca-file", "ca.pem", "smtp.example.com"]);
     let path = std::env::current_dir().unwrap().join("ca.pem");
-    assert!(text.contains(&format!("= --ca-file {} smtp.example.com\n", path.display())), "{text}");
+    assert!(text.contains(&format!("= --ca-file {} --require-auth smtp.example.com\n", path.display())), "{text}");
     assert!(text.contains("\n# --ca-file ca.pem was written as a full path: "), "{text}");
 }
 

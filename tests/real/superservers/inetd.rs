@@ -88,8 +88,8 @@ fn openbsd_inetd_reads_the_20th_word() {
     inside_for(LIMIT, || {
         let Some(machine) = Machine::boot(&["openbsd-inetd"]) else { return };
         let provider = Provider::new();
-        // Two words for --ca-file, the program's own name, the good host, and these.
-        let kind = format!("{KIND}{}", " 127.0.0.1:1".repeat(16));
+        // Two words for --ca-file, one for --require-auth, the program's own name, the good host, and these.
+        let kind = format!("{KIND}{}", " 127.0.0.1:1".repeat(15));
         let lines = provider.printed(&machine, &kind, &provider.good);
         let line = lines.lines().find(|line| !line.starts_with('#')).expect("a line");
         assert_eq!(line.split(' ').skip_while(|word| *word != "smtps-bridge").count(), 20, "{line}");
