@@ -92,6 +92,27 @@ fn an_answer_that_looks_like_a_command_is_none() {
     });
 }
 
+/// Goal: of a line whose end never comes no more is kept than the longest verb.
+#[test]
+fn of_an_unfinished_line_no_more_than_8_octets_are_kept() {
+    if without_root() {
+        return;
+    }
+    test(|| {
+        let mut session = session(1, EHLO, |mut link| {
+            link.expect("quartz-otter-velvet");
+            link.expect_end();
+        });
+        session.say("quartz-otter-velvet");
+        until_read(&session.client);
+        let words = ["tz-otter-"].map(str::to_owned);
+        until(Duration::from_secs(10), "nothing is left of it", || found(&session.bridge, &words).is_empty());
+        session.hang_up();
+        session.expect_last("");
+        session.ends("local_eof", 0);
+    });
+}
+
 /// Goal: nothing of a password stays with us as soon as it is on its way, in whichever line it came, cut anywhere, refused or
 /// cancelled; an unfinished line is no exception.
 #[test]

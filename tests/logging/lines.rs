@@ -33,6 +33,7 @@ fn log_with(change: impl FnOnce(&mut CertificateParams)) -> String {
     let smarthost = mail::smarthost(&house.ca.leaf_with(&LOCAL_NAMES, change));
     let (bridge, mut client) = house.bridge(smarthost.host()).socket();
     mail::submit(&mut client.try_clone().unwrap(), &mut client);
+    assert!(client.rest().is_empty());
     drop(client);
     let ended = bridge.finish();
     ended.assert("close_notify", 0);

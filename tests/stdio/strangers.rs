@@ -47,6 +47,7 @@ fn served(from: IpAddr, to: IpAddr, arguments: &[&str], client: &str) {
     let start = house.bridge(smarthost.host()).args(arguments.iter().copied());
     let (bridge, mut socket) = connected(start, from, to);
     mail::submit(&mut socket.try_clone().unwrap(), &mut socket);
+    assert!(socket.rest().is_empty());
     drop(socket);
     let ended = bridge.finish();
     ended.assert("close_notify", 0);
