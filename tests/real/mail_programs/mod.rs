@@ -13,10 +13,12 @@ use super::{Provider, NAME};
 mod commands;
 mod dma;
 mod exim;
+mod nodemailer;
 mod nullmailer;
 mod opensmtpd;
 mod pipe;
 mod postfix;
+mod probes;
 mod scripts;
 pub mod sendmail;
 

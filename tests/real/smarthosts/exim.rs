@@ -88,7 +88,7 @@ fn exim() -> Option<Server> {
     exim_with("")
 }
 
-fn exim_with(more: &str) -> Option<Server> {
+pub fn exim_with(more: &str) -> Option<Server> {
     let server = Server::boot(&["exim"])?;
     let script = "printf 'Debian-exim:x:990:990::/var/spool/exim4:/bin/false\n' >> /etc/passwd
         printf 'Debian-exim:x:990:\n' >> /etc/group

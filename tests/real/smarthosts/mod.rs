@@ -18,9 +18,12 @@ use sink::{Message, Sink};
 mod aiosmtpd;
 mod dovecot;
 mod exim;
+mod exim_ends;
+mod haproxy;
 mod mail;
 mod opensmtpd;
 pub mod postfix;
+mod postscreen;
 mod rustls_server;
 mod sendmail;
 mod session;
@@ -71,6 +74,11 @@ impl Server {
         machine.sh(script);
         self.until("it listens", listening);
         self
+    }
+
+    /// What stands in the machine's log.
+    fn log(&self) -> Vec<String> {
+        self.machine.as_ref().map(|machine| machine.syslog.lines()).unwrap_or_default()
     }
 
     /// As `limit::until`, with the machine's log.

@@ -76,9 +76,19 @@ smtpd_tls_key_file = /etc/smarthost-key.pem
 ";
 
 pub fn postfix(more: &str) -> Option<Server> {
-    let server = Server::boot(&["postfix", "sasl2-bin"])?;
+    postfix_with(
+        more,
+        &[],
+        "postconf -M smtps/inet='smtps inet n - n - - smtpd -o smtpd_tls_wrappermode=yes'
+        postfix start",
+    )
+}
+
+/// With these peers too; `start` sets up its services, and starts it.
+pub fn postfix_with(more: &str, peers: &[&str], start: &str) -> Option<Server> {
+    let server = Server::boot(&[&["postfix", "sasl2-bin"], peers].concat())?;
     let main_cf = format!("{MAIN_CF}{more}");
-    Some(server.start("/etc/postfix/main.cf", &main_cf, "printf 'postfix:x:990:990::/var/spool/postfix:/bin/false\n' >> /etc/passwd
+    let script = format!("printf 'postfix:x:990:990::/var/spool/postfix:/bin/false\n' >> /etc/passwd
         printf 'postfix:x:990:\npostdrop:x:991:\n' >> /etc/group
         mkdir -p /etc/postfix/sasl /var/lib/postfix /var/spool/postfix
         chown postfix: /var/lib/postfix
@@ -88,6 +98,6 @@ pub fn postfix(more: &str) -> Option<Server> {
         cp /usr/share/postfix/master.cf.dist /etc/postfix/master.cf
         postconf -F '*/*/chroot = n'
         postconf -MX smtp/inet
-        postconf -M smtps/inet='smtps inet n - n - - smtpd -o smtpd_tls_wrappermode=yes'
-        postfix start"))
+        {start}");
+    Some(server.start("/etc/postfix/main.cf", &main_cf, &script))
 }

@@ -75,6 +75,11 @@ impl<R: Read, W: Write> Session<R, W> {
         self.reply()
     }
 
+    /// Something to which no reply is awaited.
+    pub fn tell(&mut self, text: &str) {
+        self.say.write_all(text.as_bytes()).expect("the bridge takes what the client says");
+    }
+
     /// The reply to EHLO, after a greeting of 220.
     #[track_caller]
     pub fn greet(&mut self) -> String {

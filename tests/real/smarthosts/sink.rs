@@ -1,6 +1,6 @@
 //! Where the smarthosts relay their mail to: a plain SMTP server on 127.0.0.1 that takes everything as it comes.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -50,26 +50,36 @@ enum Welcome {
 const OFFERS: &str =
     "250-sink.test\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-PIPELINING\r\n250-SIZE\r\n250 AUTH PLAIN\r\n";
 
+/// The same password, with alice as the authorization identity too: sendmail sends it so.
+const TWICE_ALICE: &str = "YWxpY2UAYWxpY2UAc2VjcmV0";
+
 impl Sink {
     /// Listens until the test's process ends.
     pub fn open(port: u16) -> Sink {
-        Sink::listen(port, Welcome::Everybody)
+        Sink::listen(port, Welcome::Everybody, None)
     }
 
     /// A plain server that wants to know that its client is alice.
     pub fn demanding_auth(port: u16) -> Sink {
-        Sink::listen(port, Welcome::Alice)
+        Sink::listen(port, Welcome::Alice, None)
     }
 
-    fn listen(port: u16, welcome: Welcome) -> Sink {
+    /// The same, but the first one that has said DATA sees it die behind so many octets of the text: at the latest
+    /// behind the final dot, which gets no reply.
+    pub fn dying_in_the_first_text(port: u16, octets: usize) -> Sink {
+        Sink::listen(port, Welcome::Alice, Some(octets))
+    }
+
+    fn listen(port: u16, welcome: Welcome, dies_behind: Option<usize>) -> Sink {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("a port");
         let sink = Sink { inbox: Arc::default() };
         let inbox = Arc::clone(&sink.inbox);
+        let dies_behind = Arc::new(Mutex::new(dies_behind));
         thread::spawn(move || {
             for tcp in listener.incoming().flatten() {
-                let inbox = Arc::clone(&inbox);
+                let (inbox, dies_behind) = (Arc::clone(&inbox), Arc::clone(&dies_behind));
                 // An error is the smarthost's to report.
-                thread::spawn(move || serve(tcp, &inbox, welcome));
+                thread::spawn(move || serve(tcp, &inbox, welcome, &dies_behind));
             }
         });
         sink
@@ -80,7 +90,12 @@ impl Sink {
     }
 }
 
-fn serve(tcp: TcpStream, inbox: &Mutex<Vec<Message>>, mut welcome: Welcome) -> io::Result<()> {
+fn serve(
+    tcp: TcpStream,
+    inbox: &Mutex<Vec<Message>>,
+    mut welcome: Welcome,
+    dies_behind: &Mutex<Option<usize>>,
+) -> io::Result<()> {
     let (mut reply, mut stream) = (tcp.try_clone()?, BufReader::new(tcp));
     let mut say = |text: &str| reply.write_all(format!("{text}\r\n").as_bytes());
     let (mut from, mut to) = (String::new(), Vec::new());
@@ -93,7 +108,7 @@ fn serve(tcp: TcpStream, inbox: &Mutex<Vec<Message>>, mut welcome: Welcome) -> i
         let line = line.trim_end();
         match line.get(..4).unwrap_or_default().to_ascii_uppercase().as_str() {
             "EHLO" => say(OFFERS.trim_end())?,
-            "AUTH" if line.ends_with(&Settings::plain("alice", "secret")) => {
+            "AUTH" if line.ends_with(&Settings::plain("alice", "secret")) || line.ends_with(TWICE_ALICE) => {
                 welcome = Welcome::Everybody;
                 say("235 2.7.0 Authentication successful")?;
             }
@@ -109,6 +124,9 @@ fn serve(tcp: TcpStream, inbox: &Mutex<Vec<Message>>, mut welcome: Welcome) -> i
             }
             "DATA" => {
                 say("354 End data with <CR><LF>.<CR><LF>")?;
+                if let Some(octets) = dies_behind.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                    return data(&mut BufReader::new(stream.take(octets as u64))).map(drop);
+                }
                 let message = Message::new(from.clone(), to.clone(), &data(&mut stream)?);
                 inbox.lock().unwrap_or_else(PoisonError::into_inner).push(message);
                 say("250 2.0.0 Ok: taken")?;
