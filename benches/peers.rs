@@ -2,8 +2,11 @@
 //!
 //! `cargo bench --bench peers [--features test-hooks] -- [--quick] [--json FILE] [--also FILE] [WORD...]`
 //! `cargo bench --bench peers [--features test-hooks] -- --growth [--quick] [--plots DIR]`
+//! `cargo bench --bench peers [--features test-hooks] -- --latency [--quick] [--also FILE]`
 //!
 //! `--also FILE` takes another build of smtps-bridge along, to compare; a WORD, the experiments in whose name it stands.
+//!
+//! `--latency` asks how long a client waits, with real smarthosts: Postfix and Exim, as tests/run unpacks them. It needs root.
 //!
 //! It installs nothing: programs that are not here are left out. As root it runs them all as nobody; it needs root to
 //! see the memory of ours.
@@ -32,6 +35,8 @@ mod crowd;
 mod goals;
 #[path = "peers/growth.rs"]
 mod growth;
+#[path = "peers/latency.rs"]
+mod latency;
 #[path = "peers/listener.rs"]
 mod listener;
 #[path = "peers/measures.rs"]
@@ -48,6 +53,8 @@ mod results;
 mod server;
 #[path = "peers/session.rs"]
 mod session;
+#[path = "peers/smarthosts.rs"]
+mod smarthosts;
 #[path = "peers/svg.rs"]
 mod svg;
 #[path = "peers/table.rs"]
@@ -59,6 +66,7 @@ mod warm;
 struct Asked {
     quick: bool,
     growth: bool,
+    latency: bool,
     json: Option<PathBuf>,
     plots: Option<PathBuf>,
     also: Option<PathBuf>,
@@ -92,12 +100,13 @@ fn asked() -> io::Result<Asked> {
             "--bench" => {}
             "--quick" => asked.quick = true,
             "--growth" => asked.growth = true,
+            "--latency" => asked.latency = true,
             "--json" => asked.json = Some(value(words.next(), "--json")?),
             "--plots" => asked.plots = Some(value(words.next(), "--plots")?),
             "--also" => asked.also = Some(value(words.next(), "--also")?),
             _ if word.starts_with('-') => {
                 return Err(io::Error::other(format!(
-                    "{word}? It takes --quick, --json FILE, --also FILE, --growth, --plots DIR and names of experiments"
+                    "{word}? It takes --quick, --json FILE, --also FILE, --growth, --plots DIR, --latency and names of experiments"
                 )))
             }
             _ => asked.words.push(word),
@@ -125,7 +134,9 @@ fn run(asked: &Asked) -> io::Result<()> {
     if !programs.iter().any(|program| program.kind == Kind::Ours) {
         return Err(io::Error::other("smtps-bridge itself does not work here"));
     }
-    if asked.growth || asked.plots.is_some() {
+    if asked.latency {
+        waits(asked, &place, &programs)
+    } else if asked.growth || asked.plots.is_some() {
         plots(asked, &place, &programs)
     } else {
         compare(asked, &place, &programs)
@@ -150,11 +161,7 @@ fn compare(asked: &Asked, place: &Place, programs: &[Program]) -> io::Result<()>
     let effort = if asked.quick { Effort::QUICK } else { Effort::FULL };
     let before = load();
     let results = results::measure(place, programs, &effort, &asked.words)?;
-    let processors = thread::available_parallelism().map_or(1, usize::from);
-    let load = format!(
-        "{processors} processors; load {before} before, {} after: more than 1 before means that somebody else was busy.",
-        load()
-    );
+    let load = busy(&before);
     say(&format!("\nMedians\n\n{}", table::medians(&results, programs)))?;
     say(&table::foot(&results, place, &load))?;
     say(&format!("Noise: interquartile range, in per cent of the median\n\n{}", table::noise(&results, programs)))?;
@@ -169,6 +176,14 @@ fn compare(asked: &Asked, place: &Place, programs: &[Program]) -> io::Result<()>
     Ok(())
 }
 
+fn waits(asked: &Asked, place: &Place, programs: &[Program]) -> io::Result<()> {
+    let before = load();
+    let waits = latency::measure(place, programs, asked.quick)?;
+    say(&format!("\nMedians\n\n{}", waits.medians()))?;
+    say(&format!("Noise: interquartile range, in per cent of the median\n\n{}", waits.noise()))?;
+    say(&format!("{}\n{}", waits.foot(), busy(&before)))
+}
+
 fn plots(asked: &Asked, place: &Place, programs: &[Program]) -> io::Result<()> {
     let Grown { plots, failures } = growth::measure(place, programs, asked.quick)?;
     plots.iter().try_for_each(|(_, plot)| say(&growth::table(plot)))?;
@@ -178,6 +193,14 @@ fn plots(asked: &Asked, place: &Place, programs: &[Program]) -> io::Result<()> {
         fs::create_dir_all(directory)?;
         plots.iter().try_for_each(|(name, plot)| fs::write(directory.join(format!("{name}.svg")), plot.svg()))
     })
+}
+
+fn busy(before: &str) -> String {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    format!(
+        "{processors} processors; load {before} before, {} after: more than 1 before means that somebody else was busy.",
+        load()
+    )
 }
 
 /// The load of the last minute, where the system tells it so.

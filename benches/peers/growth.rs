@@ -44,7 +44,7 @@ pub fn measure(place: &Place, programs: &[Program], quick: bool) -> io::Result<G
     let octets: &[u64] =
         if quick { &[1_000, 1_000_000] } else { &[1_000, 100_000, 10_000_000, 100_000_000, 1_000_000_000] };
     let roots: &[u64] = if quick { &[1, 20] } else { &[1, 10, 150, 1000] };
-    let small = Target { place, ca_file: &place.small, anchor: None };
+    let small = Target { place, port: place.server.tls, ca_file: &place.small, anchor: None };
 
     say("growth: sessions at once ...")?;
     let greeted = growth.lines(parallel, |program, count| {
@@ -70,7 +70,9 @@ pub fn measure(place: &Place, programs: &[Program], quick: bool) -> io::Result<G
     growth.programs.retain(|program| program.has_tls());
     let trust = growth.lines(roots, |program, count| {
         let ca_file = files.get(&count).unwrap_or(&place.small);
-        message(program, &Target { place, ca_file, anchor: None }, |session| session.client.mail())
+        message(program, &Target { place, port: place.server.tls, ca_file, anchor: None }, |session| {
+            session.client.mail()
+        })
     });
 
     let plot = |title: &'static str, x: &'static str, y: &'static str, lines| Plot { title, x, y, lines };

@@ -90,6 +90,7 @@ impl Ratio {
     pub fn shown(ratio: Option<Ratio>) -> String {
         match ratio.filter(Ratio::is_carried) {
             Some(ratio) if ratio.value >= 10.0 => format!("{:.1}", ratio.value),
+            Some(ratio) if ratio.value < 0.01 => format!("{:.4}", ratio.value),
             Some(ratio) => format!("{:.2}", ratio.value),
             None => "~".to_owned(),
         }

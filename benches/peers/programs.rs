@@ -3,10 +3,11 @@
 use std::env;
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::place::Place;
+use crate::place::{as_root, Place};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -33,6 +34,8 @@ pub struct Program {
 #[derive(Clone, Copy)]
 pub struct Target<'a> {
     pub place: &'a Place,
+    /// Of the smarthost, on 127.0.0.1.
+    pub port: u16,
     pub ca_file: &'a Path,
     /// Ours trusts its built-in roots and the CA in this file, instead of `ca_file`.
     pub anchor: Option<&'a Path>,
@@ -41,7 +44,7 @@ pub struct Target<'a> {
 impl<'a> Target<'a> {
     /// The same with other trust, also beside the built-in roots.
     pub fn trusting(&self, ca_file: &'a Path) -> Target<'a> {
-        Target { place: self.place, ca_file, anchor: self.anchor.map(|_| ca_file) }
+        Target { ca_file, anchor: self.anchor.map(|_| ca_file), ..*self }
     }
 }
 
@@ -50,7 +53,7 @@ type Arguments = fn(&Target) -> io::Result<Vec<String>>;
 struct Row {
     name: &'static str,
     kind: Kind,
-    /// Looked for in PATH, in this order.
+    /// Looked for in PATH, in this order, and then in target/peers, where tests/run unpacks some.
     files: &'static [&'static str],
     /// What makes it tell its version.
     version: &'static [&'static str],
@@ -65,8 +68,8 @@ const ROWS: [Row; 7] = [
         version: &["-version"],
         arguments: |target| {
             let name = target.ca_file.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            let path = target.place.directory.join(format!("stunnel-{name}.conf"));
-            let (port, file) = (target.place.server.tls, target.ca_file.display());
+            let (port, file) = (target.port, target.ca_file.display());
+            let path = target.place.directory.join(format!("stunnel-{name}-{port}.conf"));
             let lines = ["client = yes".to_owned(), "syslog = no".to_owned(), format!("connect = 127.0.0.1:{port}")];
             let trust =
                 ["verifyChain = yes".to_owned(), "checkHost = localhost".to_owned(), format!("CAfile = {file}")];
@@ -83,7 +86,7 @@ const ROWS: [Row; 7] = [
         files: &["socat"],
         version: &["-V"],
         arguments: |target| {
-            let (port, file) = (target.place.server.tls, target.ca_file.display());
+            let (port, file) = (target.port, target.ca_file.display());
             words(&["STDIO", &format!("OPENSSL:127.0.0.1:{port},cafile={file},commonname=localhost")])
         },
     },
@@ -93,7 +96,7 @@ const ROWS: [Row; 7] = [
         files: &["openssl"],
         version: &["version"],
         arguments: |target| {
-            let (to, file) = (format!("127.0.0.1:{}", target.place.server.tls), target.ca_file.display().to_string());
+            let (to, file) = (format!("127.0.0.1:{}", target.port), target.ca_file.display().to_string());
             let names = ["-servername", "localhost", "-verify_hostname", "localhost", "-verify_return_error"];
             words(&[&["s_client", "-quiet", "-connect", &to, "-CAfile", &file, "-no-CApath"][..], &names].concat())
         },
@@ -104,7 +107,7 @@ const ROWS: [Row; 7] = [
         files: &["ncat"],
         version: &["--version"],
         arguments: |target| {
-            let (port, file) = (target.place.server.tls.to_string(), target.ca_file.display().to_string());
+            let (port, file) = (target.port.to_string(), target.ca_file.display().to_string());
             words(&["--ssl-verify", "--ssl-trustfile", &file, "--ssl-servername", "localhost", "127.0.0.1", &port])
         },
     },
@@ -114,7 +117,7 @@ const ROWS: [Row; 7] = [
         files: &["gnutls-cli"],
         version: &["--version"],
         arguments: |target| {
-            let (port, file) = (target.place.server.tls.to_string(), target.ca_file.display().to_string());
+            let (port, file) = (target.port.to_string(), target.ca_file.display().to_string());
             let names = ["--sni-hostname", "localhost", "--verify-hostname", "localhost"];
             // Without a log file it tells its story to the client.
             let rest = ["--logfile", "/dev/null", "--x509cafile", &file, "-p", &port, "127.0.0.1"];
@@ -154,7 +157,8 @@ pub fn found(place: &Place) -> (Vec<Program>, Vec<String>) {
         });
     }
     for row in &ROWS {
-        let Some(mut path) = row.files.iter().find_map(|file| in_path(file)) else {
+        let Some(mut path) = row.files.iter().find_map(|file| in_path(file)).or_else(|| unpacked(row.files, place))
+        else {
             missing.push(format!("{}: not here", row.name));
             continue;
         };
@@ -190,7 +194,7 @@ impl Program {
 }
 
 fn bridge(target: &Target) -> io::Result<Vec<String>> {
-    let (to, file) = (format!("127.0.0.1:{}", target.place.server.tls), target.ca_file.display().to_string());
+    let (to, file) = (format!("127.0.0.1:{}", target.port), target.ca_file.display().to_string());
     let trust = if target.anchor.is_some() { &[][..] } else { &["--ca-file", &file][..] };
     words(&[trust, &["--server-name", "localhost", &to]].concat())
 }
@@ -201,6 +205,22 @@ fn words(words: &[&str]) -> io::Result<Vec<String>> {
 
 fn in_path(file: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|directory| directory.join(file)).find(|path| path.is_file())
+}
+
+/// A copy that nobody can run, too.
+fn unpacked(files: &[&str], place: &Place) -> Option<PathBuf> {
+    let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers");
+    as_root(|| {
+        let found =
+            files.iter().find_map(|file| Some((file, fs::read(peers.join(file).join("usr/bin").join(file)).ok()?)));
+        let Some((file, program)) = found else { return Ok(None) };
+        let copy = place.directory.join(file);
+        fs::write(&copy, program)?;
+        fs::set_permissions(&copy, fs::Permissions::from_mode(0o755))?;
+        Ok(Some(copy))
+    })
+    .ok()
+    .flatten()
 }
 
 /// The first version number that it prints.

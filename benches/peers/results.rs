@@ -48,7 +48,7 @@ pub fn target(place: &Place, roots: Roots) -> Option<Target<'_>> {
         Roots::Public => place.public.as_ref()?,
     };
     let built_in = roots == Roots::Public && cfg!(feature = "test-hooks");
-    Some(Target { place, ca_file, anchor: built_in.then_some(place.small.as_path()) })
+    Some(Target { place, port: place.server.tls, ca_file, anchor: built_in.then_some(place.small.as_path()) })
 }
 
 pub fn measure(place: &Place, programs: &[Program], effort: &Effort, words: &[String]) -> io::Result<Results> {

@@ -1,5 +1,6 @@
 //! A fast smarthost on loopback, with TLS and without: one thread a connection, in this process, so that what it costs is
-//! not counted as the program's. Besides SMTP it knows `XUP n` (takes n octets) and `XDOWN n` (sends n octets).
+//! not counted as the program's. Besides SMTP it knows `XUP n` (takes n octets) and `XDOWN n` (sends n octets), and
+//! `XPIECES` (answers in two pieces).
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -15,21 +16,19 @@ pub const PIECE: usize = 64 * 1024;
 #[derive(Clone, Copy)]
 pub struct Server {
     pub tls: u16,
+    /// With TLS but without TCP_NODELAY: a piece of a reply waits until the one before it is acknowledged.
+    pub nagle: u16,
     pub plain: u16,
 }
 
 impl Server {
     pub fn start(config: ServerConfig) -> io::Result<Server> {
         let config = Arc::new(config);
-        let tls = listen(move |tcp| {
-            let tls = ServerConnection::new(Arc::clone(&config)).map_err(io::Error::other)?;
-            let mut stream = talk(StreamOwned::new(tls, Wide(BufReader::with_capacity(PIECE, tcp))))?;
-            stream.conn.send_close_notify();
-            stream.flush()?;
-            end(stream.sock.0.get_ref())
-        })?;
-        let plain = listen(|tcp| end(&talk(tcp)?))?;
-        Ok(Server { tls, plain })
+        let nagle = Arc::clone(&config);
+        let tls = listen(move |tcp| tcp.set_nodelay(true).and_then(|()| serve(tcp, &config)))?;
+        let nagle = listen(move |tcp| serve(tcp, &nagle))?;
+        let plain = listen(|tcp| tcp.set_nodelay(true).and_then(|()| end(&talk(tcp)?)))?;
+        Ok(Server { tls, nagle, plain })
     }
 }
 
@@ -60,10 +59,18 @@ fn listen(serve: impl Fn(TcpStream) -> io::Result<()> + Send + Sync + 'static) -
         for tcp in listener.incoming().flatten() {
             let serve = Arc::clone(&serve);
             // What goes wrong shows at the client's end.
-            thread::spawn(move || tcp.set_nodelay(true).and_then(|()| serve(tcp)));
+            thread::spawn(move || serve(tcp));
         }
     });
     Ok(port)
+}
+
+fn serve(tcp: TcpStream, config: &Arc<ServerConfig>) -> io::Result<()> {
+    let tls = ServerConnection::new(Arc::clone(config)).map_err(io::Error::other)?;
+    let mut stream = talk(StreamOwned::new(tls, Wide(BufReader::with_capacity(PIECE, tcp))))?;
+    stream.conn.send_close_notify();
+    stream.flush()?;
+    end(stream.sock.0.get_ref())
 }
 
 /// One session up to its QUIT; the stream comes back to be closed.
@@ -93,6 +100,10 @@ fn talk<S: Read + Write>(stream: S) -> io::Result<S> {
             "XDOWN" => {
                 reply(&mut stream, "250 here it is")?;
                 send(stream.get_mut(), count)?;
+            }
+            "XPIECES" => {
+                reply(&mut stream, "250-one piece")?;
+                reply(&mut stream, "250 and another")?;
             }
             "QUIT" => {
                 reply(&mut stream, "221 2.0.0 bye")?;

@@ -110,6 +110,28 @@ impl Client {
         DIALOGUE.iter().try_for_each(|(command, code)| self.command(command, code))
     }
 
+    /// As a client does that has never heard of TCP_NODELAY.
+    pub fn delaying(&mut self) -> io::Result<()> {
+        self.stream.get_ref().set_nodelay(false)
+    }
+
+    /// Milliseconds from the last octet of a command to that of its reply.
+    pub fn latency(&mut self, command: &str, code: &str) -> io::Result<f64> {
+        let started = Instant::now();
+        self.command(command, code)?;
+        Ok(started.elapsed().as_secs_f64() * 1000.0)
+    }
+
+    /// A message whose text and final dot are two writes: milliseconds from the first one to the reply.
+    pub fn text_and_dot(&mut self) -> io::Result<f64> {
+        self.command("DATA\r\n", "354")?;
+        let started = Instant::now();
+        self.stream.get_mut().write_all(b"From: me@client.test\r\nSubject: hello\r\n\r\nIt works.\r\n")?;
+        self.stream.get_mut().write_all(b".\r\n")?;
+        self.reply("250")?;
+        Ok(started.elapsed().as_secs_f64() * 1000.0)
+    }
+
     pub fn quit(&mut self) -> io::Result<()> {
         self.command("QUIT\r\n", "221")
     }
@@ -139,7 +161,7 @@ impl Client {
         Ok((got, last.as_secs_f64()))
     }
 
-    fn command(&mut self, command: &str, code: &str) -> io::Result<()> {
+    pub fn command(&mut self, command: &str, code: &str) -> io::Result<()> {
         self.stream.get_mut().write_all(command.as_bytes())?;
         self.reply(code)
     }

@@ -108,7 +108,8 @@ fn both(measure: &Measure, text: impl Fn(Roots) -> String) -> String {
     }
 }
 
-fn aligned(rows: &[Vec<String>]) -> String {
+/// Markdown, each column as wide as its widest cell.
+pub fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let widths: Vec<usize> = (0..columns)
         .map(|column| rows.iter().filter_map(|row| row.get(column)).map(String::len).max().unwrap_or(0))

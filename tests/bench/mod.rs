@@ -34,6 +34,7 @@ fn a_ratio_of_quiet_series_is_shown() {
     assert_eq!(Ratio::shown(ours.ratio(&theirs)), "0.25");
     assert_eq!(Ratio::shown(theirs.ratio(&ours)), "4.00");
     assert_eq!(Ratio::shown(theirs.ratio(&series(&[0.1; 5]))), "100.0");
+    assert_eq!(Ratio::shown(series(&[0.1; 5]).ratio(&series(&[40.0; 5]))), "0.0025");
 }
 
 /// Goal: noise, a series too short to know its noise, and a missing or zero one give no ratio.
