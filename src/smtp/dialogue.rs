@@ -361,7 +361,13 @@ impl Dialogue {
             return false;
         }
         self.writer = Writer::Server;
-        let mut rest = if self.rules == Rules::NotSmtp { &[] } else { data };
+        let mut rest = data;
+        if self.rules == Rules::NotSmtp {
+            rest = &[];
+        } else if !self.is_known() {
+            // Only whether the server says goodbye.
+            rest = rest.get(self.replies.before_the_last_line(rest)..).unwrap_or_default();
+        }
         while !rest.is_empty() {
             let (taken, step) = self.replies.take(rest);
             rest = rest.get(taken..).unwrap_or_default();

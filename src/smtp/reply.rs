@@ -1,7 +1,7 @@
 //! Replies (RFC 5321 section 4.2): three digits, then a blank, a hyphen or the line's end. LF alone ends a line too, NUL
 //! stands in none. The reply is complete with the line whose code has no hyphen behind it.
 
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 
 /// What is kept of a line; the rest is read past.
 const LINE: usize = 200;
@@ -90,12 +90,22 @@ impl Replies {
         let taken = data.get(..end.unwrap_or(data.len())).unwrap_or_default();
         self.nul |= memchr(0, taken).is_some();
         let room = LINE.saturating_sub(self.line.len());
-        self.line.extend(taken.iter().take(room));
+        self.line.extend_from_slice(taken.get(..room.min(taken.len())).unwrap_or_default());
         let step = end.map(|_| {
             self.ended = true;
             self.step()
         });
         (taken.len(), step)
+    }
+
+    /// Where nothing but the last reply matters: what stands before it in `data`, when a line begins there.
+    pub fn before_the_last_line(&mut self, data: &[u8]) -> usize {
+        let all_but_its_end = data.get(..data.len().saturating_sub(1)).unwrap_or_default();
+        let before = memrchr(b'\n', all_but_its_end).map_or(0, |end| end + 1);
+        if before > 0 {
+            *self = Replies::default();
+        }
+        before
     }
 
     /// What was kept of the last line, without its end.
