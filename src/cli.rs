@@ -101,7 +101,7 @@ const LISTEN: &str = "--listen";
 const OPTIONAL: &str = "[KIND]";
 
 /// # Errors
-/// `Error::Usage` and `Error::HostIsAFile`, with the word and the cure.
+/// `Error::Usage`, with the word and the cure.
 pub fn parse(argv: Vec<OsString>) -> Result<Action, Error> {
     let Scanned { options: words, operands, wanted } = scan(argv)?;
     let given = wanted.map(|_| lines::given(&words, &operands)).transpose()?;

@@ -41,8 +41,6 @@ impl fmt::Display for Stage {
 pub enum Error {
     /// argv; the sentence names the word and the cure.
     Usage(String),
-    /// A word of argv that is a path, as stunnel takes its configuration.
-    HostIsAFile(String),
     /// A file or user named by an option: `role` says which, `object` (a path) goes to the log only.
     Unusable {
         role: &'static str,

@@ -18,7 +18,7 @@ use crate::options::{mask, Dial, Host, KeyHash, LogTo, Network, UserSpec, Versio
 /// HOST, HOST:PORT, [V6] or [V6]:PORT; `server_name` replaces what is verified.
 ///
 /// # Errors
-/// `Error::Usage` or `Error::HostIsAFile`.
+/// `Error::Usage`.
 pub fn host(word: &OsStr, server_name: Option<&ServerName<'static>>) -> Result<Host, Error> {
     if word.to_str().is_some_and(|text| text.contains("://")) {
         return usage(format!(
@@ -33,9 +33,12 @@ pub fn host(word: &OsStr, server_name: Option<&ServerName<'static>>) -> Result<H
             if host.is_empty() { "the host".to_owned() } else { shown(host.as_ref()) }
         ));
     }
-    // There is no top-level domain "conf".
+    // As stunnel takes its configuration. There is no top-level domain "conf".
     if word.as_bytes().contains(&b'/') || word.as_bytes().ends_with(b".conf") {
-        return Err(Error::HostIsAFile(shown(word)));
+        return usage(format!(
+            "{}: there is no configuration file: give the smarthost's name, as in `smtps-bridge smtp.example.com`",
+            shown(word)
+        ));
     }
     let text = utf8("HOST", word)?;
     let (name, port) = match text.strip_prefix('[') {

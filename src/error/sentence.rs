@@ -13,7 +13,6 @@ impl Error {
     /// The sentence for the client: as for the log, without a local path.
     pub fn reply(&self) -> String {
         match self {
-            Error::HostIsAFile(_) => HOST_IS_A_FILE.to_owned(),
             Error::Unusable { role, problem, .. } => format!("{role}: {problem}"),
             Error::Usage(sentence) => sentence.split(' ').map(without_path).collect::<Vec<_>>().join(" "),
             other => other.to_string(),
@@ -28,9 +27,6 @@ const SMALLER: &str = match POST_QUANTUM {
 };
 
 const NEEDED_KEY: &str = "it needs RSA of 2048 to 8192 bits, or ECDSA";
-
-const HOST_IS_A_FILE: &str = "there is no configuration file: give the smarthost's name, as in \
-                              `smtps-bridge smtp.example.com`";
 
 /// A value that is a path although none belongs there. Networks and pins have slashes too, and a file that everybody has.
 fn without_path(word: &str) -> String {
@@ -48,7 +44,6 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Error::Usage(sentence) | Error::Rights(sentence) => f.write_str(sentence),
-            Error::HostIsAFile(path) => write!(f, "{path}: {HOST_IS_A_FILE}"),
             Error::Unusable { role, object, problem } => write!(f, "{role} {object}: {problem}"),
             Error::Descriptor(problem) => f.write_str(problem),
             Error::Stranger { client } => {

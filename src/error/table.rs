@@ -1,63 +1,90 @@
-//! Of each cause its stage, its exit code, its enhanced status code, and how far it came.
+//! One row per cause: its stage, exit code, enhanced status code, and how far it came.
 
 use super::{Error, Stage};
 use crate::exit::Exit;
 use crate::smtp::Fault;
 use crate::text::escape;
 
+/// The table of the manual's EXIT STATUS and of design section 6, with the stage.
+struct Row {
+    stage: Stage,
+    exit: Exit,
+    /// The enhanced status code (RFC 3463) behind the 421.
+    status: &'static str,
+    /// Of several failed connects the one that tells most: a refusal more than silence.
+    rank: u8,
+}
+
+const fn row(stage: Stage, exit: Exit, status: &'static str) -> Row {
+    Row { stage, exit, status, rank: 0 }
+}
+
+/// At the connect stage all have one reply and one code.
+const fn connect(rank: u8) -> Row {
+    Row { rank, ..row(Stage::Connect, Exit::TempFail, "4.4.1") }
+}
+
+const CERTIFICATE: Row = row(Stage::Handshake, Exit::Unavailable, "4.7.5");
+
 impl Error {
-    /// Of several failures the one that came furthest tells most; of connects, a refusal more than silence.
-    pub fn distance(&self) -> (Stage, u8) {
+    fn row(&self) -> Row {
         match self {
-            Error::NoRoute { .. } => (Stage::Connect, 0),
-            Error::Unreachable { .. } => (Stage::Connect, 1),
-            Error::ConnectTimeout { .. } => (Stage::Connect, 2),
-            Error::Refused { .. } | Error::RefusedBoth => (Stage::Connect, 3),
-            other => (other.stage(), 0),
+            Error::Usage(_) => row(Stage::Arguments, Exit::Usage, "4.3.5"),
+            Error::Unusable { .. } | Error::Descriptor(_) => row(Stage::Arguments, Exit::Config, "4.3.5"),
+            Error::Stranger { .. } => row(Stage::Arguments, Exit::NoPermission, "4.7.0"),
+            Error::Rights(_) => row(Stage::Arguments, Exit::OsError, "4.3.0"),
+            Error::OutOf { stage, .. } => row(*stage, Exit::OsError, "4.3.0"),
+            Error::Terminated { stage } => row(*stage, Exit::TempFail, "4.3.2"),
+
+            Error::NoSuchName { .. } | Error::NoAddress { .. } => row(Stage::Resolve, Exit::TempFail, "4.4.4"),
+            Error::ResolverFailed { .. } | Error::ResolverSilent { .. } => row(Stage::Resolve, Exit::TempFail, "4.4.3"),
+
+            Error::NoRoute { .. } => connect(0),
+            Error::Unreachable { .. } => connect(1),
+            Error::ConnectTimeout { .. } => connect(2),
+            Error::Refused { .. } | Error::RefusedBoth => connect(3),
+
+            Error::Closed { stage, .. } | Error::Reset { stage, .. } | Error::Silent { stage, .. } => {
+                row(*stage, Exit::TempFail, "4.4.2")
+            }
+            Error::Turned { stage, .. } => row(*stage, Exit::TempFail, "4.3.2"),
+            Error::NotSmtp { stage, .. } => row(*stage, Exit::Protocol, "4.7.5"),
+
+            Error::Expired { .. } => CERTIFICATE,
+            Error::NotYetValid { .. } => CERTIFICATE,
+            Error::WrongName { .. } => CERTIFICATE,
+            Error::UnknownIssuer { .. } => CERTIFICATE,
+            Error::CaAsServer { .. } => CERTIFICATE,
+            Error::PinMismatch { .. } => CERTIFICATE,
+            Error::VersionOne => CERTIFICATE,
+            Error::WeakKey { .. } => CERTIFICATE,
+            Error::BadCertificate { .. } => CERTIFICATE,
+
+            Error::PlainSmtp { .. } | Error::NotTls { .. } => row(Stage::Handshake, Exit::Protocol, "4.7.5"),
+            Error::OldTls | Error::NothingInCommon { .. } => row(Stage::Handshake, Exit::Protocol, "4.7.5"),
+            Error::Alert { stage, .. } | Error::OurCertificate { stage, .. } | Error::Protocol { stage, .. } => {
+                row(*stage, Exit::Protocol, "4.7.5")
+            }
         }
     }
 
     pub fn stage(&self) -> Stage {
-        match self {
-            Error::Usage(_)
-            | Error::HostIsAFile(_)
-            | Error::Unusable { .. }
-            | Error::Descriptor(_)
-            | Error::Stranger { .. }
-            | Error::Rights(_) => Stage::Arguments,
-            Error::NoSuchName { .. }
-            | Error::NoAddress { .. }
-            | Error::ResolverFailed { .. }
-            | Error::ResolverSilent { .. } => Stage::Resolve,
-            Error::Refused { .. }
-            | Error::RefusedBoth
-            | Error::Unreachable { .. }
-            | Error::NoRoute { .. }
-            | Error::ConnectTimeout { .. } => Stage::Connect,
-            Error::Closed { stage, .. }
-            | Error::Reset { stage, .. }
-            | Error::OutOf { stage, .. }
-            | Error::Terminated { stage }
-            | Error::Silent { stage, .. }
-            | Error::Alert { stage, .. }
-            | Error::OurCertificate { stage, .. }
-            | Error::Turned { stage, .. }
-            | Error::NotSmtp { stage, .. }
-            | Error::Protocol { stage, .. } => *stage,
-            Error::Expired { .. }
-            | Error::NotYetValid { .. }
-            | Error::WrongName { .. }
-            | Error::UnknownIssuer { .. }
-            | Error::CaAsServer { .. }
-            | Error::PinMismatch { .. }
-            | Error::VersionOne
-            | Error::WeakKey { .. }
-            | Error::BadCertificate { .. }
-            | Error::PlainSmtp { .. }
-            | Error::NotTls { .. }
-            | Error::OldTls
-            | Error::NothingInCommon { .. } => Stage::Handshake,
-        }
+        self.row().stage
+    }
+
+    pub fn exit(&self) -> Exit {
+        self.row().exit
+    }
+
+    /// The enhanced status code (RFC 3463) behind the 421.
+    pub fn status(&self) -> &'static str {
+        self.row().status
+    }
+
+    /// Of several failures the one that came furthest tells most.
+    pub fn distance(&self) -> (Stage, u8) {
+        let Row { stage, rank, .. } = self.row();
+        (stage, rank)
     }
 
     /// What came is no reply.
@@ -68,51 +95,5 @@ impl Error {
             Fault::TooLong => "a reply without an end".to_owned(),
         };
         Error::NotSmtp { stage, line }
-    }
-
-    pub fn exit(&self) -> Exit {
-        self.row().0
-    }
-
-    /// The enhanced status code (RFC 3463) behind the 421.
-    pub fn status(&self) -> &'static str {
-        self.row().1
-    }
-
-    /// The table of the manual's EXIT STATUS and of design section 6.
-    fn row(&self) -> (Exit, &'static str) {
-        match self {
-            Error::Usage(_) | Error::HostIsAFile(_) => (Exit::Usage, "4.3.5"),
-            Error::Unusable { .. } | Error::Descriptor(_) => (Exit::Config, "4.3.5"),
-            Error::Stranger { .. } => (Exit::NoPermission, "4.7.0"),
-            Error::OutOf { .. } | Error::Rights(_) => (Exit::OsError, "4.3.0"),
-            Error::Terminated { .. } => (Exit::TempFail, "4.3.2"),
-            Error::ResolverFailed { .. } | Error::ResolverSilent { .. } => (Exit::TempFail, "4.4.3"),
-            Error::NoSuchName { .. } | Error::NoAddress { .. } => (Exit::TempFail, "4.4.4"),
-            Error::Refused { .. }
-            | Error::RefusedBoth
-            | Error::Unreachable { .. }
-            | Error::NoRoute { .. }
-            | Error::ConnectTimeout { .. } => (Exit::TempFail, "4.4.1"),
-            Error::Closed { .. } | Error::Reset { .. } | Error::Silent { .. } => (Exit::TempFail, "4.4.2"),
-            Error::Turned { .. } => (Exit::TempFail, "4.3.2"),
-            Error::Expired { .. }
-            | Error::NotYetValid { .. }
-            | Error::WrongName { .. }
-            | Error::UnknownIssuer { .. }
-            | Error::CaAsServer { .. }
-            | Error::PinMismatch { .. }
-            | Error::VersionOne
-            | Error::WeakKey { .. }
-            | Error::BadCertificate { .. } => (Exit::Unavailable, "4.7.5"),
-            Error::PlainSmtp { .. }
-            | Error::NotTls { .. }
-            | Error::NotSmtp { .. }
-            | Error::OldTls
-            | Error::NothingInCommon { .. }
-            | Error::Alert { .. }
-            | Error::OurCertificate { .. }
-            | Error::Protocol { .. } => (Exit::Protocol, "4.7.5"),
-        }
     }
 }
