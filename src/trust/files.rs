@@ -8,6 +8,7 @@ use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use log::debug;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::unistd::geteuid;
@@ -87,16 +88,23 @@ pub fn system_roots() -> Result<RootCertStore, Error> {
 }
 
 /// What the environment names, read as warily as any other file: rustls-native-certs opens a FIFO and waits, and reads
-/// /dev/zero until the memory ends. As in OpenSSL, a directory may be missing, and may hold other things than roots.
+/// /dev/zero until the memory ends. As in OpenSSL, a directory may be missing, and may hold other things than roots: a file
+/// in it that cannot be read is passed over.
 fn named_roots(file: Option<OsString>, directories: Option<OsString>) -> Result<Vec<CertificateDer<'static>>, Error> {
     let mut contents = Vec::new();
+    let mut passed = None;
     if let Some(file) = file {
         contents.push(read("SSL_CERT_FILE", Path::new(&file))?);
     }
     for directory in directories.iter().flat_map(env::split_paths) {
-        for entry in directory.read_dir().into_iter().flatten().flatten() {
-            if entry.path().is_file() {
-                contents.push(read("SSL_CERT_DIR", &entry.path())?);
+        for entry in directory.read_dir().into_iter().flatten().flatten().filter(|entry| entry.path().is_file()) {
+            match read("SSL_CERT_DIR", &entry.path()) {
+                Ok(content) => contents.push(content),
+                Err(error @ Error::OutOf { .. }) => return Err(error),
+                Err(error) => {
+                    debug!("passed over {error}");
+                    passed = Some(error);
+                }
             }
         }
     }
@@ -106,14 +114,16 @@ fn named_roots(file: Option<OsString>, directories: Option<OsString>) -> Result<
             certs.push(CertificateDer::from(der.to_vec()));
         }
     }
-    match certs.is_empty() {
-        false => Ok(certs),
-        true => Err(unusable(
+    if !certs.is_empty() {
+        return Ok(certs);
+    }
+    Err(passed.unwrap_or_else(|| {
+        unusable(
             "--system-roots",
             "",
             &"SSL_CERT_FILE and SSL_CERT_DIR lead to no certificate: correct them, or unset them for the system's roots",
-        )),
-    }
+        )
+    }))
 }
 
 /// Where Debian, Red Hat, SUSE, Alpine, the BSDs and macOS keep their roots.
@@ -205,21 +215,29 @@ enum Label {
 
 /// Every `-----BEGIN` block of a PEM file in order, those that the PEM reader would pass over in silence too.
 fn sections(content: &[u8]) -> impl Iterator<Item = Result<(Label, Zeroizing<Vec<u8>>), &'static str>> + '_ {
-    let lines = content.split_inclusive(|octet| *octet == b'\n').scan(0, |at, line| {
-        let start = *at;
-        *at += line.len();
-        Some((start, line))
-    });
-    let begins = |line: &[u8]| {
+    let mut starts = Vec::new();
+    let mut at = 0;
+    for line in content.split_inclusive(ends_line) {
         let seen = line.iter().position(|octet| !NOT_SEEN.contains(octet)).unwrap_or(line.len());
-        line.get(seen..).is_some_and(|rest| rest.starts_with(BEGIN))
-    };
-    let starts: Vec<usize> = lines.filter(|(_, line)| begins(line)).map(|(start, _)| start).collect();
+        if line.get(seen..).is_some_and(|rest| rest.starts_with(BEGIN)) {
+            starts.push(at);
+        } else if line.starts_with(END) {
+            // What cat makes of two files, the first of which has no line end at its end.
+            starts.extend(line.windows(BEGIN.len()).position(|window| window == BEGIN).map(|behind| at + behind));
+        }
+        at += line.len();
+    }
     let ends: Vec<usize> = starts.iter().skip(1).copied().chain([content.len()]).collect();
     starts.into_iter().zip(ends).map(|(start, end)| section(content.get(start..end).unwrap_or_default()))
 }
 
+/// Of Unix, DOS (an empty line each) and old Macs.
+fn ends_line(octet: &u8) -> bool {
+    matches!(octet, b'\n' | b'\r')
+}
+
 const BEGIN: &[u8] = b"-----BEGIN ";
+const END: &[u8] = b"-----END ";
 
 /// What an editor puts before a line and nobody sees: blanks, and the byte order mark of UTF-8.
 const NOT_SEEN: &[u8] = b" \t\xef\xbb\xbf";
@@ -232,7 +250,8 @@ fn section(mut block: &[u8]) -> Result<(Label, Zeroizing<Vec<u8>>), &'static str
     }
     let label = block.get(11..).unwrap_or_default().split(|b| *b == b'-').next().unwrap_or_default();
     // The old form of `openssl rsa -aes256` has its marks in headers, and this one is the first (RFC 1421 section 4.6.1.1).
-    if block.split(|octet| *octet == b'\n').nth(1).is_some_and(|line| line.starts_with(ENCRYPTED)) {
+    let mut lines = block.split(ends_line).filter(|line| !line.is_empty());
+    if lines.nth(1).is_some_and(|line| line.starts_with(ENCRYPTED)) {
         return Ok((Label::Other("ENCRYPTED PRIVATE KEY".to_owned()), Zeroizing::new(Vec::new())));
     }
     let name = escape(label, 40);

@@ -201,6 +201,10 @@ fn system_roots_of_the_environment_that_are_no_files_are_named_and_not_read() {
         symlink("/dev/zero", dir.path("mixed.d/zero")).unwrap();
         symlink("absent", dir.path("mixed.d/dangling")).unwrap();
         dir.write("mixed.d/ca.pem", ca.pem());
+        // A bug that was: one file that is too large, or that only root can read, stopped all mail.
+        dir.write("mixed.d/large.pem", " ".repeat(2 * 1024 * 1024));
+        dir.write("mixed.d/secret.pem", ca.pem());
+        dir.mode("mixed.d/secret.pem", 0o600);
         let peer = good(&ca.leaf());
         let both = format!("{}:{}", dir.path("absent").display(), dir.path("mixed.d").display());
         let start = Start::new().user(65534).arg("--system-roots").env("SSL_CERT_FILE", "").env("SSL_CERT_DIR", both);

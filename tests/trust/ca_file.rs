@@ -107,8 +107,8 @@ fn a_ca_file_that_only_root_may_read_serves_a_start_as_root() {
     });
 }
 
-/// Goal: what people really have in such a file: several CAs, comments, a DOS text, no line feed at the end, a name
-/// that is no UTF-8.
+/// Goal: what people really have in such a file: several CAs, comments, a DOS text, no line feed at the end or between two
+/// files, lines that end in CR alone, a name that is no UTF-8.
 #[test]
 fn a_ca_file_may_hold_several_and_look_like_every_real_one() {
     within(USUAL, || {
@@ -120,6 +120,9 @@ fn a_ca_file_may_hold_several_and_look_like_every_real_one() {
             format!("Certificate:\n    Data: -----\n{}\n# the end\n", ca.pem()),
             ca.pem().replace("\r\n", "\n").replace('\n', "\r\n"),
             ca.pem().trim_end().to_owned(),
+            // A bug that was: of these the second certificate, or every one but the first, was dropped without a word.
+            format!("{}{}", other.pem().trim_end(), ca.pem()),
+            format!("{}{}", other.pem(), ca.pem()).replace("\r\n", "\n").replace('\n', "\r"),
         ] {
             let peer = good(&ca.leaf());
             session(Start::new().arg("--ca-file").arg(dir.write("ca.pem", content)).arg(peer.host()));

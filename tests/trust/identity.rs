@@ -37,6 +37,25 @@ fn a_client_certificate_is_shown_to_a_server_that_demands_one() {
     });
 }
 
+/// Goal: a bug that was: of a certificate and its intermediate, joined by cat without a line end between them or with lines
+/// that end in CR alone, only the first went to the server.
+#[test]
+fn a_client_certificate_keeps_its_intermediate_however_the_two_were_joined() {
+    within(USUAL, || {
+        let (house, clients) = (House::new(), Ca::named("CA of clients"));
+        let between = clients.sub("Intermediate of clients");
+        let client = between.client("bridge.example");
+        house.dir.write("key.pem", &client.key_pem);
+        let joined = format!("{}{}", client.cert_pem.trim_end(), between.pem());
+        for chain in [joined.replace("\r\n", "\n"), joined.replace("\r\n", "\n").replace('\n', "\r")] {
+            house.dir.write("cert.pem", chain);
+            let peer = Peer::with(house.leaf.server_with(TLS_1_3, Some(&clients)), serve);
+            session(with(house.bridge(peer.host()), &house.dir, "cert.pem", "key.pem"));
+            peer.done();
+        }
+    });
+}
+
 /// Goal: the sentence says that it is about our certificate; on TLS 1.3 the refusal arrives only on the first read
 /// behind the handshake.
 #[test]
