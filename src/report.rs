@@ -14,7 +14,7 @@ use crate::relay::{End, Ended};
 use crate::smtp::{unavailable, Account};
 use crate::stdio::{self, Local, Presence};
 use crate::text::{cut, escape, line, value};
-use crate::tls::Facts;
+use crate::tls::Agreed;
 use crate::x509::{self, Validity};
 
 /// A server name inside the reply.
@@ -33,7 +33,7 @@ const REFUSED: usize = 120;
 pub struct About<'a> {
     pub host: &'a Host,
     pub addr: std::net::SocketAddr,
-    pub facts: Facts,
+    pub facts: Agreed,
     pub setup_ms: u128,
 }
 

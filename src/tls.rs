@@ -25,29 +25,29 @@ use crate::socket::acknowledge;
 use crate::text::escape;
 use crate::trust::Trusted;
 use crate::wait::{Waiter, Woken};
-use crate::x509;
+use crate::x509::Validity;
 
 use raw::{receive_now, send_now, Raw};
 use split::Next;
 
 pub use split::{Received, Receiver, Sender};
 
-/// What the log says of a connection.
+/// What was agreed on, for the log.
 #[derive(Clone, Debug)]
-pub struct Facts {
+pub struct Agreed {
     pub version: String,
     pub suite: String,
     pub group: String,
     /// None where none was agreed on; we offer none.
     pub alpn: Option<String>,
-    pub validity: Option<x509::Validity>,
+    pub validity: Option<Validity>,
 }
 
 /// A connection that has finished its handshake.
 pub struct Tls {
     pub sender: Sender,
     pub receiver: Receiver,
-    pub facts: Facts,
+    pub facts: Agreed,
     /// What came behind the last reply.
     pub behind: Vec<u8>,
 }
@@ -80,15 +80,15 @@ pub fn handshake(stream: TcpStream, attempt: &Attempt) -> Result<Tls, Error> {
 ///
 /// # Errors
 /// As `handshake`.
-pub fn observed(stream: TcpStream, attempt: &Attempt, learned: &mut Option<Facts>) -> Result<Tls, Error> {
+pub fn observed(stream: TcpStream, attempt: &Attempt, learned: &mut Option<Agreed>) -> Result<Tls, Error> {
     hooks::enter("handshake");
     // What an earlier server presented or asked for is no part of this one's story.
     attempt.trusted.take_presented();
     let mut conn = ClientConnection::new(attempt.trusted.config.clone(), attempt.server_name.clone())
         .map_err(|error| attempt.explain(Stage::Handshake, &error, &[]))?;
     let shaken = shake(&mut conn, &stream, attempt);
-    let (raw, failed) = shaken.inspect_err(|_| *learned = conn.protocol_version().map(|_| facts(&conn)))?;
-    let facts = facts(&conn);
+    let (raw, failed) = shaken.inspect_err(|_| *learned = conn.protocol_version().map(|_| attempt.agreed(&conn)))?;
+    let facts = attempt.agreed(&conn);
     let (sender, receiver) = split::split(conn, raw, failed, stream);
     Ok(Tls { sender, receiver, facts, behind: Vec::new() })
 }
@@ -239,6 +239,23 @@ impl Attempt<'_> {
     fn explain(&self, stage: Stage, error: &rustls::Error, head: &[u8]) -> Error {
         failure::explain(stage, error, head, self.server_name, self.trusted)
     }
+
+    fn agreed(&self, conn: &ClientConnection) -> Agreed {
+        let version = match conn.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
+            Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
+            _ => "?",
+        };
+        let suite = conn.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite())).unwrap_or_default();
+        let group = conn.negotiated_key_exchange_group().map(|group| format!("{:?}", group.name())).unwrap_or_default();
+        Agreed {
+            version: version.to_owned(),
+            suite: suite.trim_start_matches("TLS13_").trim_start_matches("TLS_").to_owned(),
+            group,
+            alpn: conn.alpn_protocol().map(|name| escape(name, 20)),
+            validity: self.trusted.presented().leaf().map(|leaf| leaf.validity),
+        }
+    }
 }
 
 fn broken(stage: Stage, error: &io::Error) -> Error {
@@ -250,21 +267,4 @@ fn broken(stage: Stage, error: &io::Error) -> Error {
 
 fn protocol(stage: Stage, error: &dyn std::fmt::Display) -> Error {
     Error::Protocol { stage, problem: escape(error.to_string().as_bytes(), 200) }
-}
-
-fn facts(conn: &ClientConnection) -> Facts {
-    let version = match conn.protocol_version() {
-        Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
-        Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
-        _ => "?",
-    };
-    let suite = conn.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite())).unwrap_or_default();
-    let group = conn.negotiated_key_exchange_group().map(|group| format!("{:?}", group.name())).unwrap_or_default();
-    Facts {
-        version: version.to_owned(),
-        suite: suite.trim_start_matches("TLS13_").trim_start_matches("TLS_").to_owned(),
-        group,
-        alpn: conn.alpn_protocol().map(|name| escape(name, 20)),
-        validity: conn.peer_certificates().and_then(|chain| chain.first()).and_then(x509::validity),
-    }
 }

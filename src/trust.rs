@@ -21,19 +21,20 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, NamedGroup, OtherError, RootCertStore, SignatureScheme,
 };
 
-use base64ct::{Base64, Encoding};
 use webpki::{EndEntityCert, KeyUsage};
 
 use crate::crypto::library;
 use crate::error::{Error, Issuer, Pin, Sent};
 use crate::options::{Groups, KeyHash, ServerTrust, Trust, Versions};
 use crate::text::escape;
-use crate::x509;
+use crate::x509::{self, Certificate, Name};
 
 use asked::Asked;
 
 pub use anchors::{name as anchors_name, ROOTS};
-pub use presented::{Chain, Presented};
+pub use presented::Chain;
+
+use presented::{Link, Presented};
 
 /// Everything that a handshake needs and that does not depend on the host.
 pub struct Trusted {
@@ -80,7 +81,7 @@ impl Trusted {
             None => (builder.with_no_client_auth(), Sent::None, None),
             Some(paths) => {
                 let (chain, key) = files::identity(paths)?;
-                let dates = chain.first().and_then(x509::validity);
+                let dates = chain.first().and_then(Certificate::read).map(|cert| cert.validity);
                 let config =
                     builder.with_client_auth_cert(chain, key).map_err(|error| files::mismatch(paths, &error))?;
                 (config, Sent::Certificate, dates)
@@ -96,12 +97,12 @@ impl Trusted {
     }
 
     /// What the server of the latest handshake presented, accepted or refused.
-    pub fn presented(&self) -> Chain {
+    pub fn presented(&self) -> Arc<Chain> {
         self.presented.chain()
     }
 
     /// The same, taken out: the next server may fail before it presents anything or asks.
-    pub fn take_presented(&self) -> Chain {
+    pub fn take_presented(&self) -> Arc<Chain> {
         self.asked.forget();
         self.presented.take()
     }
@@ -118,26 +119,22 @@ impl Trusted {
 
     /// The pin of the key that the latest server presented.
     pub fn presented_pin(&self) -> Pin {
-        self.presented().certs.first().and_then(pin)
+        self.presented().leaf().map(Certificate::pin)
     }
 
     /// The trust anchor that a chain leads to, in words; None where it leads to none. Verified once more, because rustls
     /// does not tell.
-    pub fn anchor(&self, chain: &[CertificateDer<'static>]) -> Option<String> {
-        let (leaf, others) = chain.split_first()?;
+    pub fn anchor(&self, chain: &Chain) -> Option<String> {
+        let (leaf, others) = chain.links.split_first()?;
+        let others: Vec<_> = others.iter().map(|link| link.der.clone()).collect();
         let roots = self.roots.as_ref()?;
-        let leaf = EndEntityCert::try_from(leaf).ok()?;
+        let leaf = EndEntityCert::try_from(&leaf.der).ok()?;
         let algorithms = self.config.crypto_provider().signature_verification_algorithms.all;
         let now = UnixTime::since_unix_epoch(x509::now());
         let path =
-            leaf.verify_for_usage(algorithms, &roots.roots, others, now, KeyUsage::server_auth(), None, None).ok()?;
-        x509::anchor_name(&path.anchor().subject)
+            leaf.verify_for_usage(algorithms, &roots.roots, &others, now, KeyUsage::server_auth(), None, None).ok()?;
+        Name::of_anchor(&path.anchor().subject).map(|name| name.whole)
     }
-}
-
-/// `sha256//BASE64` of a certificate's key; None where the certificate cannot be read.
-pub fn pin(cert: &CertificateDer) -> Pin {
-    key_hash(cert).map(pin_text)
 }
 
 /// The key presented is none of the pinned ones.
@@ -190,16 +187,6 @@ fn shown(path: &Path) -> String {
     escape(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()), 200)
 }
 
-fn key_hash(cert: &CertificateDer) -> Option<KeyHash> {
-    let digest = library::cipher_suite::TLS13_AES_128_GCM_SHA256.tls13()?.common.hash_provider;
-    let hash = digest.hash(&x509::public_key(cert)?);
-    hash.as_ref().try_into().ok().map(KeyHash)
-}
-
-fn pin_text(hash: KeyHash) -> String {
-    format!("sha256//{}", Base64::encode_string(&hash.0))
-}
-
 #[derive(Debug)]
 struct Verifier {
     check: Check,
@@ -223,7 +210,7 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        self.presented.record(leaf, intermediates);
+        let chain = self.presented.record(leaf, intermediates);
         let pins = match &self.check {
             Check::Key(pins) => pins,
             Check::Chain(webpki, pins) => {
@@ -244,9 +231,11 @@ impl ServerCertVerifier for Verifier {
             }
         };
         let chain_is_enough = matches!(self.check, Check::Chain(..)) && pins.is_empty();
-        match chain_is_enough || key_hash(leaf).is_some_and(|key| pins.contains(&key)) {
-            true => Ok(ServerCertVerified::assertion()),
-            false => Err(CertificateError::Other(OtherError(Arc::new(PinMismatch))).into()),
+        let key = chain.leaf().map(|leaf| KeyHash(leaf.key_hash));
+        if chain_is_enough || key.is_some_and(|key| pins.contains(&key)) {
+            Ok(ServerCertVerified::assertion())
+        } else {
+            Err(CertificateError::Other(OtherError(Arc::new(PinMismatch))).into())
         }
     }
 
@@ -267,14 +256,14 @@ impl ServerCertVerifier for Verifier {
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
         let algorithms = &self.provider.signature_verification_algorithms;
         // webpki does not read a version 1 certificate; with --pin-only its key alone is what is trusted.
-        let by_key = matches!(self.check, Check::Key(_)) && x509::is_version_one(cert);
-        match by_key.then(|| x509::public_key(cert)).flatten() {
-            Some(key) => {
-                let key = SubjectPublicKeyInfoDer::from(key);
-                verify_tls13_signature_with_raw_key(message, &key, dss, algorithms)
+        let chain = self.presented.chain();
+        if let (Check::Key(_), Some(Link { der, cert: Some(leaf) })) = (&self.check, chain.links.first()) {
+            if leaf.is_version_one && der == cert {
+                let key = SubjectPublicKeyInfoDer::from(leaf.key.der.as_slice());
+                return verify_tls13_signature_with_raw_key(message, &key, dss, algorithms);
             }
-            None => verify_tls13_signature(message, cert, dss, algorithms),
         }
+        verify_tls13_signature(message, cert, dss, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

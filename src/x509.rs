@@ -1,17 +1,80 @@
-//! What we read from a certificate ourselves, accepted or refused: its dates, key, names. Nothing here decides trust.
+//! What we read from a certificate ourselves, accepted or refused: once, into one value that the verifier, the sentences,
+//! the log and `--check` ask. Nothing here decides trust.
 
-mod describe;
+mod key;
+mod name;
+mod names;
 
-use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use base64ct::{Base64, Encoding};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use x509_cert::certificate::{CertificateInner, Raw};
-use x509_cert::der::asn1::{AnyRef, ObjectIdentifier, UintRef};
-use x509_cert::der::{DateTime, Decode, Encode, NestedReader, Reader, SliceReader, Tag};
-use x509_cert::spki::SubjectPublicKeyInfoRef;
+use x509_cert::der::asn1::ObjectIdentifier;
+use x509_cert::der::{DateTime, Decode};
 
-pub use describe::{anchor_name, anchor_subject, describe, matches, most_specific, names, Described, ADDRESS_AS_NAME};
+use crate::crypto::sha256;
+
+pub use key::{anchor_rsa_bits, Key, RSA_BITS};
+pub use name::Name;
+pub use names::{AltName, AltNames, Kind};
+
+/// All text in here is escaped and capped.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    pub subject: Name,
+    pub issuer: Name,
+    pub validity: Validity,
+    pub key: Key,
+    /// SHA-256 of the SubjectPublicKeyInfo (RFC 7469 section 2.4).
+    pub key_hash: [u8; 32],
+    pub names: AltNames,
+    /// X.509 version 1 has no extensions, and webpki does not take it as a server's certificate.
+    pub is_version_one: bool,
+    /// The hash of its signature, where that is no proof any more.
+    pub old_signature: Option<&'static str>,
+}
+
+impl Certificate {
+    /// None where the certificate cannot be read.
+    pub fn read(cert: &CertificateDer) -> Option<Certificate> {
+        // `Raw`: a serial number that breaks RFC 5280 must not hide the dates from us.
+        let cert = CertificateInner::<Raw>::from_der(cert).ok()?;
+        let content = &cert.tbs_certificate;
+        let key = Key::read(&content.subject_public_key_info)?;
+        let old = OLD_SIGNATURES.iter().find(|(oid, _)| *oid == cert.signature_algorithm.oid);
+        Some(Certificate {
+            subject: Name::read(&content.subject)?,
+            issuer: Name::read(&content.issuer)?,
+            validity: Validity {
+                not_before: content.validity.not_before.to_unix_duration(),
+                not_after: content.validity.not_after.to_unix_duration(),
+            },
+            key_hash: sha256(&key.der)?,
+            key,
+            names: AltNames::read(content.extensions.as_deref().unwrap_or_default()),
+            is_version_one: content.version == x509_cert::Version::V1,
+            old_signature: old.map(|(_, hash)| *hash),
+        })
+    }
+
+    pub fn is_self_issued(&self) -> bool {
+        self.subject == self.issuer
+    }
+
+    /// As `--pin` takes it.
+    pub fn pin(&self) -> String {
+        format!("sha256//{}", Base64::encode_string(&self.key_hash))
+    }
+}
+
+/// RFC 8017 appendix A.2.4, RFC 3279 section 2.2.
+const OLD_SIGNATURES: [(ObjectIdentifier, &str); 4] = [
+    (ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.4"), "MD5"),
+    (ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.5"), "SHA-1"),
+    (ObjectIdentifier::new_unwrap("1.2.840.10045.4.1"), "SHA-1"),
+    (ObjectIdentifier::new_unwrap("1.2.840.10040.4.3"), "SHA-1"),
+];
 
 /// notBefore and notAfter (RFC 5280 section 4.1.2.5), as time since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,67 +107,6 @@ pub fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// None where the certificate cannot be read.
-pub fn validity(cert: &CertificateDer) -> Option<Validity> {
-    let validity = parse(cert)?.tbs_certificate.validity;
-    Some(Validity {
-        not_before: validity.not_before.to_unix_duration(),
-        not_after: validity.not_after.to_unix_duration(),
-    })
-}
-
-/// The SubjectPublicKeyInfo in DER, version 1 certificates included; None where the certificate cannot be read.
-pub fn public_key(cert: &CertificateDer) -> Option<Vec<u8>> {
-    parse(cert)?.tbs_certificate.subject_public_key_info.to_der().ok()
-}
-
-/// X.509 version 1 has no extensions, and webpki does not take it as a server's certificate.
-pub fn is_version_one(cert: &CertificateDer) -> bool {
-    parse(cert).is_some_and(|cert| cert.tbs_certificate.version == x509_cert::Version::V1)
-}
-
-/// The length of an RSA key's modulus; None for other keys.
-pub fn rsa_bits(cert: &CertificateDer) -> Option<usize> {
-    modulus_bits(&parse(cert)?.tbs_certificate.subject_public_key_info.to_der().ok()?)
-}
-
-/// The same of a trust anchor's key, which webpki keeps as the inside of its SEQUENCE.
-pub fn anchor_rsa_bits(inside: &[u8]) -> Option<usize> {
-    modulus_bits(&AnyRef::new(Tag::Sequence, inside).ok()?.to_der().ok()?)
-}
-
-fn modulus_bits(public_key: &[u8]) -> Option<usize> {
-    let key = SubjectPublicKeyInfoRef::from_der(public_key).ok()?;
-    if key.algorithm.oid != RSA_ENCRYPTION {
-        return None;
-    }
-    // RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER } (RFC 8017 appendix A.1.1)
-    let modulus = |inside: &mut NestedReader<SliceReader>| {
-        let (modulus, _) = (UintRef::decode(inside)?, UintRef::decode(inside)?);
-        Ok(modulus.as_bytes().len() * 8)
-    };
-    SliceReader::new(key.subject_public_key.as_bytes()?).ok()?.sequence(modulus).ok()
-}
-
-/// What webpki verifies signatures by; other lengths look to it like signatures that do not verify.
-pub const RSA_BITS: RangeInclusive<usize> = 2048..=8192;
-
-const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
-
-/// The hash of a signature that is no proof any more.
-pub fn old_signature(cert: &CertificateDer) -> Option<&'static str> {
-    let algorithm = parse(cert)?.signature_algorithm.oid;
-    OLD_SIGNATURES.iter().find(|(oid, _)| *oid == algorithm).map(|(_, hash)| *hash)
-}
-
-/// RFC 8017 appendix A.2.4, RFC 3279 section 2.2.
-const OLD_SIGNATURES: [(ObjectIdentifier, &str); 4] = [
-    (ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.4"), "MD5"),
-    (ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.5"), "SHA-1"),
-    (ObjectIdentifier::new_unwrap("1.2.840.10045.4.1"), "SHA-1"),
-    (ObjectIdentifier::new_unwrap("1.2.840.10040.4.3"), "SHA-1"),
-];
-
 /// `2026-11-01`.
 pub fn date(since_1970: Duration) -> String {
     DateTime::from_unix_duration(since_1970).map_or_else(
@@ -115,11 +117,6 @@ pub fn date(since_1970: Duration) -> String {
 
 pub fn date_of(time: UnixTime) -> String {
     date(Duration::from_secs(time.as_secs()))
-}
-
-/// `Raw`: a serial number that breaks RFC 5280 must not hide the dates from us.
-fn parse(cert: &CertificateDer) -> Option<CertificateInner<Raw>> {
-    CertificateInner::<Raw>::from_der(cert).ok()
 }
 
 #[cfg(test)]
@@ -141,5 +138,12 @@ mod tests {
     fn a_date_is_the_day_in_utc() {
         assert_eq!(date(Duration::from_secs(1_793_491_200)), "2026-11-01");
         assert_eq!(date(Duration::MAX), "a date out of range");
+    }
+
+    #[test]
+    fn what_is_no_certificate_is_not_read() {
+        assert!(Certificate::read(&CertificateDer::from(vec![0x30, 0])).is_none());
+        assert!(Certificate::read(&CertificateDer::from(vec![1, 2, 3])).is_none());
+        assert!(Name::of_anchor(&[0x31, 5]).is_none());
     }
 }

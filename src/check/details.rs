@@ -1,5 +1,6 @@
 //! What was learned about one address, accepted or refused: TLS, chain, names, dates, pin, greeting and EHLO.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
@@ -8,15 +9,15 @@ use super::screen::Screen;
 use crate::error::Error;
 use crate::options::ServerTrust;
 use crate::text::cut;
-use crate::tls::Facts;
-use crate::trust::{pin, Chain, Trusted};
-use crate::x509::{self, date, Described, Validity};
+use crate::tls::Agreed;
+use crate::trust::{Chain, Trusted};
+use crate::x509::{self, date, AltName, Certificate, Kind, Validity};
 
 /// Everything that one attempt told, up to where it failed.
 #[derive(Default)]
 pub struct Learned {
-    pub facts: Option<Facts>,
-    pub chain: Chain,
+    pub facts: Option<Agreed>,
+    pub chain: Arc<Chain>,
     pub greeting: Option<String>,
     pub offers: Option<Offers>,
     pub quit: Option<String>,
@@ -67,9 +68,8 @@ pub fn show(
     if let Some(facts) = &learned.facts {
         screen.line("TLS", &agreed(facts));
     }
-    let described: Vec<Option<Described>> = learned.chain.certs.iter().map(x509::describe).collect();
-    show_chain(&learned.chain, &described, screen);
-    match (trust, trusted.anchor(&learned.chain.certs)) {
+    show_chain(&learned.chain, screen);
+    match (trust, trusted.anchor(&learned.chain)) {
         (ServerTrust::KeyOnly { .. }, _) => screen.line("anchor", "none: the key is the whole trust (--pin-only)"),
         (ServerTrust::Chain { .. }, Some(anchor)) => {
             screen.line("anchor", &anchor);
@@ -77,13 +77,11 @@ pub fn show(
         }
         (ServerTrust::Chain { .. }, None) => {}
     }
-    if let Some(Some(leaf)) = described.first() {
+    if let Some(leaf) = learned.chain.leaf() {
         screen.line("names", &names(leaf, server_name));
         let told = matches!(error, Some(Error::Expired { .. } | Error::NotYetValid { .. }));
         show_days(leaf.validity, told, screen);
-    }
-    if let Some(pin) = learned.chain.certs.first().and_then(pin) {
-        screen.line("pin", &pin);
+        screen.line("pin", &leaf.pin());
     }
     if let Some(greeting) = &learned.greeting {
         screen.line("greeting", &cut(greeting, WORDS));
@@ -121,7 +119,7 @@ pub fn show_days(validity: Validity, told: bool, screen: &mut Screen) {
     }
 }
 
-fn agreed(facts: &Facts) -> String {
+fn agreed(facts: &Agreed) -> String {
     let kind = if facts.group.contains("MLKEM") { "post-quantum" } else { "not post-quantum" };
     let group = if facts.group.is_empty() { String::new() } else { format!(", {} ({kind})", facts.group) };
     let alpn = facts.alpn.as_ref().map_or("no ALPN".to_owned(), |name| format!("ALPN {name}"));
@@ -129,32 +127,37 @@ fn agreed(facts: &Facts) -> String {
 }
 
 /// As the server sent it.
-fn show_chain(chain: &Chain, described: &[Option<Described>], screen: &mut Screen) {
-    for (number, (cert, described)) in (1..).zip(chain.certs.iter().zip(described)) {
+fn show_chain(chain: &Chain, screen: &mut Screen) {
+    for (number, link) in (1..).zip(&chain.links) {
         let label = format!("chain {number}");
-        let Some(it) = described else {
-            screen.line(&label, &format!("cannot be read ({} octets)", cert.len()));
+        let Some(cert) = &link.cert else {
+            screen.line(&label, &format!("cannot be read ({} octets)", link.der.len()));
             continue;
         };
-        screen.line(&label, &it.subject);
-        let issuer = if it.issuer == it.subject { "itself" } else { &it.issuer };
+        screen.line(&label, &cert.subject.whole);
+        let issuer = if cert.is_self_issued() { "itself" } else { &cert.issuer.whole };
         screen.line("", &format!("issued by {issuer}"));
-        screen.line("", &format!("{} to {}, {}", date(it.validity.not_before), date(it.validity.not_after), it.key));
+        let (begins, ends) = (date(cert.validity.not_before), date(cert.validity.not_after));
+        screen.line("", &format!("{begins} to {ends}, {}", cert.key.words));
     }
     if chain.more > 0 {
         screen.line("chain ...", &format!("and {} more", chain.more));
     }
 }
 
-fn names(leaf: &Described, server_name: &ServerName<'static>) -> String {
-    let shown: Vec<String> = leaf.names.iter().take(NAMES).map(|name| cut(name, NAME)).collect();
-    let more = match leaf.names.len().saturating_sub(NAMES) {
+fn names(leaf: &Certificate, server_name: &ServerName<'static>) -> String {
+    let shown = |name: &AltName| match name.kind {
+        Kind::AddressAsDns => format!("DNS:{}", name.text),
+        _ => cut(&name.text, NAME),
+    };
+    let shown: Vec<String> = leaf.names.all.iter().take(NAMES).map(shown).collect();
+    let more = match leaf.names.all.len().saturating_sub(NAMES) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
     let all = if shown.is_empty() { "none".to_owned() } else { shown.join(", ") };
-    match x509::matches(leaf, server_name) {
-        Some(name) => format!("{all}{more}; {} matches", cut(&name, NAME)),
+    match leaf.names.matching(server_name) {
+        Some(name) => format!("{all}{more}; {} matches", cut(&name.text, NAME)),
         None => format!("{all}{more}; no match for {}", cut(&server_name.to_str(), NAME)),
     }
 }

@@ -7,7 +7,7 @@ use crate::error::{Error, Pin, Sent, Stage};
 use crate::options::Versions;
 use crate::text::{cut, escape};
 use crate::trust::{PinMismatch, Trusted, UnusableSignature};
-use crate::x509;
+use crate::x509::{date_of, Kind, RSA_BITS};
 
 /// How many of a certificate's names are told; it may hold 10 000.
 const NAMES: usize = 3;
@@ -73,17 +73,18 @@ fn spoken(name: &str) -> String {
 
 fn certificate(error: &CertificateError, name: &ServerName, trusted: &Trusted) -> Error {
     let key = trusted.presented_pin();
-    let leaf = trusted.presented().certs.into_iter().next();
+    let chain = trusted.presented();
+    let leaf = chain.leaf();
     match error {
-        CertificateError::ExpiredContext { not_after, .. } => Error::Expired { not_after: x509::date_of(*not_after) },
+        CertificateError::ExpiredContext { not_after, .. } => Error::Expired { not_after: date_of(*not_after) },
         CertificateError::NotValidYetContext { not_before, .. } => {
-            Error::NotYetValid { not_before: x509::date_of(*not_before) }
+            Error::NotYetValid { not_before: date_of(*not_before) }
         }
         // Its names in rustls' words would have to be read back from a debug format.
         CertificateError::NotValidForNameContext { .. } => {
-            let mut names = leaf.as_ref().and_then(x509::describe).map(|it| it.names).unwrap_or_default();
+            let names = leaf.map(|leaf| leaf.names.all.as_slice()).unwrap_or_default();
             let wanted = name.to_str();
-            if names.contains(&format!("{}{wanted}", x509::ADDRESS_AS_NAME)) {
+            if names.iter().any(|name| name.kind == Kind::AddressAsDns && name.text == wanted) {
                 return Error::BadCertificate {
                     problem: format!(
                         "it has {wanted} as a DNS name, not as an address: its administrator must put it in as an \
@@ -92,8 +93,7 @@ fn certificate(error: &CertificateError, name: &ServerName, trusted: &Trusted) -
                 };
             }
             let more = names.len().saturating_sub(NAMES);
-            names.truncate(NAMES);
-            let names = names.into_iter().map(|name| cut(&name, NAME)).collect();
+            let names = names.iter().take(NAMES).map(|name| cut(&name.text, NAME)).collect();
             Error::WrongName { wanted: wanted.into_owned(), names, more }
         }
         CertificateError::UnknownIssuer => {
@@ -101,8 +101,7 @@ fn certificate(error: &CertificateError, name: &ServerName, trusted: &Trusted) -
         }
         CertificateError::Other(other) if other.0.is::<PinMismatch>() => Error::PinMismatch { presented: key },
         CertificateError::Other(other) if other.0.is::<UnusableSignature>() => {
-            let chain = trusted.presented().certs;
-            let old = chain.iter().find_map(x509::old_signature);
+            let old = chain.certs().find_map(|cert| cert.old_signature);
             Error::BadCertificate {
                 problem: match old {
                     Some(old) => format!("it, or a CA's above it, is signed with {old}, which is not safe any more"),
@@ -117,13 +116,13 @@ fn certificate(error: &CertificateError, name: &ServerName, trusted: &Trusted) -
             Some(error) => Error::BadCertificate { problem: escape(format!("{error:?}").as_bytes(), 150) },
             None => Error::BadCertificate { problem: escape(other.to_string().as_bytes(), 150) },
         },
-        CertificateError::BadEncoding if leaf.as_ref().is_some_and(x509::is_version_one) => version_one(trusted, key),
+        CertificateError::BadEncoding if leaf.is_some_and(|leaf| leaf.is_version_one) => version_one(trusted, key),
         CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. }
         | CertificateError::UnsupportedSignatureAlgorithmContext { .. } => {
             Error::WeakKey { problem: "its signature algorithm is not supported".to_owned() }
         }
-        CertificateError::BadSignature => match leaf.as_ref().and_then(x509::rsa_bits) {
-            Some(bits) if !x509::RSA_BITS.contains(&bits) => Error::WeakKey { problem: format!("RSA of {bits} bits") },
+        CertificateError::BadSignature => match leaf.and_then(|leaf| leaf.key.rsa_bits) {
+            Some(bits) if !RSA_BITS.contains(&bits) => Error::WeakKey { problem: format!("RSA of {bits} bits") },
             _ => Error::BadCertificate { problem: "a signature does not verify".to_owned() },
         },
         other => Error::BadCertificate { problem: escape(other.to_string().as_bytes(), 150) },

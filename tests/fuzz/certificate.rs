@@ -1,37 +1,34 @@
-//! Any certificate of a server that nobody has authenticated yet: the readers of dates, names and keys.
+//! Any certificate of a server that nobody has authenticated yet: the reader of dates, names and keys.
 
 use std::time::Duration;
 
 use rustls::pki_types::{CertificateDer, ServerName};
 
-use smtps_bridge::{trust, x509};
+use smtps_bridge::x509::{self, Certificate, Name};
 
 pub fn run(data: &[u8]) {
-    let cert = CertificateDer::from(data);
-    if let Some(validity) = x509::validity(&cert) {
-        for at in [Duration::ZERO, x509::now(), Duration::from_secs(u64::from(u32::MAX))] {
-            let _ = (validity.valid_at(at), validity.ends_soon(at), validity.days_left(at));
-        }
-        shown(&x509::date(validity.not_after));
-        shown(&x509::date(validity.not_before));
-    }
-    let _ = (x509::public_key(&cert), x509::is_version_one(&cert), x509::rsa_bits(&cert), x509::old_signature(&cert));
     let _ = x509::anchor_rsa_bits(data);
-    if let Some(name) = x509::anchor_name(data) {
-        shown(&name);
+    Name::of_anchor(data).iter().for_each(name);
+    let Some(cert) = Certificate::read(&CertificateDer::from(data)) else { return };
+    let validity = cert.validity;
+    for at in [Duration::ZERO, x509::now(), Duration::from_secs(u64::from(u32::MAX))] {
+        let _ = (validity.valid_at(at), validity.ends_soon(at), validity.days_left(at));
     }
-    trust::pin(&cert).iter().for_each(|pin| shown(pin));
-    if let Some((subject, issuer)) = x509::names(&cert) {
-        shown(&x509::most_specific(&subject, 60));
-        shown(&x509::most_specific(&issuer, 60));
-    }
-    let Some(described) = x509::describe(&cert) else { return };
-    let x509::Described { subject, issuer, key, names, .. } = &described;
-    [subject, issuer, key].into_iter().chain(names).for_each(|text| shown(text));
+    shown(&x509::date(validity.not_after));
+    shown(&x509::date(validity.not_before));
+    name(&cert.subject);
+    name(&cert.issuer);
+    shown(&cert.key.words);
+    shown(&cert.pin());
+    cert.names.all.iter().for_each(|name| shown(&name.text));
     for server in ["mail.example.com", "192.0.2.7", "2001:db8::1"] {
-        let server = ServerName::try_from(server).expect("a server name");
-        x509::matches(&described, &server).iter().for_each(|name| shown(name));
+        let _ = cert.names.matching(&ServerName::try_from(server).expect("a server name"));
     }
+}
+
+fn name(name: &Name) {
+    [Some(&name.whole), Some(&name.short), name.common.as_ref()].into_iter().flatten().for_each(|text| shown(text));
+    assert!(name.whole.len() <= 200 && name.short.len() <= 200, "{name:?}");
 }
 
 fn shown(text: &str) {

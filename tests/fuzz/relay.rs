@@ -24,8 +24,9 @@ use smtps_bridge::relay::{self, End, Ended, Settings};
 use smtps_bridge::smtp::Rules;
 use smtps_bridge::stdio;
 use smtps_bridge::tls::{handshake, Attempt};
-use smtps_bridge::trust::{self, Trusted};
+use smtps_bridge::trust::Trusted;
 use smtps_bridge::wait::Waiter;
+use smtps_bridge::x509::Certificate;
 
 const GREETING: &[u8] = b"220 fuzz ESMTP\r\n";
 
@@ -53,7 +54,7 @@ fn house() -> &'static House {
         let key = rcgen::KeyPair::generate().expect("a key");
         let cert = rcgen::CertificateParams::new(vec!["fuzz.test".to_owned()]).expect("a name");
         let cert = cert.self_signed(&key).expect("a certificate");
-        let pin = trust::pin(cert.der()).expect("a certificate that can be read");
+        let pin = Certificate::read(cert.der()).expect("a certificate that can be read").pin();
         // Hybrid key exchange is another's business, and takes time.
         let words = ["--pin-only", &pin, "--min-tls", "1.3", "--no-pq", "fuzz.test"].map(OsString::from);
         let Ok(Action::Session(options)) = cli::parse(words.to_vec()) else { panic!("{words:?}") };

@@ -36,8 +36,9 @@ use smtps_bridge::relay::{self, Ended, Settings};
 use smtps_bridge::smtp::Rules;
 use smtps_bridge::stdio;
 use smtps_bridge::tls::{self, Attempt};
-use smtps_bridge::trust::{self, Trusted};
+use smtps_bridge::trust::Trusted;
 use smtps_bridge::wait::Waiter;
+use smtps_bridge::x509::Certificate;
 
 use client::Client;
 use drive::Drive;
@@ -79,7 +80,7 @@ impl World {
         let key = rcgen::KeyPair::generate().expect("a key");
         let cert = rcgen::CertificateParams::new(vec!["fuzz.test".to_owned()]).expect("a name");
         let cert = cert.self_signed(&key).expect("a certificate").der().clone();
-        let pin = trust::pin(&cert).expect("a certificate that can be read");
+        let pin = Certificate::read(&cert).expect("a certificate that can be read").pin();
         // Hybrid key exchange is another's business, and takes time.
         let words = ["--pin-only", &pin, "--no-pq", "fuzz.test"].map(OsString::from);
         let Ok(Action::Session(options)) = cli::parse(words.to_vec()) else { panic!("{words:?}") };
