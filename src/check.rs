@@ -13,7 +13,7 @@ use std::time::Instant;
 use crate::confine;
 use crate::crypto::SLOW_START;
 use crate::deadline::{seconds, Deadline};
-use crate::error::{self, Error, Stage};
+use crate::error::{self, Error, On587, Seen, Trouble};
 use crate::exit::Exit;
 use crate::hooks;
 use crate::logging;
@@ -46,7 +46,7 @@ pub fn run(options: &Options, local: &mut Local, stderr: Stderr, waiter: &Waiter
     let mut screen = Screen::new(Verbosity::of(options.logging), waiter);
     let trusted = match trusted {
         Ok(trusted) => trusted,
-        Err(error) => return failed(&error, &mut screen),
+        Err(error) => return failed(&error, Seen::default(), &mut screen),
     };
     if let Some(why) = SLOW_START {
         screen.heading("this program");
@@ -54,17 +54,19 @@ pub fn run(options: &Options, local: &mut Local, stderr: Stderr, waiter: &Waiter
     }
     if let Some(validity) = trusted.identity {
         screen.heading("our certificate (--cert)");
-        show_days(validity, false, &mut screen);
+        show_days(validity, false, "renew it", &mut screen);
     }
     let deadline = Deadline::since(started, seconds(options.setup_timeout.map_or(60, |given| given.as_secs())));
     let mut errors = Vec::new();
     let mut hosts = options.hosts.iter();
     while let Some(host) = hosts.next() {
         let deadline = deadline.share(hosts.len() + 1);
-        let mut check = Check { host, deadline, options, trusted: &trusted, waiter, screen: &mut screen };
+        let seen = Seen { in_report: true, ..Seen::default() };
+        let mut check = Check { host, deadline, options, trusted: &trusted, waiter, seen, screen: &mut screen };
         let Err(error) = check.run() else { continue };
+        let seen = check.seen;
         let ends_all = matches!(error, Error::Terminated { .. } | Error::OutOf { .. });
-        failed(&error, &mut screen);
+        failed(&error, seen, &mut screen);
         errors.push(error);
         if ends_all {
             break;
@@ -79,7 +81,7 @@ pub fn refused(error: &Error, local: &mut Local, waiter: &Waiter) -> Exit {
     if is_stranger(local, &[]) {
         return Exit::NoPermission;
     }
-    failed(error, &mut Screen::new(Verbosity::All, waiter))
+    failed(error, Seen::default(), &mut Screen::new(Verbosity::All, waiter))
 }
 
 /// A superserver's line with `--check` in it would show our files and routes to whoever connects. Without a client on
@@ -89,8 +91,11 @@ fn is_stranger(local: &mut Local, allow_from: &[Network]) -> bool {
 }
 
 /// The sentence stands last, where the eye is.
-fn failed(error: &Error, screen: &mut Screen) -> Exit {
-    screen.wrong("failed", &format!("{}: {error}", error.stage()));
+fn failed(error: &Error, seen: Seen, screen: &mut Screen) -> Exit {
+    if let Some(line) = error.clear() {
+        screen.wrong("in clear", line);
+    }
+    screen.wrong("failed", &format!("{}: {}", error.stage(), error.sentence(seen)));
     screen.exit(error.exit())
 }
 
@@ -100,6 +105,8 @@ struct Check<'a, 'b> {
     options: &'a Options,
     trusted: &'a Trusted,
     waiter: &'a Waiter,
+    /// What the sentence of a failure must not contradict.
+    seen: Seen,
     screen: &'b mut Screen<'a>,
 }
 
@@ -133,22 +140,26 @@ impl Check<'_, '_> {
         let furthest = || (0..tried.len()).rev().max_by_key(|n| tried.get(*n)?.error.as_ref().map(Error::distance));
         let Some(best) = first_good.or_else(furthest) else { return Ok(()) };
         let best = tried.remove(best);
-        self.others(&tried, best.error.as_ref());
+        self.others(&tried, &best);
         let (trust, name) = (&self.options.trust.server, &self.host.server_name);
         show(&best.learned, best.error.as_ref(), name, trust, self.trusted, self.screen);
         match best.error {
             None => {
-                self.screen.line("result", "fine");
+                let result =
+                    if self.screen.has_warned() { "a session would begin; see the warning above" } else { "fine" };
+                self.screen.line("result", result);
                 Ok(())
             }
             Some(error) => {
-                let silent = matches!(error, Error::Refused { .. } | Error::ConnectTimeout { .. })
-                    || matches!(error, Error::Silent { stage: Stage::Handshake, .. });
+                let silent = matches!(
+                    error,
+                    Error::Refused { .. }
+                        | Error::ConnectTimeout { .. }
+                        | Error::Tls { trouble: Trouble::SilentOnHello { .. }, .. }
+                );
                 if silent && self.host.port == SUBMISSIONS {
-                    let nobody = starttls::look(best.addr.ip(), self.deadline, self.waiter, self.screen)?;
-                    if let (true, Error::Refused { .. }) = (nobody, &error) {
-                        return Err(Error::RefusedBoth);
-                    }
+                    let refused = starttls::look(best.addr.ip(), self.deadline, self.waiter, self.screen)?;
+                    self.seen.on_587 = Some(if refused { On587::Refused } else { On587::Other });
                 }
                 Err(error)
             }
@@ -186,15 +197,9 @@ impl Check<'_, '_> {
         let (waiter, trusted) = (self.waiter, self.trusted);
         let stream = step(self.screen, "connect", || connect(addr, deadline, waiter))?;
         let local = stream.local_addr();
-        let attempt = Attempt {
-            trusted,
-            server_name: &self.host.server_name,
-            deadline,
-            seconds: deadline.seconds_left(),
-            waiter,
-        };
+        let attempt = Attempt { trusted, host: self.host, deadline, seconds: deadline.seconds_left(), waiter };
         let shaken = step(self.screen, ", handshake", || tls::observed(stream, &attempt, &mut learned.facts));
-        learned.chain = trusted.take_presented();
+        learned.chain = trusted.presented();
         let tls = shaken?;
         learned.facts = Some(tls.facts.clone());
         if self.options.replies == Replies::None {
@@ -222,20 +227,26 @@ impl Check<'_, '_> {
     }
 
     /// Why the other addresses failed, each reason once, as far as the host's own sentence does not say it.
-    fn others(&mut self, tried: &[Tried], verdict: Option<&Error>) {
-        let mut said: Vec<String> = verdict.iter().map(ToString::to_string).collect();
-        for it in tried {
-            let Some(error) = &it.error else { continue };
-            let sentence = error.to_string();
-            if !said.contains(&sentence) {
-                let text = format!("{}: {sentence}", it.addr.ip());
-                match error {
-                    // Most machines without IPv6 are meant to be so, and the other addresses were reached.
-                    Error::NoRoute { .. } => self.screen.line("note", &text),
-                    _ => self.screen.wrong("failed", &text),
-                }
-                said.push(sentence);
+    fn others(&mut self, tried: &[Tried], best: &Tried) {
+        let sentence = |error: &Error| error.sentence(self.seen).to_string();
+        let mut said: Vec<String> = best.error.iter().map(sentence).collect();
+        for other in tried {
+            let Some(error) = &other.error else { continue };
+            let sentence = sentence(error);
+            if said.contains(&sentence) {
+                continue;
             }
+            let ip = other.addr.ip();
+            if let Error::NoRoute { family } = error {
+                // Most machines without IPv6 are meant to be so, and the other addresses were reached.
+                let option = if other.addr.is_ipv6() { "-4" } else { "-6" };
+                let mixed = best.error.is_none() && best.addr.is_ipv6() != other.addr.is_ipv6();
+                let cure = if mixed { format!("; {option} leaves it out") } else { String::new() };
+                self.screen.line("note", &format!("{ip}: this machine has no {family} route{cure}"));
+            } else {
+                self.screen.wrong("failed", &format!("{ip}: {sentence}"));
+            }
+            said.push(sentence);
         }
     }
 }

@@ -174,7 +174,7 @@ impl<'a> Search<'a, '_> {
     fn attempt(&self, deadline: Deadline) -> Attempt<'_> {
         Attempt {
             trusted: self.trusted,
-            server_name: &self.host.server_name,
+            host: self.host,
             deadline,
             seconds: deadline.seconds_left(),
             waiter: self.waiter,

@@ -1,14 +1,25 @@
 //! Every cause of "no session": one variant each, with its stage, exit code, enhanced status code (RFC 3463) and the
 //! sentence that an operator reads. The log line, the 421 and `--check` take their words from here and nowhere else.
+//!
+//! A sentence is made from facts, not from the cause alone: what we sent, what was presented, which options are given,
+//! what day it is, what the report has just seen (facts.rs).
 
+mod certificate;
+mod facts;
 mod sentence;
 mod table;
+mod trouble;
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
 use crate::exit::Exit;
+
+pub use certificate::{Fault, Issuer, Names, Too};
+pub use facts::{Facts, Given, NamedBy, On587, Place, Rank, Seen, Version};
+pub use sentence::Sentence;
+pub use trouble::{Clear, Trouble};
 
 /// Where in the story something happened; the same word in code, logs and manual.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,6 +79,10 @@ pub enum Error {
         host: String,
         family: &'static str,
     },
+    /// 0.0.0.0 or `::`, which is how a resolver blocks a name.
+    Blocked {
+        host: String,
+    },
     ResolverFailed {
         host: String,
         problem: String,
@@ -81,8 +96,7 @@ pub enum Error {
     Refused {
         port: u16,
     },
-    /// 465, and behind it 587, where `--check` looked.
-    RefusedBoth,
+    /// In the system's words, without the number.
     Unreachable {
         problem: String,
     },
@@ -94,7 +108,7 @@ pub enum Error {
         port: u16,
     },
 
-    /// The server's end, a reset or silence before the session: `stage` is handshake or greeting.
+    /// The server's end, a reset or silence before the session, but for those on our hello (`Trouble`).
     Closed {
         stage: Stage,
         heard: Heard,
@@ -108,7 +122,7 @@ pub enum Error {
         stage: Stage,
         seconds: u64,
     },
-    /// A greeting other than 220; under `--check` also a refused EHLO. At the handshake, a reply of 4yz in plain text.
+    /// A greeting other than 220; under `--check` also a refused EHLO.
     Turned {
         stage: Stage,
         line: String,
@@ -120,79 +134,17 @@ pub enum Error {
         line: String,
     },
 
-    Expired {
-        not_after: String,
+    /// What the server presented is refused.
+    Certificate {
+        fault: Fault,
+        facts: Box<Facts>,
     },
-    NotYetValid {
-        not_before: String,
-    },
-    WrongName {
-        wanted: String,
-        names: Vec<String>,
-        more: usize,
-    },
-    UnknownIssuer {
-        issuer: Option<Issuer>,
-        anchors: String,
-    },
-    CaAsServer {
-        key: Pin,
-    },
-    PinMismatch {
-        presented: Pin,
-    },
-    /// X.509 version 1 on TLS 1.2: no signature of its key can be checked there.
-    VersionOne,
-    WeakKey {
-        problem: String,
-    },
-    BadCertificate {
-        problem: String,
-    },
-
-    PlainSmtp {
-        line: String,
-    },
-    NotTls {
-        looks_like: &'static str,
-        line: String,
-    },
-    OldTls,
-    NothingInCommon {
-        problem: String,
-    },
-    Alert {
+    /// TLS comes to nothing, and no certificate is to blame.
+    Tls {
         stage: Stage,
-        name: String,
+        trouble: Trouble,
+        facts: Box<Facts>,
     },
-    /// An alert that can only be about the certificate that we sent, or did not send.
-    OurCertificate {
-        stage: Stage,
-        name: String,
-        sent: Sent,
-    },
-    Protocol {
-        stage: Stage,
-        problem: String,
-    },
-}
-
-/// A pin as `--pin` takes it: `sha256//BASE64`, or nothing where the certificate cannot be read.
-pub type Pin = Option<String>;
-
-/// Where the chain that a server sent comes to its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Issuer {
-    /// The leaf is signed by itself.
-    Itself,
-    /// The top is a root: it was sent, and is none of our trust anchors.
-    Sent(String),
-    /// Somebody who was not sent.
-    Missing(String),
-    /// One of our trust anchors, by its name; its key is another.
-    Namesake(String),
-    /// A CA, sent or a trust anchor, whose RSA key is too short (or too long) for any signature.
-    Weak { name: String, bits: usize },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,18 +153,24 @@ pub enum Heard {
     Something,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sent {
-    Certificate,
-    None,
+impl Error {
+    /// What was said without TLS. Whoever is in between may have said it: it is quoted to the administrator, marked as that,
+    /// and never to the client.
+    pub fn clear(&self) -> Option<&str> {
+        match self {
+            Error::Tls { trouble: Trouble::Clear { line, .. }, .. } => Some(line),
+            _ => None,
+        }
+    }
 }
 
 /// The exit code of several hosts: the first one's, or 75 if any cause was temporary, because then trying again may help.
 pub fn exit<'a>(errors: impl Iterator<Item = &'a Error>) -> Exit {
     let exits: Vec<Exit> = errors.map(Error::exit).collect();
-    match exits.contains(&Exit::TempFail) {
-        true => Exit::TempFail,
-        false => exits.first().copied().unwrap_or(Exit::Ok),
+    if exits.contains(&Exit::TempFail) {
+        Exit::TempFail
+    } else {
+        exits.first().copied().unwrap_or(Exit::Ok)
     }
 }
 

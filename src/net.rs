@@ -19,7 +19,7 @@ use crate::deadline::{millis, Deadline};
 use crate::error::{Error, Heard, Stage};
 use crate::options::{Dial, Family, Host};
 use crate::socket::{keep_alive, non_blocking, send_in_steps};
-use crate::text::escape;
+use crate::text::{errno_text, escape};
 use crate::wait::{ready, Waiter, Woken};
 
 /// Connection Attempt Delay (RFC 8305 section 5).
@@ -32,7 +32,7 @@ const MOST_ADDRESSES: usize = 16;
 /// The addresses of a host, families alternating (RFC 8305 section 4) beginning with the system's choice (RFC 6724).
 ///
 /// # Errors
-/// The four of the resolve stage, `Error::OutOf` without a thread, `Error::Terminated`.
+/// Those of the resolve stage, `Error::OutOf` without a thread, `Error::Terminated`.
 pub fn resolve(
     host: &Host,
     family: Family,
@@ -75,6 +75,9 @@ pub fn resolve(
         Err(_) => return Err(Error::ResolverFailed { host: shown, problem: "it ended without an answer".to_owned() }),
     };
     let addresses: Vec<_> = found.into_iter().map(|a| SocketAddr::new(a.ip(), host.port)).collect();
+    if !addresses.is_empty() && addresses.iter().all(|address| address.ip().is_unspecified()) {
+        return Err(Error::Blocked { host: shown });
+    }
     match alternate(&addresses) {
         none if none.is_empty() => Err(Error::NoAddress { host: shown, family: words(family) }),
         some => Ok(some),
@@ -270,7 +273,7 @@ fn connect_error(address: SocketAddr, error: &io::Error) -> Error {
         }
         // No address of our own to come from: IPv6 switched off, in most containers.
         ErrorKind::AddrNotAvailable if address.is_ipv6() => Error::NoRoute { family: words(Family::V6) },
-        _ => Error::Unreachable { problem: escape(error.to_string().as_bytes(), 100) },
+        _ => Error::Unreachable { problem: errno_text(error) },
     }
 }
 

@@ -74,6 +74,15 @@ impl Host {
     pub fn server_name_text(&self) -> String {
         self.server_name.to_str().into_owned()
     }
+
+    /// Whether `--server-name` says what is verified, and not HOST.
+    pub fn is_named_by_option(&self) -> bool {
+        let own = match &self.dial {
+            Dial::Name(name) => name.trim_end_matches('.').to_owned(),
+            Dial::Address(address) => address.to_string(),
+        };
+        !own.eq_ignore_ascii_case(&self.server_name_text())
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -171,7 +171,7 @@ pub fn expiring(about: &About, identity: Option<Validity>) {
 pub fn reply(failure: &Failure, more: usize) -> String {
     let name =
         failure.server_name.as_deref().map_or_else(|| "smtps-bridge".to_owned(), |name| escape(name.as_bytes(), NAME));
-    unavailable(failure.error.status(), &name, more, |room| line(&failure.error.reply(), room))
+    unavailable(failure.error.status(), &name, more, |room| line(&failure.reply(room), room))
 }
 
 /// Says it if nobody has said anything; true if the client took it.
@@ -192,7 +192,8 @@ fn place(failure: &Failure) -> String {
 }
 
 fn reason(error: &Error) -> String {
-    value(&cut(&error.to_string(), REASON))
+    let clear = error.clear().map(|line| format!(" clear={}", value(line))).unwrap_or_default();
+    format!("{}{clear}", value(&cut(&error.to_string(), REASON)))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! in a log line and in a reply, and must not break either.
 
 use std::fmt::Write;
+use std::io;
 
 /// One line of a log, tag and pid left out (sudo's limit; RFC 3164 section 4.1 allows 1024 for the packet).
 pub const LOG_LINE: usize = 960;
@@ -64,6 +65,30 @@ pub fn line(text: &str, cap: usize) -> String {
     }
 }
 
+/// A system's error without its number, which says nothing to a mail administrator.
+pub fn errno_text(error: &io::Error) -> String {
+    let text = error.to_string();
+    let bare = text.split_once(" (os error ").map_or(text.as_str(), |(bare, _)| bare);
+    escape(bare.as_bytes(), 100)
+}
+
+/// The names that a library gives its causes, `TooManyWarningAlertsReceived`, in words; all else as it is.
+pub fn in_words(text: &str) -> String {
+    let mut words = String::with_capacity(text.len() + 16);
+    for word in text.split_inclusive(|letter: char| !letter.is_ascii_alphanumeric()) {
+        let letters: Vec<char> = word.chars().collect();
+        let hump =
+            letters.windows(2).any(|pair| matches!(pair, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()));
+        for (at, letter) in letters.iter().enumerate() {
+            if hump && at > 0 && letter.is_ascii_uppercase() {
+                words.push(' ');
+            }
+            words.push(if hump { letter.to_ascii_lowercase() } else { *letter });
+        }
+    }
+    words
+}
+
 /// A logfmt value: bare where it can be, in double quotes otherwise.
 pub fn value(text: &str) -> String {
     let bare = |b: u8| b.is_ascii_alphanumeric() || b"._:/+-[]%@,".contains(&b);
@@ -112,6 +137,25 @@ mod tests {
         assert_eq!(line("reason=\"a\\x0ab\"", 100), "reason=\"a\\x0ab\"");
         assert_eq!(line("a\nb\u{e9}", 100), "a\\x0ab\\xc3\\xa9");
         assert_eq!(line("a\nbcdefgh", 8), "a\\x0a...");
+    }
+
+    /// A bug that was: the log said TooManyWarningAlertsReceived.
+    #[test]
+    fn names_of_a_library_are_said_in_words() {
+        assert_eq!(in_words("TooManyWarningAlertsReceived"), "too many warning alerts received");
+        assert_eq!(
+            in_words("got KeyUpdate, not Finished (DuplicateExtension(0))"),
+            "got key update, not Finished (duplicate extension(0))"
+        );
+        assert_eq!(in_words("TLS 1.3, SHA-1, X25519MLKEM768 as it is"), "TLS 1.3, SHA-1, X25519MLKEM768 as it is");
+    }
+
+    #[test]
+    fn the_number_of_a_systems_error_is_left_out() {
+        let refused = io::Error::from_raw_os_error(111);
+        assert!(refused.to_string().contains("os error"));
+        assert_eq!(errno_text(&refused), "Connection refused");
+        assert_eq!(errno_text(&io::Error::other("its own words")), "its own words");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! `Sender` calls `write_tls` or writes the socket. Reception never waits for transmission (both directions full must
 //! not deadlock): the connection's lock is the only one, and neither side holds it while it waits.
 
+mod certificate;
 mod failure;
 mod raw;
 mod split;
@@ -18,14 +19,15 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, ProtocolVersion};
 
 use crate::deadline::{millis, Deadline};
-use crate::error::{Error, Heard, Stage};
+use crate::error::{Error, Facts, Heard, NamedBy, Stage, Trouble, Version};
 use crate::hooks;
+use crate::options::Host;
 use crate::smtp::{Collector, Reply};
 use crate::socket::acknowledge;
-use crate::text::escape;
-use crate::trust::Trusted;
+use crate::text::{errno_text, escape};
+use crate::trust::{Trusted, ROOTS};
 use crate::wait::{Waiter, Woken};
-use crate::x509::Validity;
+use crate::x509::{date, now, Validity};
 
 use raw::{receive_now, send_now, Raw};
 use split::Next;
@@ -35,7 +37,7 @@ pub use split::{Received, Receiver, Sender};
 /// What was agreed on, for the log.
 #[derive(Clone, Debug)]
 pub struct Agreed {
-    pub version: String,
+    pub version: Version,
     pub suite: String,
     pub group: String,
     /// None where none was agreed on; we offer none.
@@ -61,7 +63,7 @@ pub struct Said {
 /// Everything that belongs to one connection under construction.
 pub struct Attempt<'a> {
     pub trusted: &'a Trusted,
-    pub server_name: &'a ServerName<'static>,
+    pub host: &'a Host,
     pub deadline: Deadline,
     /// How long the attempt was given, for the sentence when it is over.
     pub seconds: u64,
@@ -83,9 +85,9 @@ pub fn handshake(stream: TcpStream, attempt: &Attempt) -> Result<Tls, Error> {
 pub fn observed(stream: TcpStream, attempt: &Attempt, learned: &mut Option<Agreed>) -> Result<Tls, Error> {
     hooks::enter("handshake");
     // What an earlier server presented or asked for is no part of this one's story.
-    attempt.trusted.take_presented();
-    let mut conn = ClientConnection::new(attempt.trusted.config.clone(), attempt.server_name.clone())
-        .map_err(|error| attempt.explain(Stage::Handshake, &error, &[]))?;
+    attempt.trusted.forget();
+    let mut conn = ClientConnection::new(attempt.trusted.config.clone(), attempt.host.server_name.clone())
+        .map_err(|error| failure::explain(Stage::Handshake, &error, &[], attempt, None))?;
     let shaken = shake(&mut conn, &stream, attempt);
     let (raw, failed) = shaken.inspect_err(|_| *learned = conn.protocol_version().map(|_| attempt.agreed(&conn)))?;
     let facts = attempt.agreed(&conn);
@@ -99,16 +101,21 @@ fn shake(
     stream: &TcpStream,
     attempt: &Attempt,
 ) -> Result<(Raw, Option<rustls::Error>), Error> {
+    const STAGE: Stage = Stage::Handshake;
+    let failed = |trouble, conn: &ClientConnection| {
+        Err(Error::Tls { stage: STAGE, trouble, facts: attempt.facts(version(conn)) })
+    };
     let mut raw = Raw::new();
     let mut head = Vec::new();
     let mut waiting_to_go = Vec::new();
     loop {
-        conn.write_tls(&mut waiting_to_go).map_err(|error| protocol(Stage::Handshake, &error))?;
+        conn.write_tls(&mut waiting_to_go).map_err(|error| attempt.broken(STAGE, &error, version(conn)))?;
         while !waiting_to_go.is_empty() {
-            let sent = send_now(stream, &waiting_to_go).map_err(|error| broken(Stage::Handshake, &error))?;
+            let sent =
+                send_now(stream, &waiting_to_go).map_err(|error| attempt.broken(STAGE, &error, version(conn)))?;
             waiting_to_go.drain(..sent);
             if !waiting_to_go.is_empty() {
-                attempt.ready(stream, PollFlags::POLLOUT, Stage::Handshake)?;
+                attempt.ready(stream, PollFlags::POLLOUT, STAGE)?;
             }
         }
         if !conn.is_handshaking() {
@@ -117,18 +124,19 @@ fn shake(
             return Ok((raw, None));
         }
         if raw.is_empty() {
-            attempt.ready(stream, PollFlags::POLLIN, Stage::Handshake)?;
+            match attempt.ready(stream, PollFlags::POLLIN, STAGE) {
+                Err(Error::Silent { seconds, .. }) if head.is_empty() => {
+                    return failed(Trouble::SilentOnHello { seconds }, conn)
+                }
+                other => other?,
+            }
             match receive_now(stream, &mut raw) {
-                Ok(Some(0)) if head.is_empty() => {
-                    return Err(Error::Closed { stage: Stage::Handshake, heard: Heard::Nothing })
-                }
-                Ok(Some(0)) if !failure::looks_like_tls(&head) => return Err(failure::not_tls(&head)),
-                Ok(Some(0)) => return Err(Error::Closed { stage: Stage::Handshake, heard: Heard::Something }),
+                Ok(Some(0)) if head.is_empty() => return failed(Trouble::ClosedOnHello, conn),
+                Ok(Some(0)) if !failure::looks_like_tls(&head) => return failed(failure::not_tls(&head), conn),
+                Ok(Some(0)) => return Err(Error::Closed { stage: STAGE, heard: Heard::Something }),
                 Ok(_) => {}
-                Err(_) if head.is_empty() => {
-                    return Err(Error::Reset { stage: Stage::Handshake, heard: Heard::Nothing })
-                }
-                Err(error) => return Err(broken(Stage::Handshake, &error)),
+                Err(_) if head.is_empty() => return failed(Trouble::ResetOnHello, conn),
+                Err(error) => return Err(attempt.broken(STAGE, &error, version(conn))),
             }
             // Nothing there after all; an empty slice would be the end of file to rustls.
             if raw.is_empty() {
@@ -145,9 +153,16 @@ fn shake(
             // The alert that says why is for the server's log; it must not hold us.
             let _ = conn.write_tls(&mut waiting_to_go);
             let _ = send_now(stream, &waiting_to_go);
-            return Err(attempt.explain(Stage::Handshake, &error, &head));
+            return Err(failure::explain(STAGE, &error, &head, attempt, version(conn)));
         }
     }
+}
+
+fn version(conn: &ClientConnection) -> Option<Version> {
+    conn.protocol_version().map(|version| match version {
+        ProtocolVersion::TLSv1_3 => Version::Tls13,
+        _ => Version::Tls12,
+    })
 }
 
 impl Tls {
@@ -192,10 +207,13 @@ impl Tls {
             match self.receiver.next(buffer) {
                 Next::Data(n) => return Ok(n),
                 Next::CloseNotify | Next::End => return Err(Error::Closed { stage, heard: Heard::Something }),
-                Next::Failed(error) => return Err(attempt.explain(stage, &error, &[])),
+                Next::Failed(error) => {
+                    return Err(failure::explain(stage, &error, &[], attempt, Some(self.facts.version)))
+                }
                 Next::Starved => {
                     attempt.ready(&self.receiver.shared.stream, PollFlags::POLLIN, stage)?;
-                    self.receiver.fill_now().map_err(|error| broken(stage, &error))?;
+                    let version = Some(self.facts.version);
+                    self.receiver.fill_now().map_err(|error| attempt.broken(stage, &error, version))?;
                 }
             }
         }
@@ -206,7 +224,7 @@ impl Tls {
     /// # Errors
     /// The end of the connection at `stage`.
     pub fn write(&mut self, data: &[u8], stage: Stage) -> Result<(), Error> {
-        self.sender.send(data).map_err(|error| broken(stage, &error))
+        self.sender.send(data).map_err(|_| Error::Reset { stage, heard: Heard::Something })
     }
 
     /// Leaves a server that has greeted us.
@@ -225,9 +243,11 @@ impl Attempt<'_> {
     /// Waits for the socket; one clock for connect, handshake and greeting together.
     fn ready(&self, stream: &TcpStream, flags: PollFlags, stage: Stage) -> Result<(), Error> {
         // A server that drips octets is always ready: the deadline must win all the same.
-        let woken = match self.deadline.passed() {
-            true => Woken::Deadline,
-            false => self.waiter.wait_for(stream.as_fd(), flags, self.deadline).map_err(|e| broken(stage, &e))?,
+        let woken = if self.deadline.passed() {
+            Woken::Deadline
+        } else {
+            let broken = |error| self.broken(stage, &error, None);
+            self.waiter.wait_for(stream.as_fd(), flags, self.deadline).map_err(broken)?
         };
         match woken {
             Woken::Ready => Ok(()),
@@ -236,35 +256,52 @@ impl Attempt<'_> {
         }
     }
 
-    fn explain(&self, stage: Stage, error: &rustls::Error, head: &[u8]) -> Error {
-        failure::explain(stage, error, head, self.server_name, self.trusted)
+    fn broken(&self, stage: Stage, error: &io::Error, version: Option<Version>) -> Error {
+        match error.kind() {
+            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Error::Reset { stage, heard: Heard::Something },
+            _ => {
+                let trouble = Trouble::Broken { how: errno_text(error) };
+                Error::Tls { stage, trouble, facts: self.facts(version) }
+            }
+        }
+    }
+
+    /// What the sentence of a failure is made from.
+    fn facts(&self, version: Option<Version>) -> Box<Facts> {
+        let Attempt { trusted, host, .. } = self;
+        let today = date(now());
+        Box::new(Facts {
+            server_name: host.server_name_text(),
+            named_by: if host.is_named_by_option() { NamedBy::Option } else { NamedBy::Host },
+            is_address: matches!(host.server_name, ServerName::IpAddress(_)),
+            port: host.port,
+            given: trusted.given,
+            anchors: trusted.anchors.clone(),
+            clock_behind: Some(ROOTS.1).filter(|roots| today.as_str() < *roots),
+            today,
+            asked: trusted.was_asked(),
+            version,
+            name_fits: self.name_fits(),
+        })
+    }
+
+    /// Whether the certificate is for the server name; None where there is none, or where the key is the whole trust.
+    fn name_fits(&self) -> Option<bool> {
+        let chain = self.trusted.presented();
+        let leaf = chain.leaf().filter(|_| !self.trusted.given.pin_only)?;
+        Some(leaf.names.matching(&self.host.server_name).is_some())
     }
 
     fn agreed(&self, conn: &ClientConnection) -> Agreed {
-        let version = match conn.protocol_version() {
-            Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
-            Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
-            _ => "?",
-        };
         let suite = conn.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite())).unwrap_or_default();
         let group = conn.negotiated_key_exchange_group().map(|group| format!("{:?}", group.name())).unwrap_or_default();
         Agreed {
-            version: version.to_owned(),
+            // None is no agreement, which nobody asks for.
+            version: version(conn).unwrap_or(Version::Tls12),
             suite: suite.trim_start_matches("TLS13_").trim_start_matches("TLS_").to_owned(),
             group,
             alpn: conn.alpn_protocol().map(|name| escape(name, 20)),
             validity: self.trusted.presented().leaf().map(|leaf| leaf.validity),
         }
     }
-}
-
-fn broken(stage: Stage, error: &io::Error) -> Error {
-    match error.kind() {
-        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Error::Reset { stage, heard: Heard::Something },
-        _ => protocol(stage, error),
-    }
-}
-
-fn protocol(stage: Stage, error: &dyn std::fmt::Display) -> Error {
-    Error::Protocol { stage, problem: escape(error.to_string().as_bytes(), 200) }
 }

@@ -24,25 +24,24 @@ use rustls::{
 use webpki::{EndEntityCert, KeyUsage};
 
 use crate::crypto::library;
-use crate::error::{Error, Issuer, Pin, Sent};
-use crate::options::{Groups, KeyHash, ServerTrust, Trust, Versions};
+use crate::error::{Error, Given};
+use crate::options::{Anchors, Groups, KeyHash, ServerTrust, Trust, Versions};
 use crate::text::escape;
 use crate::x509::{self, Certificate, Name};
 
 use asked::Asked;
 
 pub use anchors::{name as anchors_name, ROOTS};
-pub use presented::Chain;
+pub use presented::{Chain, End, Link};
 
-use presented::{Link, Presented};
+use presented::Presented;
 
 /// Everything that a handshake needs and that does not depend on the host.
 pub struct Trusted {
     pub config: Arc<ClientConfig>,
     /// The trust anchors in words.
     pub anchors: String,
-    pub sent: Sent,
-    pub versions: Versions,
+    pub given: Given,
     /// The dates of our own certificate, where there is one.
     pub identity: Option<x509::Validity>,
     presented: Presented,
@@ -77,14 +76,14 @@ impl Trusted {
             .map_err(|error| unusable("--min-tls", "", &error))?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier));
-        let (mut config, sent, identity) = match &trust.identity {
-            None => (builder.with_no_client_auth(), Sent::None, None),
+        let (mut config, identity) = match &trust.identity {
+            None => (builder.with_no_client_auth(), None),
             Some(paths) => {
                 let (chain, key) = files::identity(paths)?;
                 let dates = chain.first().and_then(Certificate::read).map(|cert| cert.validity);
                 let config =
                     builder.with_client_auth_cert(chain, key).map_err(|error| files::mismatch(paths, &error))?;
-                (config, Sent::Certificate, dates)
+                (config, dates)
             }
         };
         // One process is one session: nothing to resume, and a ticket or early data would only add state to attack.
@@ -92,8 +91,8 @@ impl Trusted {
         config.enable_early_data = false;
         let asked = Asked::around(config.client_auth_cert_resolver);
         config.client_auth_cert_resolver = asked.clone();
-        let versions = trust.versions;
-        Ok(Trusted { config: Arc::new(config), anchors, sent, versions, identity, presented, asked, roots })
+        let given = given(trust);
+        Ok(Trusted { config: Arc::new(config), anchors, given, identity, presented, asked, roots })
     }
 
     /// What the server of the latest handshake presented, accepted or refused.
@@ -101,10 +100,10 @@ impl Trusted {
         self.presented.chain()
     }
 
-    /// The same, taken out: the next server may fail before it presents anything or asks.
-    pub fn take_presented(&self) -> Arc<Chain> {
+    /// The next server may fail before it presents anything or asks.
+    pub fn forget(&self) {
         self.asked.forget();
-        self.presented.take()
+        self.presented.forget();
     }
 
     /// Whether the server of the latest handshake asked for our certificate.
@@ -112,14 +111,9 @@ impl Trusted {
         self.asked.was()
     }
 
-    /// Why what the latest server presented leads to none of our trust anchors; a name in at most `cap` octets.
-    pub fn issuer(&self, cap: usize) -> Option<Issuer> {
-        self.presented().issuer(self.roots.as_ref().map_or(&[], |roots| &roots.roots), cap)
-    }
-
-    /// The pin of the key that the latest server presented.
-    pub fn presented_pin(&self) -> Pin {
-        self.presented().leaf().map(Certificate::pin)
+    /// Why a chain leads to none of our trust anchors.
+    pub fn end<'a>(&self, chain: &'a Chain) -> End<'a> {
+        chain.end(self.roots.as_ref().map_or(&[], |roots| &roots.roots))
     }
 
     /// The trust anchor that a chain leads to, in words; None where it leads to none. Verified once more, because rustls
@@ -161,6 +155,21 @@ impl fmt::Display for UnusableSignature {
 }
 
 impl std::error::Error for UnusableSignature {}
+
+fn given(trust: &Trust) -> Given {
+    let anchors = match &trust.server {
+        ServerTrust::Chain { anchors, .. } => Some(anchors),
+        ServerTrust::KeyOnly { .. } => None,
+    };
+    Given {
+        ca_file: matches!(anchors, Some(Anchors::File(_))),
+        system_roots: matches!(anchors, Some(Anchors::System)),
+        pin_only: anchors.is_none(),
+        cert: trust.identity.is_some(),
+        min_tls: trust.versions == Versions::Tls13Only,
+        no_pq: trust.groups == Groups::Classical,
+    }
+}
 
 fn provider(groups: Groups) -> CryptoProvider {
     let mut provider = library::default_provider();

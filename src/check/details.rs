@@ -6,12 +6,12 @@ use std::time::Duration;
 use rustls::pki_types::ServerName;
 
 use super::screen::Screen;
-use crate::error::Error;
+use crate::error::{Error, Fault};
 use crate::options::ServerTrust;
 use crate::text::cut;
 use crate::tls::Agreed;
 use crate::trust::{Chain, Trusted};
-use crate::x509::{self, date, AltName, Certificate, Kind, Validity};
+use crate::x509::{date, now, AltName, AltNames, Kind, Validity};
 
 /// Everything that one attempt told, up to where it failed.
 #[derive(Default)]
@@ -73,14 +73,17 @@ pub fn show(
         (ServerTrust::KeyOnly { .. }, _) => screen.line("anchor", "none: the key is the whole trust (--pin-only)"),
         (ServerTrust::Chain { .. }, Some(anchor)) => {
             screen.line("anchor", &anchor);
-            screen.line("", &format!("one of {}", trusted.anchors));
+            screen.line("", &format!("in {}", trusted.anchors));
         }
         (ServerTrust::Chain { .. }, None) => {}
     }
     if let Some(leaf) = learned.chain.leaf() {
-        screen.line("names", &names(leaf, server_name));
-        let told = matches!(error, Some(Error::Expired { .. } | Error::NotYetValid { .. }));
-        show_days(leaf.validity, told, screen);
+        screen.line("names", &names(&leaf.names));
+        let matching = leaf.names.matching(server_name).map(shown);
+        screen.line("match", &matching.unwrap_or_else(|| format!("none for {}", cut(&server_name.to_str(), NAME))));
+        let told = |fault: &Fault| matches!(fault, Fault::Expired { .. } | Fault::NotYetValid { .. });
+        let told = matches!(error, Some(Error::Certificate { fault, .. }) if told(fault));
+        show_days(leaf.validity, told, "ask the server's administrator to renew it", screen);
         screen.line("pin", &leaf.pin());
     }
     if let Some(greeting) = &learned.greeting {
@@ -99,8 +102,8 @@ pub fn show(
 }
 
 /// How long a certificate is still good; a warning when that is not long. `told`: somebody else says it.
-pub fn show_days(validity: Validity, told: bool, screen: &mut Screen) {
-    let now = x509::now();
+pub fn show_days(validity: Validity, told: bool, cure: &str, screen: &mut Screen) {
+    let now = now();
     let (begins, ends) = (date(validity.not_before), date(validity.not_after));
     let days = validity.days_left(now);
     let state = match (validity.not_before <= now, now <= validity.not_after) {
@@ -113,15 +116,20 @@ pub fn show_days(validity: Validity, told: bool, screen: &mut Screen) {
         return;
     }
     match (validity.valid_at(now), validity.ends_soon(now)) {
-        (false, _) => screen.wrong("warning", &format!("the certificate is valid from {begins} to {ends} only")),
-        (true, true) => screen.wrong("warning", &format!("the certificate ends on {ends}, in {days} days: renew it")),
+        (false, _) => {
+            screen.wrong("warning", &format!("the certificate is valid from {begins} to {ends} only; {cure}"))
+        }
+        (true, true) => {
+            let left = days_of(validity.not_after.saturating_sub(now));
+            screen.wrong("warning", &format!("the certificate expires on {ends}, in {left}; {cure}"));
+        }
         (true, false) => {}
     }
 }
 
 fn agreed(facts: &Agreed) -> String {
-    let kind = if facts.group.contains("MLKEM") { "post-quantum" } else { "not post-quantum" };
-    let group = if facts.group.is_empty() { String::new() } else { format!(", {} ({kind})", facts.group) };
+    let kind = if facts.group.contains("MLKEM") { " (post-quantum)" } else { "" };
+    let group = if facts.group.is_empty() { String::new() } else { format!(", {}{kind}", facts.group) };
     let alpn = facts.alpn.as_ref().map_or("no ALPN".to_owned(), |name| format!("ALPN {name}"));
     format!("{}, {}{group}, {alpn}", facts.version, facts.suite)
 }
@@ -138,27 +146,41 @@ fn show_chain(chain: &Chain, screen: &mut Screen) {
         let issuer = if cert.is_self_issued() { "itself" } else { &cert.issuer.whole };
         screen.line("", &format!("issued by {issuer}"));
         let (begins, ends) = (date(cert.validity.not_before), date(cert.validity.not_after));
-        screen.line("", &format!("{begins} to {ends}, {}", cert.key.words));
+        let state = if cert.validity.not_after < now() {
+            ", expired"
+        } else if cert.validity.not_before > now() {
+            ", not yet valid"
+        } else {
+            ""
+        };
+        screen.line("", &format!("{begins} to {ends}{state}, {}", cert.key.words));
     }
     if chain.more > 0 {
         screen.line("chain ...", &format!("and {} more", chain.more));
     }
 }
 
-fn names(leaf: &Certificate, server_name: &ServerName<'static>) -> String {
-    let shown = |name: &AltName| match name.kind {
-        Kind::AddressAsDns => format!("DNS:{}", name.text),
-        _ => cut(&name.text, NAME),
-    };
-    let shown: Vec<String> = leaf.names.all.iter().take(NAMES).map(shown).collect();
-    let more = match leaf.names.all.len().saturating_sub(NAMES) {
+fn names(names: &AltNames) -> String {
+    let first: Vec<String> = names.all.iter().take(NAMES).map(shown).collect();
+    let more = match names.all.len().saturating_sub(NAMES) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let all = if shown.is_empty() { "none".to_owned() } else { shown.join(", ") };
-    match leaf.names.matching(server_name) {
-        Some(name) => format!("{all}{more}; {} matches", cut(&name.text, NAME)),
-        None => format!("{all}{more}; no match for {}", cut(&server_name.to_str(), NAME)),
+    match (first.is_empty(), names.is_malformed) {
+        (true, false) => "none (no SAN)".to_owned(),
+        (true, true) => "none that can be read (malformed SAN)".to_owned(),
+        (false, false) => format!("{}{more}", first.join(", ")),
+        (false, true) => format!("{}{more} (malformed SAN)", first.join(", ")),
+    }
+}
+
+/// A name that is none does not look like one.
+fn shown(name: &AltName) -> String {
+    let text = cut(&name.text, NAME);
+    match name.kind {
+        Kind::Dns | Kind::Pattern | Kind::Address => text,
+        Kind::AddressAsDns => format!("{text} (as a DNS name)"),
+        Kind::NotAName => format!("{text} (no host name)"),
     }
 }
 

@@ -20,6 +20,9 @@ const WIDTH: usize = 79;
 /// Where the text behind a label begins.
 const INDENT: usize = 12;
 
+/// `bits`, `days`, `octets)`: a longer word is none.
+const UNIT: usize = 7;
+
 /// No single piece of a report is longer; foreign text in it has caps of its own.
 const PIECE: usize = 4096;
 
@@ -35,18 +38,31 @@ pub struct Screen<'a> {
     column: usize,
     /// Nothing stands on the line yet but the label.
     fresh: bool,
+    /// Something is wrong with what the heading is of.
+    warned: bool,
     /// Set when nobody reads the report, or SIGTERM came while nobody did.
     lost: Option<Exit>,
 }
 
 impl<'a> Screen<'a> {
     pub fn new(verbosity: Verbosity, waiter: &'a Waiter) -> Screen<'a> {
-        Screen { waiter, verbosity, heading: None, open: false, begun: false, column: 0, fresh: true, lost: None }
+        Screen {
+            waiter,
+            verbosity,
+            heading: None,
+            open: false,
+            begun: false,
+            column: 0,
+            fresh: true,
+            warned: false,
+            lost: None,
+        }
     }
 
     /// What follows is about this.
     pub fn heading(&mut self, text: &str) {
         self.heading = Some(text.to_owned());
+        self.warned = false;
         if self.verbosity == Verbosity::All {
             self.write_heading();
         }
@@ -60,6 +76,7 @@ impl<'a> Screen<'a> {
 
     /// A line that `-q` shows too.
     pub fn wrong(&mut self, label: &str, text: &str) {
+        self.warned = true;
         self.begin_wrong(label);
         self.more(text);
         self.end();
@@ -79,14 +96,19 @@ impl<'a> Screen<'a> {
         self.put(&format!("  {label:<width$}", width = INDENT - 2));
     }
 
-    /// Words, wrapped; a comma at the beginning stands behind the word before it.
+    /// Words, wrapped; a comma at the beginning stands behind the word before it, and a unit behind its number.
     pub fn more(&mut self, text: &str) {
         if self.open {
             let mut out = String::new();
-            text::line(text, PIECE)
-                .split(' ')
-                .filter(|word| !word.is_empty())
-                .for_each(|word| self.place(word, &mut out));
+            let line = text::line(text, PIECE);
+            let mut words = line.split(' ').filter(|word| !word.is_empty()).peekable();
+            while let Some(word) = words.next() {
+                let is_number = word.bytes().all(|octet| octet.is_ascii_digit() || octet == b'.');
+                match words.next_if(|unit| is_number && unit.len() <= UNIT) {
+                    Some(unit) => self.place(&format!("{word} {unit}"), &mut out),
+                    None => self.place(word, &mut out),
+                }
+            }
             self.put(&out);
         }
     }
@@ -96,6 +118,10 @@ impl<'a> Screen<'a> {
             self.put("\n");
             self.open = false;
         }
+    }
+
+    pub fn has_warned(&self) -> bool {
+        self.warned
     }
 
     /// `exit`, unless the report itself came to nothing.

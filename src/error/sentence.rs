@@ -1,32 +1,105 @@
-//! The sentence of each cause: what is wrong, the likely reason, the cure.
+//! The sentence of each cause: what is wrong, then who does what. A reply has little room: the cure is never cut.
 
 use std::fmt;
+use std::io;
 use std::net::IpAddr;
 
 use nix::errno::Errno;
 
-use crate::crypto::POST_QUANTUM;
+use super::{Error, Failure, Heard, On587, Seen, Stage};
+use crate::text::{cut, errno_text};
 
-use super::{Error, Heard, Issuer, Sent, Stage};
+/// `cause (detail); cure; more`.
+#[derive(Clone, Debug)]
+pub struct Sentence {
+    pub cause: String,
+    /// Cut, or left out, where there is no room for it.
+    pub detail: String,
+    between: &'static str,
+    /// Together with `cause` it fits every reply.
+    pub cure: String,
+    /// Left out where there is no room for it.
+    pub more: String,
+}
 
-impl Error {
-    /// The sentence for the client: as for the log, without a local path.
-    pub fn reply(&self) -> String {
-        match self {
-            Error::Unusable { role, problem, .. } => format!("{role}: {problem}"),
-            Error::Usage(sentence) => sentence.split(' ').map(without_path).collect::<Vec<_>>().join(" "),
-            other => other.to_string(),
+/// A detail that is cut to less says nothing.
+const SHORTEST_DETAIL: usize = 12;
+
+impl Sentence {
+    pub fn new(cause: impl Into<String>, cure: impl Into<String>) -> Sentence {
+        let (cause, cure) = (cause.into(), cure.into());
+        Sentence { cause, detail: String::new(), between: "; ", cure, more: String::new() }
+    }
+
+    pub fn detail(self, detail: impl Into<String>) -> Sentence {
+        Sentence { detail: detail.into(), ..self }
+    }
+
+    pub fn more(self, more: impl Into<String>) -> Sentence {
+        Sentence { more: more.into(), ..self }
+    }
+
+    /// As `WORD: what is wrong with it`: a long word is cut, and not what is said of it.
+    fn about_a_word(text: &str) -> Sentence {
+        match text.split_once(": ") {
+            Some((word, rest)) => Sentence { between: ": ", ..Sentence::new(word, rest) },
+            None => Sentence::new(text, ""),
         }
+    }
+
+    /// In at most `room` octets.
+    pub fn within(&self, room: usize) -> String {
+        let cure = joined(self.between, &self.cure);
+        let mut text = cut(&self.cause, room.saturating_sub(cure.len()));
+        let left = |text: &str| room.saturating_sub(text.len() + cure.len());
+        if !self.detail.is_empty() && left(&text) >= SHORTEST_DETAIL.min(self.detail.len()) + " ()".len() {
+            text = format!("{text} ({})", cut(&self.detail, left(&text) - " ()".len()));
+        }
+        let more = joined(if cure.ends_with('?') { " " } else { "; " }, &self.more);
+        let more = if left(&text) >= more.len() { more } else { String::new() };
+        cut(&(text + &cure + &more), room)
     }
 }
 
-/// A hello without ML-KEM fits one segment.
-const SMALLER: &str = match POST_QUANTUM {
-    true => ": if it is old or behind a middlebox, try --no-pq",
-    false => ": is it old, or behind a middlebox?",
-};
+fn joined(between: &str, part: &str) -> String {
+    if part.is_empty() {
+        String::new()
+    } else {
+        format!("{between}{part}")
+    }
+}
 
-const NEEDED_KEY: &str = "it needs RSA of 2048 to 8192 bits, or ECDSA";
+impl fmt::Display for Sentence {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.within(usize::MAX))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        self.sentence(Seen::default()).fmt(f)
+    }
+}
+
+impl Failure {
+    /// For the client, behind the server name: without a local path, and with HOST where that is another name.
+    pub fn reply(&self, room: usize) -> String {
+        let mut sentence = match &self.error {
+            Error::Unusable { role, problem, .. } => Sentence { between: ": ", ..Sentence::new(*role, problem) },
+            Error::Usage(text) => {
+                let words: Vec<String> = text.split(' ').map(without_path).collect();
+                Sentence::about_a_word(&words.join(" "))
+            }
+            other => other.sentence(Seen::default()),
+        };
+        if let (Stage::Resolve, Some(host)) = (self.error.stage(), &self.host) {
+            if self.server_name.as_deref() != Some(host.trim_end_matches('.')) {
+                sentence.detail = format!("HOST is {host}");
+            }
+        }
+        sentence.within(room)
+    }
+}
 
 /// A value that is a path although none belongs there. Networks and pins have slashes too, and a file that everybody has.
 fn without_path(word: &str) -> String {
@@ -34,204 +107,146 @@ fn without_path(word: &str) -> String {
     let network = bare.split_once('/').is_some_and(|(address, length)| {
         length.parse::<u8>().is_ok() && (address.is_empty() || address.parse::<IpAddr>().is_ok())
     });
-    match bare.contains('/') && !network && !bare.starts_with("sha256//") && bare != "/etc/services" {
-        true => word.replacen(bare, "(path)", 1),
-        false => word.to_owned(),
+    if bare.contains('/') && !network && !bare.starts_with("sha256//") && bare != "/etc/services" {
+        word.replacen(bare, "(path)", 1)
+    } else {
+        word.to_owned()
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+const RUNNING: &str = "is HOST right, and is its mail server running?";
+const ITS_LOG: &str = "ask the server's administrator for its log";
+
+impl Error {
+    /// HOST is in none of them: it stands before each, in the reply, the log line and the report.
+    pub fn sentence(&self, seen: Seen) -> Sentence {
         match self {
-            Error::Usage(sentence) | Error::Rights(sentence) => f.write_str(sentence),
-            Error::Unusable { role, object, problem } => write!(f, "{role} {object}: {problem}"),
-            Error::Descriptor(problem) => f.write_str(problem),
-            Error::Stranger { client } => {
-                write!(f, "client {client} is not on this machine and no --allow-from names it")
+            Error::Usage(text) => Sentence::about_a_word(text),
+            Error::Rights(text) => Sentence::new(text, ""),
+            Error::Unusable { role, object, problem } => {
+                Sentence { between: ": ", ..Sentence::new(format!("{role} {object}"), problem) }
             }
-            Error::OutOf { source, .. } => match source.raw_os_error().map(Errno::from_raw) {
-                Some(Errno::ENOMEM | Errno::ENOBUFS) => {
-                    write!(f, "out of memory ({source}): give this machine or its superserver more, or lower its number of sessions")
-                }
-                // A thread that cannot be had is EAGAIN (pthread_create(3)).
-                None | Some(Errno::EMFILE | Errno::ENFILE | Errno::EAGAIN) => {
-                    write!(f, "out of descriptors or threads ({source}): raise the superserver's limits, or lower its number of sessions")
-                }
-                Some(_) => {
-                    write!(f, "the system refuses what a session needs ({source}): does a filter of system calls or a container forbid it?")
-                }
-            },
-            Error::Terminated { .. } => f.write_str("told to end (SIGTERM) before the session began; try again later"),
-
-            Error::NoSuchName { host } => write!(f, "no such name: {host}; is it spelled right?"),
-            Error::NoAddress { host, family: family @ ("IPv4" | "IPv6") } => {
-                write!(f, "{host} has no {family} address: leave out what asks for {family} only")
-            }
-            Error::NoAddress { host, family } => {
-                write!(f, "{host} has no {family} address: is it a mail domain? name its smarthost instead")
-            }
-            Error::ResolverFailed { host, problem } => {
-                write!(f, "the name lookup for {host} failed: {problem}; does this machine's resolver work?")
-            }
-            Error::ResolverSilent { host, seconds } => write!(
-                f,
-                "the name lookup for {host} got no answer within {seconds} s (see --setup-timeout); does this machine's \
-                 resolver work?"
+            Error::Descriptor(problem) => Sentence::new(*problem, ""),
+            Error::Stranger { client } => Sentence::new(
+                format!("client {client} is not on this machine"),
+                "add --allow-from for it if it may send mail",
             ),
+            Error::OutOf { source, .. } => out_of(source),
+            Error::Terminated { .. } => {
+                Sentence::new("told to end (SIGTERM) before the session began", "try again later")
+            }
 
-            Error::RefusedBoth => f.write_str("connection refused on port 465, and on 587 too: is HOST right, and is its mail server running?"),
-            Error::Refused { port } => write!(f, "connection refused{}", only_587(*port)),
-            Error::Unreachable { problem } => write!(f, "unreachable: {problem}"),
-            Error::NoRoute { family: "IPv6" } => {
-                f.write_str("unreachable: this machine has no IPv6 route; no harm where IPv4 works, and -4 leaves it out")
+            Error::NoSuchName { .. } => Sentence::new("no such name", "is HOST spelled right?"),
+            Error::NoAddress { family: "IPv4", .. } => {
+                Sentence::new("no IPv4 address", "leave out -4, which asks for IPv4 only")
             }
-            Error::NoRoute { family } => {
-                write!(f, "unreachable: this machine has no {family} route: is its network up?")
+            Error::NoAddress { family: "IPv6", .. } => {
+                Sentence::new("no IPv6 address", "leave out -6, which asks for IPv6 only")
             }
+            Error::NoAddress { family, .. } => {
+                Sentence::new(format!("no {family} address"), "if HOST is a mail domain, name its smarthost instead")
+            }
+            Error::Blocked { .. } => {
+                Sentence::new("this machine's resolver blocks the name", "ask its administrator to let it through")
+                    .detail("its address is 0.0.0.0 or ::")
+            }
+            Error::ResolverFailed { problem, .. } => {
+                Sentence::new("the name lookup failed", "does this machine's resolver work?").detail(problem)
+            }
+            Error::ResolverSilent { seconds, .. } => {
+                let cause = format!("the name lookup got no answer within {seconds} s");
+                Sentence::new(cause, "does this machine's resolver work?").more("see --setup-timeout")
+            }
+
+            Error::Refused { port } => refused(*port, seen),
             Error::ConnectTimeout { port } => {
-                write!(f, "no answer{}; a firewall may drop it", only_587(*port))
+                let cause = format!("no answer on port {port}");
+                Sentence::new(cause, "is HOST right, and does a firewall drop what we send?")
+                    .more(only_587(*port, seen))
+            }
+            Error::Unreachable { problem } => {
+                Sentence::new("unreachable", "check this machine's network, and any firewall in between")
+                    .detail(problem)
+            }
+            Error::NoRoute { family: "IPv6" } => Sentence::new(
+                "unreachable, because this machine has no IPv6 route",
+                "set up IPv6 here, or name a smarthost that has IPv4",
+            ),
+            Error::NoRoute { family } => {
+                Sentence::new(format!("unreachable, because this machine has no {family} route"), "is its network up?")
             }
 
-            Error::Closed { stage: Stage::Handshake, heard: Heard::Nothing } => {
-                write!(f, "the server closed on our hello{SMALLER}")
-            }
+            Error::Closed { stage: Stage::Handshake, heard: Heard::Nothing }
+            | Error::Reset { stage: Stage::Handshake, heard: Heard::Nothing } => Sentence::new(
+                "the server ended the connection before our TLS hello",
+                "ask its administrator whether it refuses this machine",
+            ),
             Error::Closed { stage, .. } => {
-                write!(f, "the server closed the connection {}", before(*stage))
+                Sentence::new(format!("the server closed the connection {}", during(*stage)), ITS_LOG)
             }
-            Error::Reset { stage: Stage::Handshake, heard: Heard::Nothing } => {
-                write!(f, "the server reset the connection on our hello{SMALLER}")
+            Error::Reset { stage, .. } => {
+                Sentence::new(format!("the server reset the connection {}", during(*stage)), ITS_LOG)
             }
-            Error::Reset { stage, .. } => write!(f, "the server reset the connection {}", before(*stage)),
             Error::Silent { stage, seconds } => {
-                let what = match stage {
-                    Stage::Handshake => "finish the TLS handshake",
-                    Stage::Greeting => "send its greeting",
-                    Stage::Arguments | Stage::Resolve | Stage::Connect | Stage::Relay | Stage::Close => "answer",
+                let cause = match stage {
+                    Stage::Handshake => format!("TLS handshake not done within {seconds} s"),
+                    Stage::Greeting => format!("no greeting within {seconds} s"),
+                    _ => format!("no reply within {seconds} s"),
                 };
-                write!(f, "the server was silent or slow: it did not {what} within {seconds} s (see --setup-timeout)")?;
-                match stage {
-                    Stage::Handshake if POST_QUANTUM => f.write_str("; is the port right? behind a middlebox try --no-pq"),
-                    Stage::Handshake => f.write_str("; is the port right?"),
-                    _ => Ok(()),
-                }
+                Sentence::new(cause, "ask its administrator, or give it longer with --setup-timeout")
             }
-            Error::NotSmtp { line, .. } => write!(f, "this is not SMTP ({line}): is the port right?"),
-            Error::Turned { line, .. } => write!(f, "the smarthost turned us away ({line})"),
+            Error::Turned { line, .. } => {
+                let cure =
+                    if line.starts_with('4') { "trying again later may help" } else { "ask its administrator why" };
+                Sentence::new("the smarthost turned us away", cure).detail(line)
+            }
+            Error::NotSmtp { line, .. } => Sentence::new("this is not SMTP", "is the port right?").detail(line),
 
-            Error::Expired { not_after } => {
-                write!(f, "certificate expired on {not_after}: its administrator must renew it (or this machine's clock is wrong)")
-            }
-            Error::NotYetValid { not_before } => {
-                write!(f, "certificate not valid before {not_before}: is this machine's clock right?")
-            }
-            Error::WrongName { wanted, names, more } => {
-                let more = if *more > 0 { format!(" and {more} more") } else { String::new() };
-                match names.as_slice() {
-                    [] => write!(
-                        f,
-                        "certificate is not for {wanted}, nor for any other name or address: its administrator must \
-                         put one into it, or confirm its key for --pin-only"
-                    ),
-                    names => write!(
-                        f,
-                        "certificate is not for {wanted} but for {}{more}: is HOST right? if this is the server you \
-                         mean, give that name as --server-name",
-                        names.join(", ")
-                    ),
-                }
-            }
-            // No pin here: whoever sits between us and the smarthost would be trusted by a paste. `--check` shows it.
-            Error::UnknownIssuer { issuer: Some(Issuer::Missing(name)), anchors } => write!(
-                f,
-                "certificate from an unknown issuer, {name}, which was not sent: the server must send its whole \
-                 chain, or use --ca-file with that CA (not one of {anchors})"
-            ),
-            Error::UnknownIssuer { issuer: Some(Issuer::Sent(name)), anchors } => {
-                write!(f, "certificate from an unknown issuer, {name} (not one of {anchors}): use --ca-file with that CA")
-            }
-            Error::UnknownIssuer { issuer: Some(Issuer::Itself), anchors } => write!(
-                f,
-                "certificate from an unknown issuer, itself (not one of {anchors}): use --ca-file with this certificate, \
-                 or --pin-only"
-            ),
-            Error::UnknownIssuer { issuer: Some(Issuer::Namesake(name)), anchors } => write!(
-                f,
-                "certificate from an unknown issuer: it names {name}, whom we know, most likely with another key \
-                 (not one of {anchors}): has that CA a newer certificate?"
-            ),
-            Error::UnknownIssuer { issuer: Some(Issuer::Weak { name, bits }), .. } => write!(
-                f,
-                "the key of the certificate's CA, {name}, cannot be used (RSA of {bits} bits): {NEEDED_KEY}"
-            ),
-            Error::UnknownIssuer { issuer: None, anchors } => {
-                write!(f, "certificate from an unknown issuer (not one of {anchors}): use --ca-file with its CA")
-            }
-            Error::CaAsServer { key: Some(pin) } => {
-                write!(f, "a CA certificate used as a server certificate: if its administrator confirms the key, --pin-only {pin}")
-            }
-            Error::CaAsServer { key: None } => {
-                f.write_str("a CA certificate used as a server certificate: use --pin-only")
-            }
-            Error::PinMismatch { presented: Some(pin) } => {
-                write!(f, "the server's key is not the pinned one: it is {pin}; ask its administrator before you trust it")
-            }
-            Error::PinMismatch { presented: None } => {
-                f.write_str("the server's key is not the pinned one, and its certificate cannot be read")
-            }
-            Error::VersionOne => f.write_str(
-                "an X.509 version 1 certificate works with TLS 1.3 and --pin-only alone, and this server speaks TLS 1.2",
-            ),
-            Error::WeakKey { problem } => {
-                write!(f, "the server's key cannot be used ({problem}): {NEEDED_KEY}")
-            }
-            Error::BadCertificate { problem } => write!(f, "certificate refused: {problem}"),
-
-            Error::PlainSmtp { line } => write!(
-                f,
-                "plain SMTP instead of TLS ({line}): this port is for STARTTLS, as 587 is; implicit TLS is usually on 465"
-            ),
-            Error::NotTls { looks_like, line } => write!(f, "{looks_like} instead of TLS ({line}): is the port right?"),
-            Error::OldTls => f.write_str("the server has only TLS 1.1 or older, which nobody should use: upgrade it"),
-            Error::NothingInCommon { problem } => write!(f, "no TLS version, suite or group in common: {problem}"),
-            Error::Alert { stage, name } => {
-                write!(f, "the server ended TLS {} with the alert {name}{}", before(*stage), cure_of_alert(name))
-            }
-            Error::OurCertificate { name, sent: Sent::None, .. } => {
-                write!(f, "the server wants a client certificate (alert {name}): use --cert and --key")
-            }
-            Error::OurCertificate { name, sent: Sent::Certificate, .. } => {
-                write!(f, "the server refuses our client certificate (alert {name}): is --cert the one it expects?")
-            }
-            Error::Protocol { stage, problem } => write!(f, "TLS failed {}: {problem}", before(*stage)),
+            Error::Certificate { fault, facts } => fault.sentence(facts),
+            Error::Tls { stage, trouble, facts } => trouble.sentence(*stage, facts, seen),
         }
     }
 }
 
-fn before(stage: Stage) -> &'static str {
+fn out_of(source: &io::Error) -> Sentence {
+    let (cause, cure) = match source.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ENOMEM | Errno::ENOBUFS) => {
+            ("out of memory", "give this machine or its superserver more, or lower its number of sessions")
+        }
+        // A thread that cannot be had is EAGAIN (pthread_create(3)).
+        None | Some(Errno::EMFILE | Errno::ENFILE | Errno::EAGAIN) => {
+            ("out of descriptors or threads", "raise the superserver's limits, or lower its number of sessions")
+        }
+        Some(_) => {
+            ("the system refuses what a session needs", "does a filter of system calls or a container forbid it?")
+        }
+    };
+    Sentence::new(cause, cure).detail(errno_text(source))
+}
+
+fn refused(port: u16, seen: Seen) -> Sentence {
+    match seen.on_587 {
+        Some(On587::Refused) => Sentence::new(format!("connection refused on port {port}, and on 587 too"), RUNNING),
+        Some(On587::Other) | None => {
+            Sentence::new(format!("connection refused on port {port}"), RUNNING).more(only_587(port, seen))
+        }
+    }
+}
+
+/// Where the report looked at 587, it has told what is there.
+fn only_587(port: u16, seen: Seen) -> &'static str {
+    if port == 465 && seen.on_587.is_none() {
+        "if it has only 587, let your MTA do STARTTLS"
+    } else {
+        ""
+    }
+}
+
+pub fn during(stage: Stage) -> &'static str {
     match stage {
-        Stage::Handshake => "in the handshake",
+        Stage::Handshake => "during the TLS handshake",
         Stage::Arguments | Stage::Resolve | Stage::Connect | Stage::Greeting => "before its greeting",
-        Stage::Relay | Stage::Close => "in the session",
-    }
-}
-
-/// What the alerts of RFC 8446 section 6.2 ask for, those about certificates aside.
-fn cure_of_alert(name: &str) -> &'static str {
-    match name {
-        "handshake_failure" | "insufficient_security" => {
-            ": no cipher suite, group or kind of certificate in common: its administrator must allow those of TLS 1.2 \
-             with ECDHE, or TLS 1.3"
-        }
-        "unrecognized_name" => ": it does not know the name it was asked for: is HOST, or --server-name, right?",
-        "internal_error" => ": something is wrong there: ask its administrator",
-        _ => "",
-    }
-}
-
-fn only_587(port: u16) -> String {
-    match port {
-        465 => " on port 465: does the server use only 587? then let your MTA do STARTTLS".to_owned(),
-        other => format!(" on port {other}"),
+        Stage::Relay | Stage::Close => "during the session",
     }
 }
 
@@ -255,5 +270,16 @@ mod tests {
             let sentence = Error::OutOf { stage: Stage::Relay, source }.to_string();
             assert!(sentence.starts_with(words), "{errno}: {sentence}");
         }
+    }
+
+    #[test]
+    fn what_there_is_no_room_for_is_left_out_before_the_cure_is() {
+        let sentence = Sentence::new("it broke", "mend it").detail("in the middle of it").more("or buy one");
+        assert_eq!(sentence.to_string(), "it broke (in the middle of it); mend it; or buy one");
+        assert_eq!(sentence.within(39), "it broke (in the middle of it); mend it");
+        assert_eq!(sentence.within(35), "it broke (in the middl...); mend it");
+        assert_eq!(sentence.within(30), "it broke; mend it; or buy one");
+        assert_eq!(sentence.within(17), "it broke; mend it");
+        assert_eq!(sentence.within(14), "it...; mend it");
     }
 }

@@ -1,6 +1,6 @@
 //! One row per cause: its stage, exit code, enhanced status code, and how far it came.
 
-use super::{Error, Stage};
+use super::{Clear, Error, Stage, Trouble};
 use crate::exit::Exit;
 use crate::smtp::Fault;
 use crate::text::escape;
@@ -24,8 +24,6 @@ const fn connect(rank: u8) -> Row {
     Row { rank, ..row(Stage::Connect, Exit::TempFail, "4.4.1") }
 }
 
-const CERTIFICATE: Row = row(Stage::Handshake, Exit::Unavailable, "4.7.5");
-
 impl Error {
     fn row(&self) -> Row {
         match self {
@@ -36,13 +34,15 @@ impl Error {
             Error::OutOf { stage, .. } => row(*stage, Exit::OsError, "4.3.0"),
             Error::Terminated { stage } => row(*stage, Exit::TempFail, "4.3.2"),
 
-            Error::NoSuchName { .. } | Error::NoAddress { .. } => row(Stage::Resolve, Exit::TempFail, "4.4.4"),
+            Error::NoSuchName { .. } | Error::NoAddress { .. } | Error::Blocked { .. } => {
+                row(Stage::Resolve, Exit::TempFail, "4.4.4")
+            }
             Error::ResolverFailed { .. } | Error::ResolverSilent { .. } => row(Stage::Resolve, Exit::TempFail, "4.4.3"),
 
             Error::NoRoute { .. } => connect(0),
             Error::Unreachable { .. } => connect(1),
             Error::ConnectTimeout { .. } => connect(2),
-            Error::Refused { .. } | Error::RefusedBoth => connect(3),
+            Error::Refused { .. } => connect(3),
 
             Error::Closed { stage, .. } | Error::Reset { stage, .. } | Error::Silent { stage, .. } => {
                 row(*stage, Exit::TempFail, "4.4.2")
@@ -50,21 +50,22 @@ impl Error {
             Error::Turned { stage, .. } => row(*stage, Exit::TempFail, "4.3.2"),
             Error::NotSmtp { stage, .. } => row(*stage, Exit::Protocol, "4.7.5"),
 
-            Error::Expired { .. } => CERTIFICATE,
-            Error::NotYetValid { .. } => CERTIFICATE,
-            Error::WrongName { .. } => CERTIFICATE,
-            Error::UnknownIssuer { .. } => CERTIFICATE,
-            Error::CaAsServer { .. } => CERTIFICATE,
-            Error::PinMismatch { .. } => CERTIFICATE,
-            Error::VersionOne => CERTIFICATE,
-            Error::WeakKey { .. } => CERTIFICATE,
-            Error::BadCertificate { .. } => CERTIFICATE,
-
-            Error::PlainSmtp { .. } | Error::NotTls { .. } => row(Stage::Handshake, Exit::Protocol, "4.7.5"),
-            Error::OldTls | Error::NothingInCommon { .. } => row(Stage::Handshake, Exit::Protocol, "4.7.5"),
-            Error::Alert { stage, .. } | Error::OurCertificate { stage, .. } | Error::Protocol { stage, .. } => {
-                row(*stage, Exit::Protocol, "4.7.5")
-            }
+            Error::Certificate { .. } => row(Stage::Handshake, Exit::Unavailable, "4.7.5"),
+            Error::Tls { stage, trouble, .. } => match trouble {
+                Trouble::ClosedOnHello | Trouble::ResetOnHello | Trouble::SilentOnHello { .. } => {
+                    row(*stage, Exit::TempFail, "4.4.2")
+                }
+                Trouble::Clear { what: Clear::Busy, .. } => row(*stage, Exit::TempFail, "4.3.2"),
+                Trouble::Clear { .. }
+                | Trouble::OldTls
+                | Trouble::NothingInCommon { .. }
+                | Trouble::UnknownName { .. }
+                | Trouble::OurCertificate { .. }
+                | Trouble::Alert { .. }
+                | Trouble::TooLarge
+                | Trouble::BreaksRules { .. }
+                | Trouble::Broken { .. } => row(*stage, Exit::Protocol, "4.7.5"),
+            },
         }
     }
 

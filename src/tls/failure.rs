@@ -1,146 +1,50 @@
-//! From what rustls and webpki say to the sentence that an operator reads.
+//! From what rustls says to what is wrong, with the facts that the sentence is made from.
 
-use rustls::pki_types::ServerName;
-use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatible};
+use rustls::{AlertDescription, InvalidMessage, PeerIncompatible};
 
-use crate::error::{Error, Pin, Sent, Stage};
-use crate::options::Versions;
-use crate::text::{cut, escape};
-use crate::trust::{PinMismatch, Trusted, UnusableSignature};
-use crate::x509::{date_of, Kind, RSA_BITS};
-
-/// How many of a certificate's names are told; it may hold 10 000.
-const NAMES: usize = 3;
-
-/// One of them; a DNS name has at most 253 octets (RFC 1035 section 2.3.4).
-const NAME: usize = 64;
-
-/// An issuer's name inside the sentence, which must fit a 421.
-const ISSUER: usize = 50;
+use super::{certificate, Attempt};
+use crate::error::{Clear, Error, Facts, Stage, Trouble, Version};
+use crate::text::{escape, in_words};
 
 /// `head`: the first octets that the server sent.
-pub fn explain(stage: Stage, error: &rustls::Error, head: &[u8], name: &ServerName, trusted: &Trusted) -> Error {
-    match error {
-        rustls::Error::InvalidCertificate(error) => certificate(error, name, trusted),
-        rustls::Error::AlertReceived(alert) => received(stage, *alert, trusted),
+pub fn explain(stage: Stage, error: &rustls::Error, head: &[u8], attempt: &Attempt, version: Option<Version>) -> Error {
+    let facts = attempt.facts(version);
+    let trouble = match error {
+        rustls::Error::InvalidCertificate(error) => {
+            return Error::Certificate { fault: certificate::fault(error, attempt), facts }
+        }
+        rustls::Error::AlertReceived(alert) => received(*alert, &facts),
         rustls::Error::PeerIncompatible(
             PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::Tls12NotOffered
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
-        ) => too_old(trusted),
+        ) => Trouble::OldTls,
         rustls::Error::PeerIncompatible(what) => {
-            Error::NothingInCommon { problem: escape(spoken(&format!("{what:?}")).as_bytes(), 100) }
+            Trouble::NothingInCommon { how: escape(in_words(&format!("{what:?}")).as_bytes(), 100) }
         }
         rustls::Error::InvalidMessage(_) if !looks_like_tls(head) && stage == Stage::Handshake => not_tls(head),
         // SSL 3.0 to TLS 1.1 as rustls meets them: a version it does not know.
-        rustls::Error::InvalidMessage(InvalidMessage::UnknownProtocolVersion) => too_old(trusted),
+        rustls::Error::InvalidMessage(InvalidMessage::UnknownProtocolVersion) => Trouble::OldTls,
         // rustls reads no larger one, and nothing else that a server says is large.
-        rustls::Error::InvalidMessage(InvalidMessage::HandshakePayloadTooLarge) => Error::Protocol {
-            stage,
-            problem: "a message of 64 kB or more: does the server send more certificates than its own chain, or one \
-                      for very many names?"
-                .to_owned(),
-        },
-        other => Error::Protocol { stage, problem: shown(other) },
-    }
+        rustls::Error::InvalidMessage(InvalidMessage::HandshakePayloadTooLarge) => Trouble::TooLarge,
+        other => Trouble::BreaksRules { how: shown(other) },
+    };
+    Error::Tls { stage, trouble, facts }
 }
 
 /// A sentence of rustls, which may quote the server.
 pub fn shown(error: &rustls::Error) -> String {
     let sentence = match error {
-        rustls::Error::PeerMisbehaved(what) => {
-            format!("the server breaks the rules: {}", spoken(&format!("{what:?}")))
-        }
+        rustls::Error::PeerMisbehaved(what) => format!("the server breaks the rules: {what:?}"),
+        rustls::Error::InvalidMessage(what) => format!("a message that cannot be read: {what:?}"),
         other => other.to_string(),
     };
-    escape(sentence.as_bytes(), 200)
+    escape(in_words(&sentence).as_bytes(), 200)
 }
 
-/// `TooManyWarningAlertsReceived`, the name that a library gives a cause, in words; anything else as it is.
-fn spoken(name: &str) -> String {
-    if !name.bytes().all(|b| b.is_ascii_alphanumeric()) {
-        return name.to_owned();
-    }
-    let mut words = String::new();
-    for letter in name.chars() {
-        if letter.is_ascii_uppercase() && !words.is_empty() {
-            words.push(' ');
-        }
-        words.push(letter.to_ascii_lowercase());
-    }
-    words
-}
-
-fn certificate(error: &CertificateError, name: &ServerName, trusted: &Trusted) -> Error {
-    let key = trusted.presented_pin();
-    let chain = trusted.presented();
-    let leaf = chain.leaf();
-    match error {
-        CertificateError::ExpiredContext { not_after, .. } => Error::Expired { not_after: date_of(*not_after) },
-        CertificateError::NotValidYetContext { not_before, .. } => {
-            Error::NotYetValid { not_before: date_of(*not_before) }
-        }
-        // Its names in rustls' words would have to be read back from a debug format.
-        CertificateError::NotValidForNameContext { .. } => {
-            let names = leaf.map(|leaf| leaf.names.all.as_slice()).unwrap_or_default();
-            let wanted = name.to_str();
-            if names.iter().any(|name| name.kind == Kind::AddressAsDns && name.text == wanted) {
-                return Error::BadCertificate {
-                    problem: format!(
-                        "it has {wanted} as a DNS name, not as an address: its administrator must put it in as an \
-                         address, or confirm its key for --pin-only"
-                    ),
-                };
-            }
-            let more = names.len().saturating_sub(NAMES);
-            let names = names.iter().take(NAMES).map(|name| cut(&name.text, NAME)).collect();
-            Error::WrongName { wanted: wanted.into_owned(), names, more }
-        }
-        CertificateError::UnknownIssuer => {
-            Error::UnknownIssuer { issuer: trusted.issuer(ISSUER), anchors: trusted.anchors.clone() }
-        }
-        CertificateError::Other(other) if other.0.is::<PinMismatch>() => Error::PinMismatch { presented: key },
-        CertificateError::Other(other) if other.0.is::<UnusableSignature>() => {
-            let old = chain.certs().find_map(|cert| cert.old_signature);
-            Error::BadCertificate {
-                problem: match old {
-                    Some(old) => format!("it, or a CA's above it, is signed with {old}, which is not safe any more"),
-                    None => "it, or a CA's above it, is signed in a way, or with a kind of key, that is not supported"
-                        .to_owned(),
-                } + ": its administrator needs a new one",
-            }
-        }
-        CertificateError::Other(other) => match other.0.downcast_ref::<webpki::Error>() {
-            Some(webpki::Error::CaUsedAsEndEntity) => Error::CaAsServer { key },
-            Some(webpki::Error::UnsupportedCertVersion) => version_one(trusted, key),
-            Some(error) => Error::BadCertificate { problem: escape(format!("{error:?}").as_bytes(), 150) },
-            None => Error::BadCertificate { problem: escape(other.to_string().as_bytes(), 150) },
-        },
-        CertificateError::BadEncoding if leaf.is_some_and(|leaf| leaf.is_version_one) => version_one(trusted, key),
-        CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. }
-        | CertificateError::UnsupportedSignatureAlgorithmContext { .. } => {
-            Error::WeakKey { problem: "its signature algorithm is not supported".to_owned() }
-        }
-        CertificateError::BadSignature => match leaf.and_then(|leaf| leaf.key.rsa_bits) {
-            Some(bits) if !RSA_BITS.contains(&bits) => Error::WeakKey { problem: format!("RSA of {bits} bits") },
-            _ => Error::BadCertificate { problem: "a signature does not verify".to_owned() },
-        },
-        other => Error::BadCertificate { problem: escape(other.to_string().as_bytes(), 150) },
-    }
-}
-
-fn version_one(trusted: &Trusted, key: Pin) -> Error {
-    match (trusted.anchors.as_str(), key) {
-        ("--pin-only", _) | (_, None) => Error::VersionOne,
-        (_, Some(pin)) => Error::BadCertificate {
-            problem: format!("X.509 version 1: if its administrator confirms the key, --pin-only {pin}"),
-        },
-    }
-}
-
-/// Alerts that are about a client's certificate (RFC 8446 section 6.2): the server has no other reason to send them.
-fn received(stage: Stage, alert: AlertDescription, trusted: &Trusted) -> Error {
-    let (name, sent) = (alert_name(alert), trusted.sent);
+/// What an alert is about. Those about certificates (RFC 8446 section 6.2) mean ours only where the server asked for one.
+fn received(alert: AlertDescription, facts: &Facts) -> Trouble {
+    let name = alert_name(alert);
     match alert {
         AlertDescription::CertificateRequired
         | AlertDescription::NoCertificate
@@ -150,22 +54,22 @@ fn received(stage: Stage, alert: AlertDescription, trusted: &Trusted) -> Error {
         | AlertDescription::CertificateExpired
         | AlertDescription::CertificateUnknown
         | AlertDescription::UnknownCA
-        | AlertDescription::AccessDenied => Error::OurCertificate { stage, name, sent },
+        | AlertDescription::AccessDenied
         // What OpenSSL says on TLS 1.2 when it asked for a certificate and got none.
-        AlertDescription::HandshakeFailure if sent == Sent::None && trusted.was_asked() => {
-            Error::OurCertificate { stage, name, sent }
+        | AlertDescription::HandshakeFailure
+            if facts.asked =>
+        {
+            Trouble::OurCertificate { alert: name }
         }
-        AlertDescription::ProtocolVersion => too_old(trusted),
-        _ => Error::Alert { stage, name },
-    }
-}
-
-fn too_old(trusted: &Trusted) -> Error {
-    match trusted.versions {
-        Versions::Tls12AndLater => Error::OldTls,
-        Versions::Tls13Only => Error::NothingInCommon {
-            problem: "the server has only TLS 1.2 or older, and --min-tls asks for 1.3".to_owned(),
-        },
+        // Behind the server's hello they are agreed on.
+        AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity if facts.version.is_none() => {
+            Trouble::NothingInCommon { how: format!("alert {name}") }
+        }
+        AlertDescription::UnrecognisedName => Trouble::UnknownName { alert: name },
+        // A server that insists on SNI (RFC 8446 section 9.2).
+        AlertDescription::MissingExtension if facts.is_address => Trouble::UnknownName { alert: name },
+        AlertDescription::ProtocolVersion => Trouble::OldTls,
+        _ => Trouble::Alert { alert: name },
     }
 }
 
@@ -195,21 +99,18 @@ pub fn looks_like_tls(head: &[u8]) -> bool {
 }
 
 /// What else is there, by its first octets.
-pub fn not_tls(head: &[u8]) -> Error {
+pub fn not_tls(head: &[u8]) -> Trouble {
     let line = head.split(|b| *b == b'\r' || *b == b'\n').next().unwrap_or_default();
-    // A busy Exim says so before TLS, also on a port of implicit TLS.
-    if let [b'4', b'0'..=b'9', b'0'..=b'9', b' ' | b'-', ..] = head {
-        return Error::Turned { stage: Stage::Handshake, line: escape(line, 100) };
-    }
-    let line = escape(line, 60);
-    match head {
-        [b'2' | b'5', b'0'..=b'9', b'0'..=b'9', b' ' | b'-', ..] => Error::PlainSmtp { line },
-        [b'H', b'T', b'T', b'P', ..] => Error::NotTls { looks_like: "HTTP", line },
-        [b'S', b'S', b'H', b'-', ..] => Error::NotTls { looks_like: "SSH", line },
-        [b'*', b' ', b'O', b'K', ..] => Error::NotTls { looks_like: "IMAP", line },
-        [b'+', b'O', b'K', ..] => Error::NotTls { looks_like: "POP3", line },
-        _ => Error::NotTls { looks_like: "something", line },
-    }
+    let what = match head {
+        [b'4', b'0'..=b'9', b'0'..=b'9', b' ' | b'-', ..] => Clear::Busy,
+        [b'2' | b'5', b'0'..=b'9', b'0'..=b'9', b' ' | b'-', ..] => Clear::Smtp,
+        [b'H', b'T', b'T', b'P', ..] => Clear::Named("HTTP"),
+        [b'S', b'S', b'H', b'-', ..] => Clear::Named("SSH"),
+        [b'*', b' ', b'O', b'K', ..] => Clear::Named("IMAP"),
+        [b'+', b'O', b'K', ..] => Clear::Named("POP3"),
+        _ => Clear::Something,
+    };
+    Trouble::Clear { what, line: escape(line, 60) }
 }
 
 #[cfg(test)]
@@ -225,20 +126,22 @@ mod tests {
         assert_eq!(alert_name(AlertDescription::UnknownPSKIdentity), "unknown_psk_identity");
     }
 
-    /// A bug that was: the log said TooManyWarningAlertsReceived.
     #[test]
     fn names_of_the_library_are_said_in_words() {
         let error = rustls::Error::PeerMisbehaved(rustls::PeerMisbehaved::TooManyWarningAlertsReceived);
         assert_eq!(shown(&error), "the server breaks the rules: too many warning alerts received");
-        assert_eq!(spoken("a sentence, as it is"), "a sentence, as it is");
     }
 
     #[test]
     fn plain_smtp_is_told_from_http_and_from_tls() {
-        assert!(matches!(not_tls(b"220 mail.example.com ESMTP\r\n"), Error::PlainSmtp { .. }));
-        assert!(matches!(not_tls(b"554 go away\r\n"), Error::PlainSmtp { .. }));
-        assert!(matches!(not_tls(b"421 too many\r\n"), Error::Turned { stage: Stage::Handshake, .. }));
-        assert!(matches!(not_tls(b"HTTP/1.1 400 Bad Request\r\n"), Error::NotTls { looks_like: "HTTP", .. }));
+        let what = |head: &[u8]| match not_tls(head) {
+            Trouble::Clear { what, .. } => what,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(what(b"220 mail.example.com ESMTP\r\n"), Clear::Smtp);
+        assert_eq!(what(b"554 go away\r\n"), Clear::Smtp);
+        assert_eq!(what(b"421 too many\r\n"), Clear::Busy);
+        assert_eq!(what(b"HTTP/1.1 400 Bad Request\r\n"), Clear::Named("HTTP"));
         assert!(looks_like_tls(&[21, 3, 1]));
         assert!(!looks_like_tls(b"220 "));
     }

@@ -32,12 +32,12 @@ pub fn store(anchors: &Anchors) -> Result<RootCertStore, Error> {
     }
 }
 
-/// In words: "the certificate leads to none of ..."
+/// In words: "the certificate is from a CA not in ..."
 pub fn name(anchors: &Anchors) -> String {
     match anchors {
         #[cfg(not(feature = "system-roots"))]
         Anchors::BuiltIn => format!("Mozilla's roots of {}", ROOTS.1),
-        Anchors::File(_) => "the --ca-file".to_owned(),
+        Anchors::File(_) => "our CA file".to_owned(),
         Anchors::System => "the system's roots".to_owned(),
     }
 }

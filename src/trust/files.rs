@@ -21,7 +21,7 @@ use super::{shown, unusable};
 use crate::error::{Error, Stage};
 use crate::ids::{getresgid, getresuid};
 use crate::options::Identity;
-use crate::text::escape;
+use crate::text::{errno_text, escape, in_words};
 
 /// Debian's file of all public roots has 0.2 MiB.
 const LARGEST: u64 = 1024 * 1024;
@@ -36,7 +36,8 @@ pub fn ca_file(path: &Path) -> Result<RootCertStore, Error> {
         match label {
             Label::Certificate => store.add(CertificateDer::from(der.to_vec())).map_err(|error| {
                 wrong(&format!(
-                    "block {number} is no certificate that can be trusted ({error}): remove it or copy it again"
+                    "block {number} is no certificate that can be trusted ({}): remove it or copy it again",
+                    in_words(&error.to_string())
                 ))
             })?,
             Label::PrivateKey => {
@@ -174,7 +175,7 @@ pub fn identity(paths: &Identity) -> Result<(Vec<CertificateDer<'static>>, Priva
 pub fn mismatch(paths: &Identity, error: &rustls::Error) -> Error {
     let problem = match error {
         rustls::Error::InconsistentKeys(_) => "is not the key of the certificate in --cert".to_owned(),
-        other => format!("cannot be used: {other}"),
+        other => format!("cannot be used: {}", in_words(&other.to_string())),
     };
     unusable("--key", &shown(&paths.key), &problem)
 }
@@ -189,7 +190,7 @@ fn read(role: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
             "permission denied to uid {}: let it read the file, or start as root and we drop to nobody",
             geteuid()
         )),
-        _ => wrong(&escape(error.to_string().as_bytes(), 100)),
+        _ => wrong(&errno_text(&error)),
     };
     let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path).map_err(denied)?;
     let about = file.metadata().map_err(denied)?;

@@ -5,9 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 
-use crate::error::Issuer;
-use crate::text::cut;
-use crate::x509::{anchor_rsa_bits, Certificate, RSA_BITS};
+use crate::x509::{anchor_rsa_bits, Certificate, Name, RSA_BITS};
 
 /// More certificates than any chain needs; a server may send thousands.
 const MOST: usize = 16;
@@ -44,8 +42,8 @@ impl Presented {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub fn take(&self) -> Arc<Chain> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    pub fn forget(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
     }
 }
 
@@ -58,33 +56,50 @@ impl Chain {
         self.links.iter().filter_map(|link| link.cert.as_ref())
     }
 
-    /// Why it leads to none of our trust anchors: followed from the leaf up, in whatever order it was sent; the name in at
-    /// most `cap` octets.
-    pub fn issuer(&self, anchors: &[TrustAnchor], cap: usize) -> Option<Issuer> {
-        let mut cert = self.leaf()?;
+    /// Why it leads to none of our trust anchors: followed from the leaf up, in whatever order it was sent.
+    pub fn end(&self, anchors: &[TrustAnchor]) -> End<'_> {
+        let Some(mut cert) = self.leaf() else { return End::Unread };
         if cert.is_self_issued() {
-            return Some(Issuer::Itself);
+            return End::Itself;
         }
+        let weak = |bits: Option<usize>| bits.filter(|bits| !RSA_BITS.contains(bits));
         // Two certificates may name each other: as many steps as there are certificates are enough.
         for _ in &self.links {
-            let name = cut(&cert.issuer.short, cap);
-            let weak = |bits: Option<usize>| bits.filter(|bits| !RSA_BITS.contains(bits));
-            if let Some(ours) = anchors.iter().find(|anchor| cert.issuer.is(&anchor.subject)) {
+            let name = &cert.issuer;
+            if let Some(ours) = anchors.iter().find(|anchor| name.is(&anchor.subject)) {
                 // webpki says of a key like that that its signature does not verify, and looks for another issuer.
-                return Some(match weak(anchor_rsa_bits(&ours.subject_public_key_info)) {
-                    Some(bits) => Issuer::Weak { name, bits },
-                    None => Issuer::Namesake(name),
-                });
+                return match weak(anchor_rsa_bits(&ours.subject_public_key_info)) {
+                    Some(bits) => End::WeakAnchor(name, bits),
+                    None => End::Namesake(name),
+                };
             }
             if cert.is_self_issued() {
-                return Some(Issuer::Sent(name));
+                return End::Root(name);
             }
-            let Some(next) = self.certs().find(|other| other.subject == cert.issuer) else { break };
+            let is_next = |link: &Link| link.cert.as_ref().is_some_and(|other| other.subject == *name);
+            let Some(at) = self.links.iter().position(is_next) else { break };
+            let Some(next) = self.links.get(at).and_then(|link| link.cert.as_ref()) else { break };
             if let Some(bits) = weak(next.key.rsa_bits) {
-                return Some(Issuer::Weak { name, bits });
+                return End::Weak(at, bits);
             }
             cert = next;
         }
-        Some(Issuer::Missing(cut(&cert.issuer.short, cap)))
+        End::Missing(&cert.issuer)
     }
+}
+
+/// Where a chain ends that is not trusted.
+pub enum End<'a> {
+    /// The leaf is signed by itself.
+    Itself,
+    /// A root that was sent.
+    Root(&'a Name),
+    /// Somebody who was not sent.
+    Missing(&'a Name),
+    /// A trust anchor, by its name; its key is another.
+    Namesake(&'a Name),
+    /// A CA whose RSA key is too short or too long for any signature: a trust anchor, or one that was sent.
+    WeakAnchor(&'a Name, usize),
+    Weak(usize, usize),
+    Unread,
 }

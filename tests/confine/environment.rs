@@ -93,13 +93,13 @@ fn promise_3_a_hostile_environment_makes_nobody_trusted() {
         let (house, dir, theirs) = (House::new(), Dir::new(), Ca::named("Their CA"));
         dir.mode("", 0o777);
         let mut rows = vec![
-            (Start::new(), theirs.leaf_for(&["smarthost"]), "unknown issuer"),
-            (house.bridge("--log=stderr"), theirs.leaf_for(&["smarthost"]), "unknown issuer"),
-            (house.bridge("--log=stderr"), house.ca.leaf_for(&["theirs.example"]), "not for smarthost"),
+            (Start::new(), theirs.leaf_for(&["smarthost"]), "unknown CA"),
+            (house.bridge("--log=stderr"), theirs.leaf_for(&["smarthost"]), "unknown CA"),
+            (house.bridge("--log=stderr"), house.ca.leaf_for(&["theirs.example"]), "for another name (theirs.example)"),
         ];
         if Path::new(SYSTEM_FILE).exists() {
             replace(SYSTEM_FILE, &house.dir.path("ca.pem"));
-            rows.push((Start::new().arg("--system-roots"), theirs.leaf_for(&["smarthost"]), "unknown issuer"));
+            rows.push((Start::new().arg("--system-roots"), theirs.leaf_for(&["smarthost"]), "unknown CA"));
         }
         for (start, leaf, reason) in rows {
             let lines = [false, true].map(|is_hostile| {

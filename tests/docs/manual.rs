@@ -10,7 +10,8 @@ use smtps_bridge::exit::Exit;
 use crate::support::bridge::PROGRAM;
 use crate::support::limit::skip;
 
-use super::{every_end, every_error, options_of_the_manual, read, root, section, MANUAL};
+use super::causes::every_error;
+use super::{every_end, options_of_the_manual, read, root, section, MANUAL};
 
 #[test]
 fn the_manual_describes_the_options_of_the_program_in_the_order_of_the_help() {
@@ -70,18 +71,6 @@ fn the_replies_of_the_manual_are_those_of_the_program() {
     // The panic hook's reply is no error's.
     let ours: BTreeSet<(String, i32)> = ours.chain([("4.3.0".to_owned(), 70)]).collect();
     assert_eq!(rows.collect::<BTreeSet<_>>(), ours);
-}
-
-#[test]
-fn every_reason_is_a_sentence_in_house_style() {
-    for error in every_error() {
-        let (sentence, reply) = (error.to_string(), error.reply());
-        for text in [&sentence, &reply] {
-            assert!(!text.is_empty() && text.bytes().all(|b| (0x20..=0x7e).contains(&b)), "{text}");
-            assert!(!text.ends_with('.') && !text.contains("  "), "{text}");
-        }
-        assert!(!reply.contains("/etc/"), "a path in a reply: {reply}");
-    }
 }
 
 #[test]

@@ -1,16 +1,16 @@
 //! What the manual, the README, the help and the packaged files say, compared with the program. Style 29.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use smtps_bridge::error::{Error, Heard, Sent, Stage};
 use smtps_bridge::relay::End;
 
 mod builds;
+mod causes;
 mod elsewhere;
 mod manual;
 mod pages;
+mod sentences;
 
 const MANUAL: &str = "man/smtps-bridge.8";
 
@@ -106,96 +106,4 @@ fn every_end() -> [End; 12] {
         }
     }
     all
-}
-
-/// One of each variant.
-fn every_error() -> Vec<Error> {
-    let text = || "smtp.example.com".to_owned();
-    let stage = Stage::Handshake;
-    let heard = Heard::Nothing;
-    let all = vec![
-        Error::Usage(text()),
-        Error::Unusable { role: "--ca-file", object: "/etc/ca.pem".to_owned(), problem: text() },
-        Error::Descriptor("descriptor 0 is a listening socket"),
-        Error::Stranger { client: text() },
-        Error::OutOf { stage: Stage::Relay, source: io::Error::from_raw_os_error(24) },
-        Error::Rights(text()),
-        Error::Terminated { stage },
-        Error::NoSuchName { host: text() },
-        Error::NoAddress { host: text(), family: "IPv4" },
-        Error::ResolverFailed { host: text(), problem: text() },
-        Error::ResolverSilent { host: text(), seconds: 60 },
-        Error::Refused { port: 465 },
-        Error::Unreachable { problem: text() },
-        Error::ConnectTimeout { port: 465 },
-        Error::Closed { stage, heard },
-        Error::Reset { stage, heard },
-        Error::Silent { stage: Stage::Greeting, seconds: 60 },
-        Error::Turned { stage: Stage::Relay, line: text() },
-        Error::Expired { not_after: text() },
-        Error::NotYetValid { not_before: text() },
-        Error::WrongName { wanted: text(), names: vec![text()], more: 2 },
-        Error::UnknownIssuer { issuer: None, anchors: text() },
-        Error::CaAsServer { key: None },
-        Error::PinMismatch { presented: None },
-        Error::VersionOne,
-        Error::WeakKey { problem: text() },
-        Error::BadCertificate { problem: text() },
-        Error::PlainSmtp { line: text() },
-        Error::NotTls { looks_like: "HTTP", line: text() },
-        Error::OldTls,
-        Error::NothingInCommon { problem: text() },
-        Error::Alert { stage, name: text() },
-        Error::OurCertificate { stage, name: text(), sent: Sent::None },
-        Error::Protocol { stage, problem: text() },
-        Error::NoRoute { family: "IPv6" },
-        Error::NotSmtp { stage: Stage::Greeting, line: text() },
-        Error::RefusedBoth,
-    ];
-    let places: Vec<usize> = all.iter().map(place).collect();
-    assert_eq!(places, (0..all.len()).collect::<Vec<_>>(), "one of each, in the order of `place`");
-    all
-}
-
-/// A new variant is an error of the compiler here, and one of the test above until `every_error` has it.
-fn place(error: &Error) -> usize {
-    match error {
-        Error::Usage(_) => 0,
-        Error::Unusable { .. } => 1,
-        Error::Descriptor(_) => 2,
-        Error::Stranger { .. } => 3,
-        Error::OutOf { .. } => 4,
-        Error::Rights(_) => 5,
-        Error::Terminated { .. } => 6,
-        Error::NoSuchName { .. } => 7,
-        Error::NoAddress { .. } => 8,
-        Error::ResolverFailed { .. } => 9,
-        Error::ResolverSilent { .. } => 10,
-        Error::Refused { .. } => 11,
-        Error::Unreachable { .. } => 12,
-        Error::ConnectTimeout { .. } => 13,
-        Error::Closed { .. } => 14,
-        Error::Reset { .. } => 15,
-        Error::Silent { .. } => 16,
-        Error::Turned { .. } => 17,
-        Error::Expired { .. } => 18,
-        Error::NotYetValid { .. } => 19,
-        Error::WrongName { .. } => 20,
-        Error::UnknownIssuer { .. } => 21,
-        Error::CaAsServer { .. } => 22,
-        Error::PinMismatch { .. } => 23,
-        Error::VersionOne => 24,
-        Error::WeakKey { .. } => 25,
-        Error::BadCertificate { .. } => 26,
-        Error::PlainSmtp { .. } => 27,
-        Error::NotTls { .. } => 28,
-        Error::OldTls => 29,
-        Error::NothingInCommon { .. } => 30,
-        Error::Alert { .. } => 31,
-        Error::OurCertificate { .. } => 32,
-        Error::Protocol { .. } => 33,
-        Error::NoRoute { .. } => 34,
-        Error::NotSmtp { .. } => 35,
-        Error::RefusedBoth => 36,
-    }
 }

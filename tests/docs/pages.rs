@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use smtps_bridge::cli::FLAGS;
-use smtps_bridge::error::{Error, Issuer};
+use smtps_bridge::error::{Clear, Error, Facts, Failure, Fault, Issuer, Names, Place, Rank, Stage, Trouble};
+use smtps_bridge::report;
 use smtps_bridge::trust::ROOTS;
 
+use super::causes::facts;
 use super::{files, long_options, pages, read, root};
 
 /// Long options of other programs that our pages mention.
@@ -91,25 +93,41 @@ fn the_tests_that_security_md_names_exist() {
     }
 }
 
+/// Goal: what stands behind `421` in the README is what a client reads.
 #[test]
 fn the_sentences_in_the_readme_are_those_of_the_program() {
-    let host = || "smtp.example.com".to_owned();
-    let causes = [
-        Error::Expired { not_after: "2026-11-01".to_owned() },
-        Error::Refused { port: 465 },
-        Error::NoSuchName { host: host() },
-        Error::WrongName { wanted: host(), names: vec!["mail.example.net".to_owned()], more: 0 },
-        Error::UnknownIssuer {
-            issuer: Some(Issuer::Missing("CN=Example CA".to_owned())),
+    let facts = || {
+        Box::new(Facts {
+            today: "2026-11-22".to_owned(),
             anchors: format!("Mozilla's roots of {}", ROOTS.1),
+            ..facts()
+        })
+    };
+    let place = Place { number: 1, of: 2, rank: Rank::Leaf, name: String::new() };
+    let refused = |fault| Error::Certificate { fault, facts: facts() };
+    let causes = [
+        refused(Fault::Expired { on: "2026-11-01".to_owned(), place }),
+        Error::Refused { port: 465 },
+        Error::NoSuchName { host: "smtp.example.com".to_owned() },
+        refused(Fault::WrongName { names: Names::Others(vec!["mail.example.net".to_owned()], 0), too: None }),
+        refused(Fault::UnknownIssuer(Issuer::Missing("CN=Example CA".to_owned()))),
+        Error::Tls {
+            stage: Stage::Handshake,
+            trouble: Trouble::Clear { what: Clear::Smtp, line: "220 smtp.example.com ESMTP".to_owned() },
+            facts: facts(),
         },
-        Error::PlainSmtp { line: "220 smtp.example.com ESMTP".to_owned() },
     ];
     // Broken between words as the page likes.
     let readme = read("README.md").split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut missing = Vec::new();
     for cause in causes {
-        assert!(readme.contains(&cause.to_string()), "the README lacks: {cause}");
+        let name = || Some("smtp.example.com".to_owned());
+        let reply = report::reply(&Failure { host: name(), server_name: name(), ..Failure::from(cause) }, 0);
+        if !readme.contains(&format!("`{}`", reply.trim_end())) {
+            missing.push(reply);
+        }
     }
+    assert!(missing.is_empty(), "the README lacks: {}", missing.concat());
 }
 
 #[test]

@@ -44,14 +44,14 @@ pub const ROWS: &[Row] = &[
     }),
     row("no address", "4.4.4", 75, "no IPv4 address", |house| house.bridge("[::1]").arg("-4").into()),
     row("refused", "4.4.1", 75, "refused", |house| house.bridge(nobody_listens().to_string()).into()),
-    row("closed in the handshake", "4.4.2", 75, "closed on our hello", |house| {
+    row("closed in the handshake", "4.4.2", 75, "closed on our TLS hello", |house| {
         let peer = Peer::tcp(|mut tcp| {
             tcp.shutdown(Shutdown::Write).unwrap();
             let _ = io::copy(&mut tcp, &mut io::sink());
         });
         house.bridge(peer.host()).into()
     }),
-    row("reset in the handshake", "4.4.2", 75, "reset", |house| {
+    row("reset in the handshake", "4.4.2", 75, "reset on our TLS hello", |house| {
         let peer = Peer::tcp(|mut tcp| {
             tcp.read_exact(&mut [0; 100]).unwrap();
             reset(tcp);
@@ -86,10 +86,10 @@ pub const ROWS: &[Row] = &[
     row("2000 names", "4.7.5", 69, "1997 more", |house| {
         presented(house, house.ca.leaf_with_many_names(2000).server(rustls::ALL_VERSIONS))
     }),
-    row("unknown issuer", "4.7.5", 69, "unknown issuer", |house| {
+    row("unknown issuer", "4.7.5", 69, "unknown CA", |house| {
         presented(house, Ca::named("Unknown CA").leaf().server(rustls::ALL_VERSIONS))
     }),
-    row("a CA certificate as a server's", "4.7.5", 69, "--pin-only sha256//", |house| {
+    row("a CA certificate as a server's", "4.7.5", 69, "CA certificate, not a server's", |house| {
         presented(house, self_signed_ca_leaf().server(rustls::ALL_VERSIONS))
     }),
     row("pin mismatch", "4.7.5", 69, "not the pinned one", |house| {
@@ -106,7 +106,9 @@ pub const ROWS: &[Row] = &[
     }),
     row("plain SMTP", "4.7.5", 76, "plain SMTP", |house| said(house, b"220 plain.test ESMTP\r\n")),
     row("plain SMTP that refuses", "4.7.5", 76, "plain SMTP", |house| said(house, b"554-5.7.1 go\r\n554 away\r\n")),
-    row("busy before TLS", "4.3.2", 75, "turned us away (421 Too many)", |house| said(house, b"421 Too many\r\n")),
+    row("busy before TLS", "4.3.2", 75, "turned us away before TLS (code 421)", |house| {
+        said(house, b"421 Too many\r\n")
+    }),
     row("HTTP", "4.7.5", 76, "HTTP", |house| said(house, b"HTTP/1.1 400 Bad Request\r\n\r\n")),
     row("garbage", "4.7.5", 76, "instead of TLS", |house| said(house, &[0xff; 2000])),
     row("SIGTERM", "4.3.2", 75, "SIGTERM", |house| {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{dup, dup2_stdin, dup2_stdout};
 use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::pki_types::{PrivateKeyDer, ServerName};
+use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection};
 
 use smtps_bridge::cli::{self, Action};
@@ -142,10 +142,9 @@ fn threads() -> usize {
 }
 
 fn session(house: &House, remote: UnixStream, newlines: Newlines) -> Ended {
-    let server_name = ServerName::try_from("fuzz.test").expect("a name");
+    let host = cli::host("fuzz.test".as_ref(), None).expect("a host");
     let deadline = Deadline::after(HANG);
-    let attempt =
-        Attempt { trusted: &house.trusted, server_name: &server_name, deadline, seconds: 30, waiter: &house.waiter };
+    let attempt = Attempt { trusted: &house.trusted, host: &host, deadline, seconds: 30, waiter: &house.waiter };
     let stream = TcpStream::from(OwnedFd::from(remote));
     let tls = handshake(stream, &attempt).unwrap_or_else(|error| panic!("no handshake: {error}"));
     let local = stdio::look();

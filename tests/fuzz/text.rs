@@ -1,6 +1,8 @@
 //! Any foreign octets: what comes out is printable, one line, and never longer than its cap.
 
-use smtps_bridge::error::{Error, Failure, Issuer, Sent, Stage};
+use smtps_bridge::error::{
+    Clear, Error, Facts, Failure, Fault, Given, Issuer, NamedBy, Names, Place, Rank, Stage, Trouble,
+};
 use smtps_bridge::report;
 use smtps_bridge::text::{cut, escape, line, value};
 
@@ -52,29 +54,50 @@ fn reply(kind: u8, more: u8, foreign: &[u8], lossy: &str) {
 }
 
 fn error(kind: u8, text: impl Fn() -> String) -> Error {
-    let stage = [Stage::Arguments, Stage::Handshake, Stage::Greeting, Stage::Relay][usize::from(kind >> 4 & 3)];
-    let pin = (kind & 0x20 != 0).then(&text);
-    match kind & 15 {
-        0 => Error::Usage(text()),
-        1 => Error::Unusable { role: "--ca-file", object: text(), problem: text() },
-        2 => Error::NoSuchName { host: text() },
-        3 => Error::ResolverFailed { host: text(), problem: text() },
-        4 => Error::Turned { stage, line: text() },
-        5 => {
-            let names = text().split(',').map(str::to_owned).collect();
-            Error::WrongName { wanted: text(), names, more: usize::from(kind) }
-        }
-        6 => Error::UnknownIssuer { issuer: Some(Issuer::Missing(text())), anchors: text() },
-        7 => Error::UnknownIssuer { issuer: Some(Issuer::Weak { name: text(), bits: 512 }), anchors: text() },
-        8 => Error::CaAsServer { key: pin },
-        9 => Error::PinMismatch { presented: pin },
-        10 => Error::BadCertificate { problem: text() },
-        11 => Error::PlainSmtp { line: text() },
-        12 => Error::NotTls { looks_like: "HTTP", line: text() },
-        13 => Error::OurCertificate { stage, name: text(), sent: Sent::Certificate },
-        14 => Error::Unreachable { problem: text() },
-        _ => Error::Protocol { stage, problem: text() },
-    }
+    let stage = Stage::Handshake;
+    let place = || Place { number: 2, of: 3, rank: Rank::Intermediate, name: text() };
+    let fault = match kind & 0x0f {
+        0 => return Error::Usage(text()),
+        1 => return Error::Unusable { role: "--ca-file", object: text(), problem: text() },
+        2 => return Error::NoSuchName { host: text() },
+        3 => return Error::ResolverFailed { host: text(), problem: text() },
+        4 => return Error::Turned { stage, line: text() },
+        5 => Fault::WrongName {
+            names: Names::Others(text().split(',').map(str::to_owned).collect(), usize::from(kind)),
+            too: None,
+        },
+        6 => Fault::UnknownIssuer(Issuer::Missing(text())),
+        7 => Fault::WeakKey { bits: 512, place: place() },
+        8 => Fault::CaAsServer,
+        9 => Fault::PinMismatch { presented: Some(text()) },
+        10 => Fault::Expired { on: text(), place: place() },
+        11 => return trouble(Trouble::Clear { what: Clear::Smtp, line: text() }),
+        12 => return trouble(Trouble::Clear { what: Clear::Named("HTTP"), line: text() }),
+        13 => return trouble(Trouble::OurCertificate { alert: text() }),
+        14 => return Error::Unreachable { problem: text() },
+        _ => return trouble(Trouble::BreaksRules { how: text() }),
+    };
+    Error::Certificate { fault, facts: facts() }
+}
+
+fn trouble(trouble: Trouble) -> Error {
+    Error::Tls { stage: Stage::Handshake, trouble, facts: facts() }
+}
+
+fn facts() -> Box<Facts> {
+    Box::new(Facts {
+        server_name: "mail.example.com".to_owned(),
+        named_by: NamedBy::Host,
+        is_address: false,
+        port: 465,
+        given: Given::default(),
+        anchors: "our CA file".to_owned(),
+        today: "2026-11-29".to_owned(),
+        clock_behind: None,
+        asked: false,
+        version: None,
+        name_fits: None,
+    })
 }
 
 fn printable(text: &str) {

@@ -43,10 +43,10 @@ fn rsa_larger_than_8192_bits_or_of_a_slow_exponent_is_refused_for_little() {
         for (bits, exponent, words) in [
             (16_384, vec![1, 0, 1], "RSA of 16384 bits"),
             (200_000, vec![1, 0, 1], "RSA of 200000 bits"),
-            (8192, vec![0x7f; 1024], "a signature does not verify"),
-            (8192, vec![1], "a signature does not verify"),
-            (8192, vec![2], "a signature does not verify"),
-            (8192, vec![], "a signature does not verify"),
+            (8192, vec![0x7f; 1024], "does not prove that it has its certificate's key"),
+            (8192, vec![1], "does not prove that it has its certificate's key"),
+            (8192, vec![2], "does not prove that it has its certificate's key"),
+            (8192, vec![], "does not prove that it has its certificate's key"),
         ] {
             let cert = house.ca.cert_of(&Forged { octets: public_key(bits, &exponent) });
             // What it signs with is not this key, and could not be.

@@ -10,13 +10,7 @@ pub const GROUP: &str = match POST_QUANTUM {
     false => "X25519",
 };
 
-/// What is said of a server that ends on our hello. Without post-quantum there is nothing to leave out.
-pub const HELLO: &str = match POST_QUANTUM {
-    true => "try --no-pq",
-    false => "behind a middlebox",
-};
-
 /// The trust anchors that count without an option, as in a refusal.
 pub fn usual_roots() -> String {
-    format!("not one of {}", anchors_name(&Anchors::USUAL))
+    format!("not in {}", anchors_name(&Anchors::USUAL))
 }

@@ -58,9 +58,14 @@ impl<T: Send + 'static> Peer<T> {
         self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
-    /// `127.0.0.1:PORT`, as HOST wants it.
+    /// `127.0.0.1:PORT`, as HOST wants it. No server name is sent to an address.
     pub fn host(&self) -> String {
         self.addr.to_string()
+    }
+
+    /// `localhost:PORT`: the same with a server name.
+    pub fn name(&self) -> String {
+        format!("localhost:{}", self.addr.port())
     }
 }
 

@@ -4,7 +4,6 @@ use std::io::Read;
 use std::net::TcpStream;
 
 use crate::support::bridge::House;
-use crate::support::build::HELLO;
 use crate::support::limit::{within, USUAL};
 use crate::support::outcome::refusal;
 use crate::support::peer::Peer;
@@ -27,7 +26,7 @@ fn hello(args: &[&str], host: &str) -> Hello {
     let house = House::new();
     let peer = Peer::tcp(|mut tcp| Hello::read(&mut tcp));
     let host = format!("{host}:{}", peer.addr.port());
-    refusal(house.bridge(host).arg("-4").args(args)).assert("4.4.2", 75, &["closed on our hello", HELLO]);
+    refusal(house.bridge(host).arg("-4").args(args)).assert("4.4.2", 75, &["closed on our TLS hello"]);
     peer.done()
 }
 

@@ -71,17 +71,22 @@ fn promise_3_another_key_is_refused_and_shown() {
     });
 }
 
-/// Goal: the sentence about a CA certificate as a server's has the option that cures it, ready to paste.
+/// Goal: promise 3. The sentence about a CA certificate as a server's names the option that serves it, and no pin to paste:
+/// it may be that of somebody in between.
 #[test]
-fn the_cure_for_a_ca_certificate_as_a_servers_works_when_it_is_pasted() {
+fn promise_3_the_cure_for_a_ca_certificate_as_a_servers_is_no_pin_to_paste() {
     within(USUAL, || {
         let (dir, leaf) = (Dir::new(), self_signed_ca_leaf());
         let start = Start::new().arg("--ca-file").arg(dir.write("ca.pem", &leaf.cert_pem));
-        let refusal =
-            refuses_certificate(start, leaf.server(rustls::ALL_VERSIONS), &["a CA certificate", "--pin-only sha256//"]);
-        let (_, pin) = refusal.reply.split_once("--pin-only ").unwrap();
+        let words = [
+            "CA certificate, not a server's",
+            "maybe somebody in between",
+            "--pin-only once its administrator confirms it",
+        ];
+        let refusal = refuses_certificate(start, leaf.server(rustls::ALL_VERSIONS), &words);
+        assert!(!refusal.log.contains("sha256//"), "{refusal:#?}");
         let peer = good(&leaf);
-        session(only(pin.trim()).arg(peer.host()));
+        session(only(&leaf.pin).arg(peer.host()));
         peer.done();
     });
 }
@@ -96,7 +101,7 @@ fn what_openssl_req_makes_is_served_by_its_pin_alone() {
         let dir = Dir::new();
         let leaf = crate::trust::openssl::self_signed(&dir, &["-newkey", "rsa:2048"]);
         for version in [TLS_1_2, TLS_1_3] {
-            refuses_certificate(Start::new(), leaf.server(version), &["a CA certificate", &leaf.pin]);
+            refuses_certificate(Start::new(), leaf.server(version), &["CA certificate, not a server's"]);
             let peer = crate::support::peer::Peer::with(leaf.server(version), crate::support::outcome::serve);
             session(only(&leaf.pin).arg(peer.host()));
             peer.done();
@@ -120,7 +125,10 @@ fn a_certificate_of_version_1_works_on_tls_1_3_and_has_its_sentence_on_tls_1_2()
         peer.done();
         refuses_certificate(only(&leaf.pin), server(TLS_1_2), &["version 1", "TLS 1.3"]);
         let (dir, ca) = (Dir::new(), Ca::new());
-        refuses_certificate(trusting(&ca, &dir), server(TLS_1_3), &["version 1", "--pin-only", &leaf.pin]);
+        refuses_certificate(trusting(&ca, &dir), server(TLS_1_3), &["version 1", "--pin-only once its administrator"]);
+        // A bug that was: --pin-only was advised here too, and is the next refusal.
+        let refusal = refuses_certificate(trusting(&ca, &dir), server(TLS_1_2), &["version 1", "one of version 3"]);
+        assert!(!refusal.line.contains("--pin-only"), "{refusal:#?}");
         refuses_certificate(only(&pin(b"a key")), server(TLS_1_3), &["not the pinned one", &leaf.pin]);
     });
 }

@@ -39,7 +39,7 @@ fn promise_3_the_right_pin_does_not_make_a_bad_certificate_good() {
     within(USUAL, || {
         let (dir, ca) = (Dir::new(), Ca::new());
         let table = [
-            (Ca::named("Unknown CA").leaf(), "unknown issuer"),
+            (Ca::named("Unknown CA").leaf(), "unknown CA"),
             (ca.leaf_for(&["other.example"]), "other.example"),
             (ca.leaf_expired((2021, 11, 1)), "expired"),
         ];

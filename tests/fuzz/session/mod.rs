@@ -26,7 +26,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::unistd::{dup, dup2_stdin, dup2_stdout};
 use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::pki_types::{PrivateKeyDer, ServerName};
+use rustls::pki_types::PrivateKeyDer;
 use rustls::ServerConfig;
 use smtps_bridge::cli::{self, Action};
 use smtps_bridge::deadline::Deadline;
@@ -178,7 +178,7 @@ impl World {
         stdio::admit(&mut local, &[])?;
         let attempt = Attempt {
             trusted: &self.trusted,
-            server_name: &ServerName::try_from("fuzz.test").expect("a name"),
+            host: &cli::host("fuzz.test".as_ref(), None).expect("a host"),
             deadline: Deadline::after(limit),
             seconds: 10,
             waiter: &self.waiter,

@@ -1,0 +1,103 @@
+//! What a sentence is made from, beside its cause.
+
+use std::fmt;
+
+/// Of one handshake: filled once, when it has failed, from the command line and from what came.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// What is verified; sent as SNI too, unless it is an address (RFC 6066 section 3).
+    pub server_name: String,
+    pub named_by: NamedBy,
+    pub is_address: bool,
+    pub port: u16,
+    pub given: Given,
+    /// The trust anchors in words.
+    pub anchors: String,
+    /// This machine's date.
+    pub today: String,
+    /// The date of our roots, where this machine's is an older one: then its clock is wrong.
+    pub clock_behind: Option<&'static str>,
+    /// Whether the server asked for a client certificate.
+    pub asked: bool,
+    /// Agreed on; None before the server's hello.
+    pub version: Option<Version>,
+    /// Whether the certificate is for `server_name`; None where none came or it has no say (`--pin-only`).
+    pub name_fits: Option<bool>,
+}
+
+impl Facts {
+    /// Without SNI a server shows its default certificate, or refuses us.
+    pub fn needs_sni(&self) -> bool {
+        self.is_address && self.name_fits != Some(true)
+    }
+}
+
+/// Where the server name comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedBy {
+    Host,
+    /// `--server-name`
+    Option,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    Tls12,
+    Tls13,
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Version::Tls12 => "TLSv1.2",
+            Version::Tls13 => "TLSv1.3",
+        })
+    }
+}
+
+/// The options whose cure would be advised in vain, because it is in force.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Given {
+    pub ca_file: bool,
+    pub system_roots: bool,
+    pub pin_only: bool,
+    pub cert: bool,
+    pub min_tls: bool,
+    pub no_pq: bool,
+}
+
+/// Which of the certificates that were sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The leaf is 1.
+    pub number: usize,
+    pub of: usize,
+    pub rank: Rank,
+    /// `CN=R11`
+    pub name: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rank {
+    Leaf,
+    Intermediate,
+    /// Signed by itself.
+    Root,
+    /// A trust anchor.
+    Ours,
+}
+
+/// What the report has seen before it says why; nothing in a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// `--check` says it, and need not be advised.
+    pub in_report: bool,
+    /// What is on port 587.
+    pub on_587: Option<On587>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum On587 {
+    Refused,
+    Other,
+}

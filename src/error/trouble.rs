@@ -1,0 +1,167 @@
+//! What is wrong with a TLS handshake, certificates apart.
+
+use super::certificate::NO_SNI;
+use super::sentence::during;
+use super::{Facts, NamedBy, Seen, Sentence, Stage};
+
+#[derive(Clone, Debug)]
+pub enum Trouble {
+    /// The server's end, a reset or silence was all the answer to our hello.
+    ClosedOnHello,
+    ResetOnHello,
+    SilentOnHello {
+        seconds: u64,
+    },
+    /// What was said is no TLS: its first line, escaped, which nobody vouches for (`Error::clear`).
+    Clear {
+        what: Clear,
+        line: String,
+    },
+    OldTls,
+    /// In words.
+    NothingInCommon {
+        how: String,
+    },
+    /// The server has no certificate for the name that we sent, or wants one.
+    UnknownName {
+        alert: String,
+    },
+    /// An alert that can only be about the certificate that we sent, or did not send.
+    OurCertificate {
+        alert: String,
+    },
+    Alert {
+        alert: String,
+    },
+    /// rustls reads no larger one, and nothing else that a server says is large.
+    TooLarge,
+    /// In words.
+    BreaksRules {
+        how: String,
+    },
+    /// The connection, in the system's words.
+    Broken {
+        how: String,
+    },
+}
+
+/// What there is in place of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clear {
+    /// A reply of 4yz: a busy Exim says so before TLS, also on a port of implicit TLS.
+    Busy,
+    Smtp,
+    Named(&'static str),
+    Something,
+}
+
+impl Trouble {
+    pub fn sentence(&self, stage: Stage, facts: &Facts, seen: Seen) -> Sentence {
+        let ask = |what: &str| format!("ask the server's administrator {what}");
+        match self {
+            Trouble::ClosedOnHello => Sentence::new("the server closed on our TLS hello", on_hello(facts, seen)),
+            Trouble::ResetOnHello => Sentence::new("the server reset on our TLS hello", on_hello(facts, seen)),
+            Trouble::SilentOnHello { seconds } => {
+                Sentence::new(format!("no answer to our TLS hello within {seconds} s"), on_hello(facts, seen))
+            }
+            Trouble::Clear { what, line } => clear(*what, line, facts),
+            Trouble::OldTls if facts.given.min_tls => Sentence::new(
+                "the server has only TLS 1.2 or older",
+                "ask its administrator for TLS 1.3, or leave out --min-tls here",
+            ),
+            Trouble::OldTls => {
+                Sentence::new("the server has only TLS 1.1 or older, which is not safe", ask("to allow TLS 1.2 or 1.3"))
+            }
+            Trouble::NothingInCommon { how } => {
+                Sentence::new("no cipher or key exchange in common", in_common(facts)).detail(how)
+            }
+            Trouble::UnknownName { alert } if facts.is_address => {
+                Sentence::new("the server wants a name (SNI)", NO_SNI).detail(told(alert))
+            }
+            Trouble::UnknownName { alert } => {
+                let cure = match facts.named_by {
+                    NamedBy::Host => "correct HOST, or ask the server's administrator",
+                    NamedBy::Option => "correct --server-name, or ask the server's administrator",
+                };
+                Sentence::new("the server does not know this name", cure).detail(told(alert))
+            }
+            Trouble::OurCertificate { alert } if facts.given.cert => {
+                Sentence::new("the server refuses our client certificate", ask("which one it expects"))
+                    .detail(told(alert))
+            }
+            Trouble::OurCertificate { alert } => {
+                Sentence::new("the server wants a client certificate", ask("for one, then use --cert and --key"))
+                    .detail(told(alert))
+            }
+            Trouble::Alert { alert } if facts.is_address && facts.version.is_none() => {
+                Sentence::new("the server refused our TLS hello", NO_SNI).detail(told(alert))
+            }
+            Trouble::Alert { alert } => {
+                let cause = format!("the server ended TLS with the alert {alert}");
+                Sentence::new(cause, ask("for its log"))
+            }
+            Trouble::TooLarge => {
+                Sentence::new("the server sends a message of 64 kB or more", ask("to send its own chain and no more"))
+                    .more("or a certificate with fewer names")
+            }
+            Trouble::BreaksRules { how } => Sentence::new(
+                format!("what comes {} is not valid TLS", during(stage)),
+                "ask its administrator; maybe somebody in between",
+            )
+            .detail(how),
+            Trouble::Broken { how } => {
+                Sentence::new(format!("the connection broke {}", during(stage)), ask("for its log")).detail(how)
+            }
+        }
+    }
+}
+
+fn told(alert: &str) -> String {
+    format!("alert {alert}")
+}
+
+/// Whether ML-KEM is in the way is nothing to say untried.
+fn on_hello(facts: &Facts, seen: Seen) -> &'static str {
+    if facts.is_address {
+        NO_SNI
+    } else if seen.in_report {
+        "ask its administrator, or that of a firewall in between"
+    } else {
+        "on this machine, run smtps-bridge --check with this HOST"
+    }
+}
+
+fn in_common(facts: &Facts) -> &'static str {
+    if facts.is_address {
+        NO_SNI
+    } else if facts.given.no_pq {
+        "leave out --no-pq here, or ask its administrator to allow X25519 or P-256"
+    } else if facts.given.min_tls {
+        "leave out --min-tls here, or ask its administrator to allow TLS 1.3"
+    } else {
+        "ask its administrator to allow ECDHE with AES-GCM, and X25519 or P-256"
+    }
+}
+
+/// Not a word of it: an attacker must not write into an administrator's queue. The log has it.
+fn clear(what: Clear, line: &str, facts: &Facts) -> Sentence {
+    let on_465 = facts.port == 465;
+    let port = "correct the port, as that of implicit TLS is usually 465";
+    match what {
+        Clear::Busy => Sentence::new("the server turned us away before TLS", "trying again later may help")
+            .detail(format!("code {}", line.get(..3).unwrap_or_default())),
+        Clear::Smtp => {
+            let ask = "ask its administrator for its port of implicit TLS";
+            Sentence::new("plain SMTP instead of TLS: this port is for STARTTLS", if on_465 { ask } else { port })
+        }
+        Clear::Named(_) | Clear::Something => {
+            let protocol = if let Clear::Named(protocol) = what { protocol } else { "something" };
+            let cause = format!("{protocol} instead of TLS");
+            if on_465 {
+                Sentence::new(cause, "correct HOST; maybe somebody in between answers, as a captive portal does")
+            } else {
+                Sentence::new(cause, port).more("maybe somebody in between answers, as a captive portal does")
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! From what rustls and webpki say of a certificate to what is wrong with it, and with which one.
+
+use rustls::CertificateError;
+
+use super::Attempt;
+use crate::error::{Fault, Issuer, Names, Place, Rank, Too};
+use crate::text::cut;
+use crate::trust::{Chain, End, PinMismatch, UnusableSignature};
+use crate::x509::{date_of, AltNames, Certificate, Kind, Name, RSA_BITS};
+
+/// How many of a certificate's names are told; it may hold 10 000.
+const NAMES: usize = 3;
+
+/// One of them; a DNS name has at most 253 octets (RFC 1035 section 2.3.4).
+const NAME: usize = 64;
+
+pub fn fault(error: &CertificateError, attempt: &Attempt) -> Fault {
+    let chain = attempt.trusted.presented();
+    let leaf = chain.leaf();
+    let fault = match error {
+        CertificateError::ExpiredContext { not_after, .. } => Fault::Expired {
+            on: date_of(*not_after),
+            place: place(&chain, |cert| cert.validity.not_after.as_secs() == not_after.as_secs()),
+        },
+        CertificateError::NotValidYetContext { not_before, .. } => Fault::NotYetValid {
+            from: date_of(*not_before),
+            place: place(&chain, |cert| cert.validity.not_before.as_secs() == not_before.as_secs()),
+        },
+        // Its names in rustls' words would have to be read back from a debug format.
+        CertificateError::NotValidForNameContext { .. } => Fault::WrongName { names: names(leaf, attempt), too: None },
+        CertificateError::UnknownIssuer => unknown_issuer(&chain, attempt),
+        CertificateError::Other(other) if other.0.is::<PinMismatch>() => {
+            Fault::PinMismatch { presented: leaf.map(Certificate::pin) }
+        }
+        CertificateError::Other(other) if other.0.is::<UnusableSignature>() => {
+            // What signs a root is nobody's business.
+            let old = |cert: &Certificate| cert.old_signature.filter(|_| !cert.is_self_issued());
+            match chain.certs().find_map(old) {
+                Some(hash) => Fault::OldSignature { hash, place: place(&chain, |cert| old(cert).is_some()) },
+                None => Fault::Broken("a CA signed it in a way that is not supported"),
+            }
+        }
+        CertificateError::Other(other) => match other.0.downcast_ref::<webpki::Error>() {
+            Some(webpki::Error::CaUsedAsEndEntity) => Fault::CaAsServer,
+            Some(webpki::Error::UnsupportedCertVersion) if leaf.is_some_and(|leaf| leaf.is_version_one) => {
+                Fault::VersionOne
+            }
+            Some(error) => Fault::Broken(rule(error)),
+            None => Fault::Broken(BREAKS_RULES),
+        },
+        CertificateError::BadEncoding => match leaf {
+            Some(leaf) if leaf.is_version_one => Fault::VersionOne,
+            Some(leaf) if leaf.names.is_malformed => Fault::WrongName { names: names(Some(leaf), attempt), too: None },
+            Some(_) | None => Fault::Broken("it cannot be read"),
+        },
+        // What is checked by the leaf's key is the handshake.
+        CertificateError::BadSignature
+        | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            match leaf.and_then(|leaf| leaf.key.rsa_bits) {
+                Some(bits) if !RSA_BITS.contains(&bits) => Fault::WeakKey { bits, place: place(&chain, |_| true) },
+                _ if matches!(error, CertificateError::BadSignature) => Fault::NotItsKey,
+                _ => Fault::Broken("its key is of a kind that is not supported"),
+            }
+        }
+        CertificateError::InvalidPurposeContext { .. } => Fault::Broken("it is not for servers (extended key usage)"),
+        CertificateError::Expired => Fault::Broken("it ends before it begins"),
+        _ => Fault::Broken(BREAKS_RULES),
+    };
+    with_its_name(fault, leaf, attempt)
+}
+
+const BREAKS_RULES: &str = "it breaks the rules of X.509";
+
+/// Where the name is wrong too, that is the likelier cause: another server answers, or somebody in between.
+fn with_its_name(fault: Fault, leaf: Option<&Certificate>, attempt: &Attempt) -> Fault {
+    let Some(false) = attempt.name_fits() else { return fault };
+    let too = match fault {
+        Fault::Expired { ref on, ref place } if place.rank == Rank::Leaf => Too::Expired(on.clone()),
+        Fault::UnknownIssuer(Issuer::Sent(_) | Issuer::Missing(_)) => Too::UnknownIssuer,
+        other => return other,
+    };
+    Fault::WrongName { names: names(leaf, attempt), too: Some(too) }
+}
+
+fn unknown_issuer(chain: &Chain, attempt: &Attempt) -> Fault {
+    let text = |name: &Name| cut(&name.short, NAME);
+    Fault::UnknownIssuer(match attempt.trusted.end(chain) {
+        End::Itself => Issuer::Itself,
+        End::Root(name) => Issuer::Sent(text(name)),
+        End::Missing(name) => Issuer::Missing(text(name)),
+        End::Namesake(name) => Issuer::Namesake(text(name)),
+        End::Unread => Issuer::Unread,
+        End::Weak(at, bits) => return Fault::WeakKey { bits, place: place_at(chain, at) },
+        End::WeakAnchor(name, bits) => {
+            let place = Place { number: 0, of: 0, rank: Rank::Ours, name: text(name) };
+            return Fault::WeakKey { bits, place };
+        }
+    })
+}
+
+/// The first certificate that is so; the leaf where none is.
+fn place(chain: &Chain, is: impl Fn(&Certificate) -> bool) -> Place {
+    let found = chain.links.iter().position(|link| link.cert.as_ref().is_some_and(&is));
+    place_at(chain, found.unwrap_or(0))
+}
+
+fn place_at(chain: &Chain, found: usize) -> Place {
+    let cert = chain.links.get(found).and_then(|link| link.cert.as_ref());
+    let rank = match cert {
+        _ if found == 0 => Rank::Leaf,
+        Some(cert) if cert.is_self_issued() => Rank::Root,
+        Some(_) | None => Rank::Intermediate,
+    };
+    let name = cert.map(|cert| cut(&cert.subject.short, NAME)).unwrap_or_default();
+    Place { number: found + 1, of: chain.links.len() + chain.more, rank, name }
+}
+
+fn names(leaf: Option<&Certificate>, attempt: &Attempt) -> Names {
+    let Some(leaf) = leaf else { return Names::None };
+    let wanted = attempt.host.server_name.to_str();
+    let AltNames { is_there, is_malformed, all } = &leaf.names;
+    let first = || all.iter().take(NAMES).map(|name| cut(&name.text, NAME)).collect();
+    if all.iter().any(|name| name.kind == Kind::AddressAsDns && name.text == wanted) {
+        return Names::AddressAsDns;
+    }
+    let has_a_good_one = all.iter().any(|name| name.kind != Kind::NotAName);
+    match &leaf.subject.common {
+        _ if *is_malformed || !all.is_empty() && !has_a_good_one => Names::Malformed(first()),
+        _ if !all.is_empty() => Names::Others(first(), all.len().saturating_sub(NAMES)),
+        Some(common) if !is_there => Names::CommonNameOnly(cut(common, NAME)),
+        Some(_) | None => Names::None,
+    }
+}
+
+/// What webpki found, in words.
+fn rule(error: &webpki::Error) -> &'static str {
+    match error {
+        webpki::Error::NameConstraintViolation => "a CA above it may not certify this name",
+        webpki::Error::PathLenConstraintViolated => "a CA above it may have no CA below it",
+        webpki::Error::EndEntityUsedAsCa => "what signed it is no CA",
+        webpki::Error::EmptyEkuExtension => "it is for no use at all (extended key usage)",
+        webpki::Error::UnsupportedCriticalExtension => "it has a critical extension that is unknown here",
+        webpki::Error::UnsupportedCertVersion => "a CA above it is not of X.509 version 3",
+        webpki::Error::InvalidCertValidity => "it ends before it begins",
+        webpki::Error::InvalidSerialNumber => "its serial number is malformed",
+        webpki::Error::SignatureAlgorithmMismatch => "it names two kinds of signature",
+        webpki::Error::MaximumSignatureChecksExceeded
+        | webpki::Error::MaximumPathBuildCallsExceeded
+        | webpki::Error::MaximumPathDepthExceeded
+        | webpki::Error::MaximumNameConstraintComparisonsExceeded => "its chain is too complicated",
+        webpki::Error::MalformedNameConstraint | webpki::Error::InvalidNetworkMaskConstraint => {
+            "a CA above it has malformed name constraints"
+        }
+        webpki::Error::MalformedExtensions | webpki::Error::ExtensionValueInvalid => "it has a malformed extension",
+        _ => BREAKS_RULES,
+    }
+}

@@ -1,0 +1,241 @@
+//! One of each cause, with the longest names that it may hold. A new one is an error of the compiler here.
+
+use std::io;
+
+use smtps_bridge::error::{
+    Clear, Error, Facts, Fault, Given, Heard, Issuer, NamedBy, Names, Place, Rank, Stage, Too, Trouble, Version,
+};
+
+/// Of a server name; the reply has room for no more.
+pub const NAME: &str = "a-name-of-sixty-four-octets.is-not-rare-in-the-cloud.example.com";
+
+/// The longest name of a host (RFC 1035 section 2.3.4), and one of its labels.
+pub fn host() -> String {
+    [LABEL, LABEL, LABEL, &LABEL[..61]].join(".")
+}
+
+const LABEL: &str = "a-label-of-sixty-three-octets-is-the-longest-that-there-may-be3";
+
+/// What a server or a resolver says, as long as whoever makes the cause lets it be.
+fn words() -> String {
+    "these are foreign words, of which there is no end, ".repeat(2)
+}
+
+pub fn facts() -> Facts {
+    Facts {
+        server_name: NAME.to_owned(),
+        named_by: NamedBy::Host,
+        is_address: false,
+        port: 465,
+        given: Given::default(),
+        anchors: "Mozilla's roots of 2026-10-19".to_owned(),
+        today: "2026-11-29".to_owned(),
+        clock_behind: None,
+        asked: false,
+        version: None,
+        name_fits: Some(true),
+    }
+}
+
+/// All that changes a sentence, each way.
+pub fn every_facts() -> Vec<Facts> {
+    let none = Given::default();
+    let other = Given { cert: true, min_tls: true, no_pq: true, ..none };
+    let mut given = vec![none, Given { min_tls: true, ..none }, Given { no_pq: true, ..none }];
+    for rest in [none, other] {
+        given.extend([
+            Given { ca_file: true, ..rest },
+            Given { system_roots: true, ..rest },
+            Given { pin_only: true, ..rest },
+        ]);
+    }
+    let mut every = Vec::new();
+    for given in given {
+        for (is_address, name_fits) in
+            [(false, Some(true)), (false, Some(false)), (false, None), (true, Some(false)), (true, Some(true))]
+        {
+            for (named_by, port, version, clock_behind) in [
+                (NamedBy::Host, 465, None, None),
+                (NamedBy::Option, 2465, Some(Version::Tls12), Some("2026-10-19")),
+                (NamedBy::Host, 2465, Some(Version::Tls13), None),
+            ] {
+                every.push(Facts { given, is_address, name_fits, named_by, port, version, clock_behind, ..facts() });
+            }
+        }
+    }
+    every
+}
+
+pub fn every_fault() -> Vec<Fault> {
+    let name = || format!("CN={NAME}");
+    let on = || "2021-11-01".to_owned();
+    let mut faults = Vec::new();
+    for (rank, number) in [(Rank::Leaf, 1), (Rank::Intermediate, 15), (Rank::Root, 16), (Rank::Ours, 16)] {
+        let place = || Place { number, of: 16, rank, name: name() };
+        faults.push(Fault::Expired { on: on(), place: place() });
+        faults.push(Fault::NotYetValid { from: on(), place: place() });
+        faults.push(Fault::WeakKey { bits: 16_384, place: place() });
+        faults.push(Fault::OldSignature { hash: "SHA-1", place: place() });
+    }
+    for names in [
+        Names::Others(vec![NAME.to_owned()], 0),
+        Names::Others(vec![NAME.to_owned(); 3], 9997),
+        Names::AddressAsDns,
+        Names::CommonNameOnly(NAME.to_owned()),
+        Names::None,
+        Names::Malformed(vec![NAME.to_owned(); 3]),
+    ] {
+        for too in [None, Some(Too::UnknownIssuer), Some(Too::Expired(on()))] {
+            faults.push(Fault::WrongName { names: names.clone(), too });
+        }
+    }
+    for issuer in
+        [Issuer::Itself, Issuer::Sent(name()), Issuer::Missing(name()), Issuer::Namesake(name()), Issuer::Unread]
+    {
+        faults.push(Fault::UnknownIssuer(issuer));
+    }
+    let pin = format!("sha256//{}=", "A".repeat(43));
+    faults.extend([
+        Fault::CaAsServer,
+        Fault::PinMismatch { presented: Some(pin) },
+        Fault::PinMismatch { presented: None },
+        Fault::VersionOne,
+        Fault::NotItsKey,
+        Fault::Broken("it has a critical extension that is unknown here"),
+    ]);
+    for fault in &faults {
+        match fault {
+            Fault::Expired { .. }
+            | Fault::NotYetValid { .. }
+            | Fault::WrongName { .. }
+            | Fault::UnknownIssuer(Issuer::Itself | Issuer::Sent(_) | Issuer::Missing(_))
+            | Fault::UnknownIssuer(Issuer::Namesake(_) | Issuer::Unread)
+            | Fault::CaAsServer
+            | Fault::PinMismatch { .. }
+            | Fault::VersionOne
+            | Fault::WeakKey { .. }
+            | Fault::OldSignature { .. }
+            | Fault::NotItsKey
+            | Fault::Broken(_) => {}
+        }
+    }
+    faults
+}
+
+pub fn every_trouble() -> Vec<Trouble> {
+    let alert = || "bad_certificate_status_response".to_owned();
+    let clear = |what| Trouble::Clear { what, line: "220 an attacker's words\\x1b".to_owned() };
+    let troubles = vec![
+        Trouble::ClosedOnHello,
+        Trouble::ResetOnHello,
+        Trouble::SilentOnHello { seconds: 3600 },
+        clear(Clear::Busy),
+        clear(Clear::Smtp),
+        clear(Clear::Named("HTTP")),
+        clear(Clear::Something),
+        Trouble::OldTls,
+        Trouble::NothingInCommon { how: words() },
+        Trouble::UnknownName { alert: alert() },
+        Trouble::OurCertificate { alert: alert() },
+        Trouble::Alert { alert: alert() },
+        Trouble::TooLarge,
+        Trouble::BreaksRules { how: words() },
+        Trouble::Broken { how: words() },
+    ];
+    for trouble in &troubles {
+        match trouble {
+            Trouble::ClosedOnHello
+            | Trouble::ResetOnHello
+            | Trouble::SilentOnHello { .. }
+            | Trouble::Clear { what: Clear::Busy | Clear::Smtp | Clear::Named(_) | Clear::Something, .. }
+            | Trouble::OldTls
+            | Trouble::NothingInCommon { .. }
+            | Trouble::UnknownName { .. }
+            | Trouble::OurCertificate { .. }
+            | Trouble::Alert { .. }
+            | Trouble::TooLarge
+            | Trouble::BreaksRules { .. }
+            | Trouble::Broken { .. } => {}
+        }
+    }
+    troubles
+}
+
+/// One of each cause, certificates and TLS with these facts.
+pub fn every_error_with(facts: &Facts) -> Vec<Error> {
+    let boxed = || Box::new(facts.clone());
+    let heard = Heard::Nothing;
+    let mut errors = vec![
+        Error::Usage(format!("{}: not a host name", "x".repeat(60))),
+        Error::Unusable { role: "--ca-file", object: "/etc/ca.pem".to_owned(), problem: "no such file".to_owned() },
+        Error::Descriptor("descriptor 0 is a listening socket"),
+        Error::Stranger { client: "192.0.2.1:40122".to_owned() },
+        Error::Rights("setgroups failed".to_owned()),
+        Error::NoSuchName { host: host() },
+        Error::NoAddress { host: host(), family: "IPv4" },
+        Error::NoAddress { host: host(), family: "IPv6" },
+        Error::NoAddress { host: host(), family: "IPv4 or IPv6" },
+        Error::Blocked { host: host() },
+        Error::ResolverFailed { host: host(), problem: words() },
+        Error::ResolverSilent { host: host(), seconds: 3600 },
+        Error::Refused { port: 465 },
+        Error::Refused { port: 65535 },
+        Error::Unreachable { problem: "No route to host".to_owned() },
+        Error::NoRoute { family: "IPv4" },
+        Error::NoRoute { family: "IPv6" },
+        Error::ConnectTimeout { port: 65535 },
+    ];
+    errors.extend([1, 12, 24].map(|errno| {
+        let source = io::Error::from_raw_os_error(errno);
+        Error::OutOf { stage: Stage::Relay, source }
+    }));
+    for stage in [Stage::Handshake, Stage::Greeting, Stage::Relay] {
+        errors.extend([
+            Error::Terminated { stage },
+            Error::Closed { stage, heard },
+            Error::Closed { stage, heard: Heard::Something },
+            Error::Reset { stage, heard },
+            Error::Reset { stage, heard: Heard::Something },
+            Error::Silent { stage, seconds: 3600 },
+            Error::Turned { stage, line: format!("421 {}", words()) },
+            Error::Turned { stage, line: format!("554 {}", words()) },
+            Error::NotSmtp { stage, line: words() },
+        ]);
+    }
+    errors.extend(every_fault().into_iter().map(|fault| Error::Certificate { fault, facts: boxed() }));
+    for stage in [Stage::Handshake, Stage::Greeting] {
+        errors.extend(every_trouble().into_iter().map(|trouble| Error::Tls { stage, trouble, facts: boxed() }));
+    }
+    for error in &errors {
+        match error {
+            Error::Usage(_)
+            | Error::Unusable { .. }
+            | Error::Descriptor(_)
+            | Error::Stranger { .. }
+            | Error::OutOf { .. }
+            | Error::Rights(_)
+            | Error::Terminated { .. }
+            | Error::NoSuchName { .. }
+            | Error::NoAddress { .. }
+            | Error::Blocked { .. }
+            | Error::ResolverFailed { .. }
+            | Error::ResolverSilent { .. }
+            | Error::Refused { .. }
+            | Error::Unreachable { .. }
+            | Error::NoRoute { .. }
+            | Error::ConnectTimeout { .. }
+            | Error::Closed { .. }
+            | Error::Reset { .. }
+            | Error::Silent { .. }
+            | Error::Turned { .. }
+            | Error::NotSmtp { .. }
+            | Error::Certificate { .. }
+            | Error::Tls { .. } => {}
+        }
+    }
+    errors
+}
+
+pub fn every_error() -> Vec<Error> {
+    every_error_with(&facts())
+}
