@@ -1,7 +1,7 @@
 //! Replies (RFC 5321 section 4.2): three digits, then a blank, a hyphen or the line's end. LF alone ends a line too, NUL
 //! stands in none. The reply is complete with the line whose code has no hyphen behind it.
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr2_iter, memrchr};
 
 /// What is kept of a line; the rest is read past.
 const LINE: usize = 200;
@@ -86,9 +86,13 @@ impl Replies {
             self.line.clear();
             (self.ended, self.nul) = (false, false);
         }
-        let end = memchr(b'\n', data).map(|at| at + 1);
-        let taken = data.get(..end.unwrap_or(data.len())).unwrap_or_default();
-        self.nul |= memchr(0, taken).is_some();
+        let mut found = memchr2_iter(b'\n', 0, data);
+        let end = found.find(|at| {
+            let nul = data.get(*at) == Some(&0);
+            self.nul |= nul;
+            !nul
+        });
+        let taken = data.get(..end.map_or(data.len(), |end| end + 1)).unwrap_or_default();
         let room = LINE.saturating_sub(self.line.len());
         self.line.extend_from_slice(taken.get(..room.min(taken.len())).unwrap_or_default());
         let step = end.map(|_| {
