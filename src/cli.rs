@@ -166,44 +166,41 @@ pub fn parse(argv: Vec<OsString>) -> Result<Action, Error> {
     }
 }
 
-/// Whether `--no-reply` stands among the options, or `--print-config`, whose standard output is a file to be: for a
-/// failure of the parser itself.
-pub fn replies(argv: &[OsString]) -> Replies {
-    match has(argv, "--no-reply") || has(argv, PRINT_CONFIG) {
-        true => Replies::None,
-        false => Replies::Smtp,
+/// Who reads what comes of a command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// The client of a session.
+    Client(Replies),
+    /// A person, who wants a report.
+    Check,
+    /// A person, whose standard output is a file to be.
+    PrintConfig,
+}
+
+/// What argv asks for at first sight: for a failure of the parser itself, which must reach whom it concerns.
+pub struct Glance {
+    pub reader: Reader,
+    /// The last `--log` whose value can be read.
+    pub log_to: Option<LogTo>,
+}
+
+pub fn glance(argv: &[OsString]) -> Glance {
+    let mut glance = Glance { reader: Reader::Client(Replies::Smtp), log_to: None };
+    let mut words = argv.iter().take_while(|word| *word != "--").peekable();
+    while let Some(word) = words.next() {
+        let (name, inline) = split_at_equals(word);
+        match (name.to_str(), glance.reader) {
+            (Some(PRINT_CONFIG), _) => glance.reader = Reader::PrintConfig,
+            (Some(CHECK), Reader::Client(_)) => glance.reader = Reader::Check,
+            (Some("--no-reply"), Reader::Client(_)) => glance.reader = Reader::Client(Replies::None),
+            (Some("--log"), _) => {
+                let value = inline.as_deref().or(words.peek().map(|word| word.as_os_str()));
+                glance.log_to = value.and_then(|value| values::log_to("--log", value).ok()).or(glance.log_to);
+            }
+            _ => {}
+        }
     }
-}
-
-/// Whether `--check` stands among the options, for a failure of the parser itself: a person reads it, no client.
-pub fn is_check(argv: &[OsString]) -> bool {
-    has(argv, CHECK) && !has(argv, PRINT_CONFIG)
-}
-
-/// The same for `--print-config`.
-pub fn is_print_config(argv: &[OsString]) -> bool {
-    has(argv, PRINT_CONFIG)
-}
-
-fn has(argv: &[OsString], name: &str) -> bool {
-    argv.iter().take_while(|word| *word != "--").any(|word| split_at_equals(word).0 == name)
-}
-
-/// Where to log when the parser itself failed: the last `--log` whose value can be read.
-pub fn log_to(argv: &[OsString]) -> Option<LogTo> {
-    let words: Vec<_> = argv.iter().take_while(|word| *word != "--").collect();
-    words
-        .windows(2)
-        .filter_map(|pair| match pair {
-            [name, value] if *name == "--log" => values::log_to("--log", value).ok(),
-            _ => None,
-        })
-        .next_back()
-        .or_else(|| {
-            words
-                .iter()
-                .find_map(|word| values::log_to("--log", OsStr::new(word.to_str()?.strip_prefix("--log=")?)).ok())
-        })
+    glance
 }
 
 /// The help: fits a terminal of 80 columns and 40 lines.

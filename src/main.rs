@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use log::debug;
 
-use smtps_bridge::cli::{self, Action};
+use smtps_bridge::cli::{self, Action, Glance, Reader};
 use smtps_bridge::dial::{dial, Dialled};
 use smtps_bridge::error::{Error, Failure};
 use smtps_bridge::exit::Exit;
@@ -36,15 +36,13 @@ fn run(stderr: Stderr, started: Instant) -> Exit {
     // SIGTERM first: from here on it ends a session in order.
     let waiter = Waiter::new();
     let argv: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let replies = cli::replies(&argv);
-    let checks = cli::is_check(&argv);
-    let prints = cli::is_print_config(&argv);
+    let Glance { reader, log_to } = cli::glance(&argv);
+    let replies = if reader == Reader::Client(Replies::Smtp) { Replies::Smtp } else { Replies::None };
     if replies == Replies::None {
         // Nobody will ever claim it again: no reply, not even the panic hook's.
         stdio::claim_first_byte();
     }
     let mut local = stdio::look();
-    let log_to = cli::log_to(&argv);
     let failed = |failure: &Failure, more: &[Failure], local: &Local, replies: Replies| {
         logging::open(Logging { to: log_to, ..Logging::default() }, stderr);
         report::failed(failure, more, local, replies, started)
@@ -57,13 +55,15 @@ fn run(stderr: Stderr, started: Instant) -> Exit {
             Err(error) => failed(&setup::complain(error, &mut local), &[], &local, Replies::None),
         },
         Ok(Action::Check(options)) => check::run(&options, &mut local, stderr, &waiter, started),
-        Err(error) if prints => failed(&setup::complain(error, &mut local), &[], &local, Replies::None),
-        Err(error) if checks => check::refused(&error, &mut local, &waiter),
-        Err(error) => {
-            // What is wrong with our command line is no stranger's business.
-            let replies = stdio::admit(&mut local, &[]).map_or(Replies::None, |_| replies);
-            failed(&error.into(), &[], &local, replies)
-        }
+        Err(error) => match reader {
+            Reader::PrintConfig => failed(&setup::complain(error, &mut local), &[], &local, Replies::None),
+            Reader::Check => check::refused(&error, &mut local, &waiter),
+            Reader::Client(replies) => {
+                // What is wrong with our command line is no stranger's business.
+                let replies = stdio::admit(&mut local, &[]).map_or(Replies::None, |_| replies);
+                failed(&error.into(), &[], &local, replies)
+            }
+        },
         Ok(Action::Session(options)) => {
             logging::open(options.logging, stderr);
             match session(&options, &mut local, &waiter, started) {

@@ -4,25 +4,26 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
-use smtps_bridge::cli::{self, Action};
+use smtps_bridge::cli::{self, Action, Reader};
 use smtps_bridge::options::{Options, Replies, ServerTrust};
 
 /// The words, each ended by a NUL, which no word can hold.
 pub fn run(data: &[u8]) {
     let argv: Vec<OsString> =
         data.split(|octet| *octet == 0).take(40).map(|it| OsString::from_vec(it.to_vec())).collect();
-    let (replies, checks, log_to) = (cli::replies(&argv), cli::is_check(&argv), cli::log_to(&argv));
+    let glance = cli::glance(&argv);
     match cli::parse(argv) {
         Ok(Action::Session(options)) => {
             complete(&options);
             // Looked for before the command line is understood, and must not be of another opinion.
-            assert!(options.replies == replies && options.logging.to == log_to && !checks);
+            assert!(glance.reader == Reader::Client(options.replies) && glance.log_to == options.logging.to);
         }
         Ok(Action::Check(options)) => {
             complete(&options);
-            assert!(checks);
+            assert_eq!(glance.reader, Reader::Check);
         }
         Ok(Action::PrintConfig(lines)) => {
+            assert_eq!(glance.reader, Reader::PrintConfig);
             lines.options.iter().for_each(complete);
             assert!(lines.listen.port() > 0 && !lines.listen.ip().is_unspecified());
             let named = lines.options.as_ref().is_some_and(|options| !options.allow_from.is_empty());
