@@ -3,8 +3,8 @@
 
 mod details;
 mod dialogue;
+mod look;
 mod screen;
-mod starttls;
 
 use std::collections::VecDeque;
 use std::net::{SocketAddr, TcpStream};
@@ -18,7 +18,10 @@ use crate::exit::Exit;
 use crate::hooks;
 use crate::logging;
 use crate::net::{self, Race};
-use crate::options::{Dial, Host, LogTo, Logging, Network, Options, Replies, Stderr, Verbosity, SUBMISSIONS};
+use crate::options::{
+    Dial, Host, LogTo, Logging, Mode, Network, Options, Replies, Stderr, Verbosity, SUBMISSION, SUBMISSIONS,
+};
+use crate::starttls::{self, Clear, Steps};
 use crate::stdio::{self, Local};
 use crate::text::escape;
 use crate::tls::{self, Attempt};
@@ -26,9 +29,8 @@ use crate::trust::Trusted;
 use crate::wait::Waiter;
 
 use details::{show, show_days, Learned, Offers};
-use dialogue::{Dialogue, Secure};
+use dialogue::Dialogue;
 use screen::Screen;
-use starttls::SUBMISSION;
 
 /// The report; 0 when every host would give a session, else the code of a session that has none.
 pub fn run(options: &Options, local: &mut Local, stderr: Stderr, waiter: &Waiter, started: Instant) -> Exit {
@@ -158,7 +160,7 @@ impl Check<'_, '_> {
                         | Error::Tls { trouble: Trouble::SilentOnHello { .. }, .. }
                 );
                 if silent && self.host.port == SUBMISSIONS {
-                    let refused = starttls::look(best.addr.ip(), self.deadline, self.waiter, self.screen)?;
+                    let refused = look::look(best.addr.ip(), self.deadline, self.waiter, self.screen)?;
                     self.seen.on_587 = Some(if refused { On587::Refused } else { On587::Other });
                 }
                 Err(error)
@@ -198,7 +200,17 @@ impl Check<'_, '_> {
         let stream = step(self.screen, "connect", || connect(addr, deadline, waiter))?;
         let local = stream.local_addr();
         let attempt = Attempt { trusted, host: self.host, deadline, seconds: deadline.seconds_left(), waiter };
-        let shaken = step(self.screen, ", handshake", || tls::observed(stream, &attempt, &mut learned.facts));
+        let in_clear = self.options.mode == Mode::StartTls;
+        if in_clear {
+            let Attempt { seconds, .. } = attempt;
+            let mut steps = Steps::new();
+            let clear = Clear { stream: &stream, deadline, seconds, waiter };
+            let way = step(self.screen, ", STARTTLS", || clear.start(&mut steps));
+            learned.clear = steps.replies;
+            way?;
+        }
+        let shaken = step(self.screen, ", handshake", || tls::observed(stream, &attempt, &mut learned.facts))
+            .map_err(|error| if in_clear { starttls::behind(error) } else { error });
         learned.chain = trusted.presented();
         let tls = shaken?;
         learned.facts = Some(tls.facts.clone());
@@ -207,8 +219,11 @@ impl Check<'_, '_> {
             tls.abandon();
             return Ok(());
         }
-        let mut dialogue = Dialogue::new(Secure { tls, attempt });
-        let mut said = step(self.screen, ", greeting", || dialogue.greeting(&mut learned.greeting));
+        let mut dialogue = Dialogue { tls, attempt };
+        let mut said = match self.options.mode {
+            Mode::ImplicitTls => step(self.screen, ", greeting", || dialogue.greeting(&mut learned.greeting)),
+            Mode::StartTls => Ok(()),
+        };
         if said.is_ok() {
             let local = local.unwrap_or(addr);
             said = step(self.screen, ", EHLO", || dialogue.ehlo(local)).map(|reply| {
@@ -222,7 +237,7 @@ impl Check<'_, '_> {
                 answer => learned.quit = Some(answer.unwrap_or_else(|_| "no answer".to_owned())),
             }
         }
-        dialogue.into_wire().tls.abandon();
+        dialogue.tls.abandon();
         said
     }
 

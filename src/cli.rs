@@ -20,8 +20,8 @@ use crate::crypto::POST_QUANTUM;
 use crate::error::Error;
 use crate::kinds::Wanted;
 use crate::options::{
-    Anchors, Family, Groups, Identity, Lines, LogTo, Logging, Login, Newlines, Options, Replies, ServerTrust, Trust,
-    Versions,
+    Anchors, Family, Groups, Identity, Lines, LogTo, Logging, Login, Mode, Newlines, Options, Replies, ServerTrust,
+    Trust, Versions,
 };
 use crate::text::escape;
 
@@ -57,10 +57,11 @@ const fn flag(names: &'static [&'static str], value: &'static str, times: Times,
     Flag { names, value, times, help }
 }
 
-pub const FLAGS: [Flag; 26] = [
+pub const FLAGS: [Flag; 27] = [
     flag(&[CHECK], "", Times::Once, "report on every host and exit; no session"),
     flag(&[PRINT_CONFIG], OPTIONAL, Times::Once, "print lines for inetd, an MTA ...; or list"),
     flag(&[LISTEN], "ADDR:PORT", Times::Once, "in those lines [127.0.0.1:2525]"),
+    flag(&["--starttls"], "", Times::Once, "STARTTLS with every host; its port is then 587"),
     flag(&["--server-name"], "NAME", Times::Once, "verify and send NAME instead of HOST"),
     flag(&["--ca-file"], "FILE", Times::Once, "trust the CA certificates in FILE (PEM) only"),
     flag(&["--system-roots"], "", Times::Once, SYSTEM_ROOTS),
@@ -117,7 +118,8 @@ pub fn parse(argv: Vec<OsString>) -> Result<Action, Error> {
         return Ok(Action::PrintConfig(Box::new(lines::list())));
     }
     let server_name = value(&mut args, "--server-name", values::server_name)?;
-    let hosts = operands.iter().map(|word| host(word, server_name.as_ref())).collect::<Result<Vec<_>, _>>()?;
+    let mode = if args.contains("--starttls") { Mode::StartTls } else { Mode::ImplicitTls };
+    let hosts = operands.iter().map(|word| host(word, mode, server_name.as_ref())).collect::<Result<Vec<_>, _>>()?;
     if hosts.is_empty() {
         return usage("no HOST: name the smarthost, as in `smtps-bridge smtp.example.com`");
     }
@@ -130,6 +132,7 @@ pub fn parse(argv: Vec<OsString>) -> Result<Action, Error> {
     let check = args.contains(CHECK);
     let options = Options {
         hosts,
+        mode,
         trust: trust(&mut args)?,
         family,
         setup_timeout: value(&mut args, "--setup-timeout", values::setup_timeout)?,
@@ -152,6 +155,11 @@ pub fn parse(argv: Vec<OsString>) -> Result<Action, Error> {
     };
     if (options.replies, options.login) == (Replies::None, Login::Required) {
         return usage("--require-auth and --no-reply exclude each other: it answers a MAIL that was not passed on");
+    }
+    if (options.replies, options.mode) == (Replies::None, Mode::StartTls) {
+        return usage(
+            "--starttls and --no-reply exclude each other: STARTTLS here is SMTP's, and its client is greeted",
+        );
     }
     match args.finish().first() {
         None if check && wanted.is_some() => usage("--check and --print-config exclude each other: check first"),
@@ -208,8 +216,8 @@ pub fn help() -> String {
     let mut text = String::from(
         "Usage: smtps-bridge [options] HOST[:PORT] [HOST[:PORT] ...]\n\n\
          Carries plain SMTP from its stdin and stdout to a smarthost on implicit TLS\n\
-         (port 465), for inetd, xinetd, systemd sockets and pipes. Hosts are tried in\n\
-         order; all must accept the same credentials. The certificate is verified.\n\n",
+         (port 465) or STARTTLS, for inetd, xinetd, systemd and pipes. Hosts are tried\n\
+         in order; all must accept the same credentials. The certificate is verified.\n\n",
     );
     for flag in &FLAGS {
         let _ = writeln!(text, "  {:<31}{}", format!("{} {}", flag.names.join(", "), flag.value), flag.help);

@@ -11,8 +11,9 @@ use crate::deadline::{seconds, Deadline};
 use crate::error::{Error, Failure, Stage};
 use crate::hooks;
 use crate::net::{self, Race};
-use crate::options::{Dial, Host, Options, Replies};
-use crate::smtp::Code;
+use crate::options::{Dial, Host, Mode, Options, Replies};
+use crate::smtp::{Code, Greeting};
+use crate::starttls::{self, Clear, Steps};
 use crate::text::escape;
 use crate::tls::{self, Attempt, Tls};
 use crate::trust::Trusted;
@@ -34,8 +35,8 @@ const MOST_GREETINGS: usize = 2;
 /// A smarthost that answered.
 pub struct Session<'a> {
     pub tls: Tls,
-    /// Its octets as they came; none with `--no-reply`.
-    pub greeting: Vec<u8>,
+    pub greeting: Greeting,
+    pub mode: Mode,
     pub host: &'a Host,
     pub addr: SocketAddr,
 }
@@ -131,18 +132,33 @@ impl<'a> Search<'a, '_> {
                 greeted
             });
             match opened {
-                Ok((tls, greeting)) => return Ok(Session { tls, greeting, host: self.host, addr }),
+                Ok((tls, greeting)) => {
+                    return Ok(Session { tls, greeting, mode: self.options.mode, host: self.host, addr })
+                }
                 Err(error @ (Error::Terminated { .. } | Error::OutOf { .. })) => {
                     return Err(self.failure(error, Some(addr), failed.len() + 1))
                 }
-                Err(error) => failed.push((addr, error)),
+                Err(error) => {
+                    // It was asked, and answered.
+                    greetings += usize::from(matches!(error, Error::InClear(_)));
+                    failed.push((addr, error));
+                }
             }
         }
         Err(self.worst(failed))
     }
 
     fn handshake(&self, stream: TcpStream, deadline: Deadline) -> Result<Tls, Error> {
-        let tls = tls::handshake(stream, &self.attempt(deadline))?;
+        let attempt = self.attempt(deadline);
+        let tls = match self.options.mode {
+            Mode::ImplicitTls => tls::handshake(stream, &attempt)?,
+            Mode::StartTls => {
+                let &Attempt { deadline, seconds, waiter, .. } = &attempt;
+                Clear { stream: &stream, deadline, seconds, waiter }.start(&mut Steps::new())?;
+                debug!("starttls host={}", self.host.name);
+                tls::handshake(stream, &attempt).map_err(starttls::behind)?
+            }
+        };
         debug!("handshake host={} tls={} suite={}", self.host.name, tls.facts.version, tls.facts.suite);
         Ok(tls)
     }
@@ -158,17 +174,31 @@ impl<'a> Search<'a, '_> {
         }
     }
 
-    /// The greeting, whole; with `--no-reply` there is none to wait for, since the client may have to speak first.
-    fn greeting(&self, mut tls: Tls, deadline: Deadline) -> Result<(Tls, Vec<u8>), Error> {
-        if self.options.replies == Replies::None {
-            return Ok((tls, Vec::new()));
+    /// The greeting, whole; with `--no-reply` there is none to wait for, since the client may have to speak first. Behind
+    /// STARTTLS it is ours.
+    fn greeting(&self, mut tls: Tls, deadline: Deadline) -> Result<(Tls, Greeting), Error> {
+        hooks::enter("greeting");
+        let stage = Stage::Greeting;
+        let attempt = self.attempt(deadline);
+        match (self.options.replies, self.options.mode) {
+            (Replies::None, _) => return Ok((tls, Greeting::Theirs(Vec::new()))),
+            // TLS 1.3 tells the refusal of our certificate, or of having none, only now.
+            (Replies::Smtp, Mode::StartTls) if self.trusted.was_asked() => tls.write(b"NOOP\r\n", stage)?,
+            (Replies::Smtp, Mode::StartTls) => return Ok((tls, self.our_greeting())),
+            (Replies::Smtp, Mode::ImplicitTls) => {}
         }
-        let said = tls.greeting(&self.attempt(deadline))?;
-        if said.reply.code == Code::READY {
-            return Ok((tls, said.octets));
+        let said = tls.reply(stage, &attempt)?;
+        match self.options.mode {
+            Mode::ImplicitTls if said.reply.code == Code::READY => return Ok((tls, Greeting::Theirs(said.octets))),
+            Mode::StartTls if !said.reply.code.is_goodbye() => return Ok((tls, self.our_greeting())),
+            Mode::ImplicitTls | Mode::StartTls => {}
         }
         tls.leave();
-        Err(Error::Turned { stage: Stage::Greeting, line: escape(&said.reply.words(), 160) })
+        Err(Error::Turned { stage, line: escape(&said.reply.words(), 160) })
+    }
+
+    fn our_greeting(&self) -> Greeting {
+        Greeting::Ours(format!("220 {} ESMTP\r\n", self.host.greeting_name()))
     }
 
     fn attempt(&self, deadline: Deadline) -> Attempt<'_> {

@@ -6,6 +6,7 @@
 
 mod certificate;
 mod facts;
+mod in_clear;
 mod sentence;
 mod table;
 mod trouble;
@@ -18,6 +19,7 @@ use crate::exit::Exit;
 
 pub use certificate::{Fault, Issuer, Names, Too};
 pub use facts::{Facts, Given, NamedBy, On587, Place, Rank, Seen, Version};
+pub use in_clear::{Asked, InClear};
 pub use sentence::Sentence;
 pub use trouble::{Clear, Trouble};
 
@@ -27,6 +29,8 @@ pub enum Stage {
     Arguments,
     Resolve,
     Connect,
+    /// The clear-text way to the handshake.
+    StartTls,
     Handshake,
     Greeting,
     Relay,
@@ -39,6 +43,7 @@ impl fmt::Display for Stage {
             Stage::Arguments => "arguments",
             Stage::Resolve => "resolve",
             Stage::Connect => "connect",
+            Stage::StartTls => "starttls",
             Stage::Handshake => "handshake",
             Stage::Greeting => "greeting",
             Stage::Relay => "relay",
@@ -108,6 +113,8 @@ pub enum Error {
         port: u16,
     },
 
+    InClear(InClear),
+
     /// The server's end, a reset or silence before the session, but for those on our hello (`Trouble`).
     Closed {
         stage: Stage,
@@ -159,6 +166,7 @@ impl Error {
     pub fn clear(&self) -> Option<&str> {
         match self {
             Error::Tls { trouble: Trouble::Clear { line, .. }, .. } => Some(line),
+            Error::InClear(cause) => cause.said(),
             _ => None,
         }
     }

@@ -10,6 +10,7 @@ pub mod setup;
 pub mod dial;
 pub mod relay;
 // floor 3
+pub mod starttls;
 pub mod tls;
 pub mod version;
 // floor 2

@@ -7,14 +7,18 @@ use std::time::Duration;
 use rustls::pki_types::ServerName;
 
 use crate::kinds::Wanted;
-use crate::smtp::Rules;
+use crate::smtp::{address_literal, Rules};
 
 /// Port of implicit TLS, `submissions` (RFC 8314 section 7.3).
 pub const SUBMISSIONS: u16 = 465;
 
+/// Port of STARTTLS, `submission` (RFC 6409 section 3.1).
+pub const SUBMISSION: u16 = 587;
+
 pub struct Options {
     /// Invariant: never empty.
     pub hosts: Vec<Host>,
+    pub mode: Mode,
     pub trust: Trust,
     pub family: Family,
     /// None: the clocks of dial.rs.
@@ -75,6 +79,14 @@ impl Host {
         self.server_name.to_str().into_owned()
     }
 
+    /// The same in a greeting of ours, where an address stands in brackets.
+    pub fn greeting_name(&self) -> String {
+        match self.server_name {
+            ServerName::IpAddress(address) => address_literal(address.into()),
+            _ => self.server_name_text(),
+        }
+    }
+
     /// Whether `--server-name` says what is verified, and not HOST.
     pub fn is_named_by_option(&self) -> bool {
         let own = match &self.dial {
@@ -89,6 +101,31 @@ impl Host {
 pub enum Dial {
     Name(String),
     Address(IpAddr),
+}
+
+/// How TLS begins, with every host of the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    ImplicitTls,
+    StartTls,
+}
+
+impl Mode {
+    /// The port where none is given.
+    pub fn port(self) -> u16 {
+        match self {
+            Mode::ImplicitTls => SUBMISSIONS,
+            Mode::StartTls => SUBMISSION,
+        }
+    }
+
+    /// In the log line; None for the usual one.
+    pub fn word(self) -> Option<&'static str> {
+        match self {
+            Mode::ImplicitTls => None,
+            Mode::StartTls => Some("starttls"),
+        }
+    }
 }
 
 pub struct Trust {

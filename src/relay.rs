@@ -33,7 +33,7 @@ use nix::poll::PollFlags;
 use crate::deadline::{seconds, Deadline};
 use crate::error::{Error, Stage};
 use crate::options::{Newlines, Replies};
-use crate::smtp::{Dialogue, Rules};
+use crate::smtp::{Dialogue, Greeting, Rules};
 use crate::stdio::Local;
 use crate::tls::Tls;
 use crate::wait::{Waiter, Woken};
@@ -76,14 +76,14 @@ pub struct Relay<'a> {
     replies: Replies,
 }
 
-/// Starts the thread. `greeting` is what the server has sent already, up to what stands in `tls.behind`.
+/// Starts the thread. What the server has sent already, behind its greeting, stands in `tls.behind`.
 ///
 /// # Errors
 /// `Error::OutOf` when there is no thread or descriptor: the client has read nothing yet.
 pub fn start<'a>(
     local: &'a Local,
     mut tls: Tls,
-    greeting: Vec<u8>,
+    greeting: Greeting,
     settings: &Settings<'a>,
     waiter: &'a Waiter,
 ) -> Result<Relay<'a>, Error> {

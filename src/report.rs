@@ -9,7 +9,7 @@ use crate::deadline::{seconds, Deadline};
 use crate::dial::Session;
 use crate::error::{self, Error, Failure};
 use crate::exit::Exit;
-use crate::options::{Host, Replies};
+use crate::options::{Host, Mode, Replies};
 use crate::relay::{End, Ended};
 use crate::smtp::{unavailable, Account};
 use crate::stdio::{self, Local, Presence};
@@ -34,13 +34,15 @@ pub struct About<'a> {
     pub host: &'a Host,
     pub addr: std::net::SocketAddr,
     pub facts: Agreed,
+    pub mode: Mode,
     pub setup_ms: u128,
 }
 
 impl<'a> About<'a> {
     pub fn new(session: &Session<'a>, started: Instant) -> About<'a> {
         let setup_ms = started.elapsed().as_millis();
-        About { host: session.host, addr: session.addr, facts: session.tls.facts.clone(), setup_ms }
+        let &Session { host, addr, mode, .. } = session;
+        About { host, addr, facts: session.tls.facts.clone(), mode, setup_ms }
     }
 
     /// A session that came to nothing on our side.
@@ -64,7 +66,9 @@ pub fn closed(about: &About, local: &Local, ended: &Ended, started: Instant) -> 
         about.addr, local.client, facts.version, facts.suite, facts.group
     );
     let octets = format!("up={} down={} setup_ms={}", ended.up, ended.down, about.setup_ms);
-    write_closed(about.host, &connection, &octets, ended, started)
+    let mode = about.mode.word().map(|word| format!(" mode={word}")).unwrap_or_default();
+    let secs = started.elapsed().as_secs_f64();
+    write_closed(&format!("host={} {connection} {octets} secs={secs:.1}{mode}", value(&about.host.name)), ended)
 }
 
 /// One line for a client that is gone already, as the probes of monitors and load balancers are: the smarthost is not dialled
@@ -76,17 +80,14 @@ pub fn left(presence: Presence, hosts: &[Host], local: &Local, started: Instant)
         Presence::Gone => End::ClientGone,
     };
     let ended = Ended { end, exit: Exit::Ok, reason: None, up: 0, down: 0, account: Some(Account::default()) };
-    let connection = format!("client={}", local.client);
-    Some(write_closed(hosts.first()?, &connection, "up=0 down=0 setup_ms=0", &ended, started))
+    let (host, client, secs) = (value(&hosts.first()?.name), &local.client, started.elapsed().as_secs_f64());
+    let session = format!("host={host} client={client} up=0 down=0 setup_ms=0 secs={secs:.1}");
+    Some(write_closed(&session, &ended))
 }
 
-fn write_closed(host: &Host, connection: &str, octets: &str, ended: &Ended, started: Instant) -> Exit {
-    let mut record = format!(
-        "closed host={} {connection} {octets} secs={:.1} end={}",
-        value(&host.name),
-        started.elapsed().as_secs_f64(),
-        ended.end.word(),
-    );
+/// `session`: the fields up to its end.
+fn write_closed(session: &str, ended: &Ended) -> Exit {
+    let mut record = format!("closed {session} end={}", ended.end.word());
     // What comes from outside stands last, in quotes: it cannot pass for another field.
     if let Some(account) = &ended.account {
         let _ = write!(record, " mails={}", account.mails);

@@ -6,9 +6,10 @@ use std::time::Duration;
 use rustls::pki_types::ServerName;
 
 use super::screen::Screen;
-use crate::error::{Error, Fault};
+use crate::error::{Error, Fault, InClear};
 use crate::options::ServerTrust;
-use crate::text::cut;
+use crate::smtp::{Code, Reply};
+use crate::text::{cut, escape};
 use crate::tls::Agreed;
 use crate::trust::{Chain, Trusted};
 use crate::x509::{date, now, AltName, AltNames, Kind, Validity};
@@ -16,6 +17,8 @@ use crate::x509::{date, now, AltName, AltNames, Kind, Validity};
 /// Everything that one attempt told, up to where it failed.
 #[derive(Default)]
 pub struct Learned {
+    /// Replies to our connect, EHLO and STARTTLS.
+    pub clear: Vec<Reply>,
     pub facts: Option<Agreed>,
     pub chain: Arc<Chain>,
     pub greeting: Option<String>,
@@ -65,6 +68,7 @@ pub fn show(
     trusted: &Trusted,
     screen: &mut Screen,
 ) {
+    show_clear(&learned.clear, error, screen);
     if let Some(facts) = &learned.facts {
         screen.line("TLS", &agreed(facts));
     }
@@ -98,6 +102,20 @@ pub fn show(
     }
     if let Some(quit) = &learned.quit {
         screen.line("QUIT", &cut(quit, WORDS));
+    }
+}
+
+/// What was said before TLS: nobody vouches for a word of it. The reply that ended it is told with its failure.
+fn show_clear(replies: &[Reply], error: Option<&Error>, screen: &mut Screen) {
+    let told = matches!(error, Some(Error::InClear(InClear::Refused { .. } | InClear::NotOffered { .. })));
+    let shown = replies.len().saturating_sub(usize::from(told));
+    for (reply, to) in replies.iter().take(shown).zip(["greeting", "EHLO", "STARTTLS"]) {
+        screen.line("in clear", &format!("{to}: {}", escape(&reply.words(), WORDS)));
+    }
+    if replies.iter().any(|reply| reply.code == Code::OK && reply.offers("AUTH")) {
+        let advice = "AUTH is offered in clear, where a program without TLS would show its password: ask the \
+                      server's administrator to offer it behind STARTTLS alone";
+        screen.wrong("warning", advice);
     }
 }
 

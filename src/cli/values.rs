@@ -13,13 +13,13 @@ use rustls::pki_types::ServerName;
 
 use super::{shown, usage};
 use crate::error::Error;
-use crate::options::{mask, Dial, Host, KeyHash, LogTo, Network, UserSpec, Versions, SUBMISSIONS};
+use crate::options::{mask, Dial, Host, KeyHash, LogTo, Mode, Network, UserSpec, Versions, SUBMISSION, SUBMISSIONS};
 
 /// HOST, HOST:PORT, [V6] or [V6]:PORT; `server_name` replaces what is verified.
 ///
 /// # Errors
 /// `Error::Usage`.
-pub fn host(word: &OsStr, server_name: Option<&ServerName<'static>>) -> Result<Host, Error> {
+pub fn host(word: &OsStr, mode: Mode, server_name: Option<&ServerName<'static>>) -> Result<Host, Error> {
     if word.to_str().is_some_and(|text| text.contains("://")) {
         return usage(format!(
             "{}: no URL here: give the host alone, as in `smtps-bridge smtp.example.com`",
@@ -52,7 +52,7 @@ pub fn host(word: &OsStr, server_name: Option<&ServerName<'static>>) -> Result<H
         }
         None => text.split_once(':').map_or((text, None), |(name, port)| (name, Some(port))),
     };
-    let port = port.map_or(Ok(SUBMISSIONS), |port| self::port(word, port))?;
+    let port = port.map_or(Ok(mode.port()), |port| self::port(word, port))?;
     let dial = match (name.parse::<IpAddr>(), text.starts_with('[')) {
         (Ok(IpAddr::V6(address)), true) => Dial::Address(IpAddr::V6(address)),
         (_, true) => return usage(format!("{}: no IPv6 address between the brackets", shown(word))),
@@ -100,9 +100,11 @@ fn looks_like_address(name: &str) -> bool {
 
 /// A number from 1 to 65535 or a service name of /etc/services.
 fn port(word: &OsStr, text: &str) -> Result<u16, Error> {
-    // IANA's names of 465, so that a machine without /etc/services knows them too.
-    if ["submissions", "smtps"].contains(&text) {
-        return Ok(SUBMISSIONS);
+    // IANA's names, so that a machine without /etc/services knows them too.
+    match text {
+        "submissions" | "smtps" => return Ok(SUBMISSIONS),
+        "submission" => return Ok(SUBMISSION),
+        _ => {}
     }
     if text.bytes().all(|b| b.is_ascii_digit()) {
         return match number(text) {

@@ -176,6 +176,7 @@ impl Error {
                 Sentence::new(format!("unreachable, because this machine has no {family} route"), "is its network up?")
             }
 
+            Error::InClear(cause) => cause.sentence(),
             Error::Closed { stage: Stage::Handshake, heard: Heard::Nothing }
             | Error::Reset { stage: Stage::Handshake, heard: Heard::Nothing } => Sentence::new(
                 "the server ended the connection before our TLS hello",
@@ -236,7 +237,7 @@ fn refused(port: u16, seen: Seen) -> Sentence {
 /// Where the report looked at 587, it has told what is there.
 fn only_587(port: u16, seen: Seen) -> &'static str {
     if port == 465 && seen.on_587.is_none() {
-        "if it has only 587, let your MTA do STARTTLS"
+        "if it has only 587, use --starttls with that port"
     } else {
         ""
     }
@@ -244,6 +245,7 @@ fn only_587(port: u16, seen: Seen) -> &'static str {
 
 pub fn during(stage: Stage) -> &'static str {
     match stage {
+        Stage::StartTls => "before TLS",
         Stage::Handshake => "during the TLS handshake",
         Stage::Arguments | Stage::Resolve | Stage::Connect | Stage::Greeting => "before its greeting",
         Stage::Relay | Stage::Close => "during the session",

@@ -44,6 +44,10 @@ impl Error {
             Error::ConnectTimeout { .. } => connect(2),
             Error::Refused { .. } => connect(3),
 
+            Error::InClear(cause) => {
+                let (exit, status) = cause.row();
+                row(Stage::StartTls, exit, status)
+            }
             Error::Closed { stage, .. } | Error::Reset { stage, .. } | Error::Silent { stage, .. } => {
                 row(*stage, Exit::TempFail, "4.4.2")
             }

@@ -151,8 +151,9 @@ fn clear(what: Clear, line: &str, facts: &Facts) -> Sentence {
         Clear::Busy => Sentence::new("the server turned us away before TLS", "trying again later may help")
             .detail(format!("code {}", line.get(..3).unwrap_or_default())),
         Clear::Smtp => {
-            let ask = "ask its administrator for its port of implicit TLS";
-            Sentence::new("plain SMTP instead of TLS: this port is for STARTTLS", if on_465 { ask } else { port })
+            let cure =
+                if on_465 { "use --starttls" } else { "use --starttls, or the port of implicit TLS, usually 465" };
+            Sentence::new("plain SMTP instead of TLS: this port is for STARTTLS", cure)
         }
         Clear::Named(_) | Clear::Something => {
             let protocol = if let Clear::Named(protocol) = what { protocol } else { "something" };

@@ -14,6 +14,7 @@ use super::{Shared, PIECE};
 use crate::buffer::Buffer;
 use crate::hooks;
 use crate::options::Replies;
+use crate::smtp::Greeting;
 use crate::socket::at_once;
 use crate::stdio;
 use crate::tls::{Received, Receiver};
@@ -61,13 +62,16 @@ enum Client {
 }
 
 impl Down {
-    /// `greeting`, then `behind`, are what the server has said already.
-    pub fn run(mut self, greeting: &[u8], behind: &[u8]) {
+    /// `behind`: what the server has said already, behind its greeting.
+    pub fn run(mut self, greeting: &Greeting, behind: &[u8]) {
         // The SIGTERM reply or the panic hook may have been first: then this session never began.
         if self.replies == Replies::Smtp && !stdio::claim_first_byte() {
             return;
         }
-        let mut client = self.write(greeting);
+        let mut client = match greeting {
+            Greeting::Theirs(octets) => self.write(octets, octets.len()),
+            Greeting::Ours(line) => self.write(line.as_bytes(), 0),
+        };
         client = self.deliver(behind, client);
         hooks::enter("relay");
         let mut buffer = Buffer::new(PIECE);
@@ -97,15 +101,16 @@ impl Down {
         if data.is_empty() || !self.dialogue.lock().received(data) || client == Client::Gone {
             return client;
         }
-        self.write(data)
+        self.write(data, data.len())
     }
 
-    fn write(&mut self, data: &[u8]) -> Client {
+    /// `counted`: as many octets as are the server's.
+    fn write(&mut self, data: &[u8], counted: usize) -> Client {
         if let Err(error) = stdio::write_all(data) {
             self.bell.ring(Event::ClientGone(error));
             return Client::Gone;
         }
-        self.activity.down(data.len());
+        self.activity.down(counted);
         self.due |= self.dialogue.lock().delivered();
         Client::Takes
     }

@@ -1,13 +1,15 @@
 //! Replies (RFC 5321 section 4.2): three digits, then a blank, a hyphen or the line's end. LF alone ends a line too, NUL
 //! stands in none. The reply is complete with the line whose code has no hyphen behind it.
 
+use std::fmt;
+
 use memchr::{memchr2_iter, memrchr};
 
 /// What is kept of a line; the rest is read past.
 const LINE: usize = 200;
 
 /// A reply that is kept whole has at most so many octets and lines: 100 lines are more than any server's EHLO.
-const OCTETS: usize = 16 * 1024;
+pub const OCTETS: usize = 16 * 1024;
 const LINES: usize = 100;
 
 /// 200 to 599.
@@ -46,6 +48,12 @@ impl Code {
             [b'-', ..] => Some((code, Place::Before)),
             _ => None,
         }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -152,7 +160,7 @@ pub struct Reply {
 impl Reply {
     /// The code of the last line, and what stands behind that code on all lines that have it.
     pub fn words(&self) -> Vec<u8> {
-        let code = format!("{}", self.code.0).into_bytes();
+        let code = self.code.to_string().into_bytes();
         let texts = self.lines.iter().filter_map(|line| line.strip_prefix(code.as_slice())?.get(1..));
         let texts = texts.filter(|text| !text.is_empty()).flat_map(|text| [b" ", text]);
         [code.as_slice()].into_iter().chain(texts).flatten().copied().collect()

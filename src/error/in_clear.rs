@@ -1,0 +1,110 @@
+//! What ends the clear-text way to the handshake (`--starttls`). Nobody vouches for what a server says there: its words go to
+//! the log, behind `clear=`, and no further; the reply to the client has their code at most.
+
+use super::Sentence;
+use crate::exit::Exit;
+use crate::smtp::Code;
+
+/// Whose reply it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    Greeting,
+    Ehlo,
+    StartTls,
+}
+
+/// `said`: the server's words, escaped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InClear {
+    /// A server on a port of implicit TLS waits for our hello. `seconds`: how long it was given.
+    NoGreeting {
+        seconds: u64,
+    },
+    /// A reply with another code than the one that lets us go on.
+    Refused {
+        asked: Asked,
+        code: Code,
+        said: String,
+    },
+    NotOffered {
+        said: String,
+    },
+    /// `said`: what stood behind the reply.
+    TextBehind {
+        asked: Asked,
+        said: String,
+    },
+    NotSmtp {
+        said: String,
+    },
+    ImplicitTls,
+    /// What came behind the 220 is no TLS.
+    NotTls {
+        said: String,
+    },
+}
+
+impl InClear {
+    /// For the log alone.
+    pub fn said(&self) -> Option<&str> {
+        match self {
+            InClear::Refused { said, .. }
+            | InClear::NotOffered { said }
+            | InClear::TextBehind { said, .. }
+            | InClear::NotSmtp { said }
+            | InClear::NotTls { said } => Some(said),
+            InClear::NoGreeting { .. } | InClear::ImplicitTls => None,
+        }
+    }
+
+    pub fn row(&self) -> (Exit, &'static str) {
+        match self {
+            InClear::NoGreeting { .. } => (Exit::TempFail, "4.4.2"),
+            InClear::Refused { asked: Asked::StartTls, code, .. } if code.class() != 4 => (Exit::Protocol, "4.7.5"),
+            InClear::Refused { .. } => (Exit::TempFail, "4.3.2"),
+            InClear::NotOffered { .. }
+            | InClear::TextBehind { .. }
+            | InClear::NotSmtp { .. }
+            | InClear::ImplicitTls
+            | InClear::NotTls { .. } => (Exit::Protocol, "4.7.5"),
+        }
+    }
+
+    pub fn sentence(&self) -> Sentence {
+        let between = "maybe somebody in between answers";
+        match self {
+            InClear::NoGreeting { seconds } => Sentence::new(
+                format!("no greeting within {seconds} s"),
+                "if this port is for implicit TLS, leave out --starttls",
+            )
+            .more("see --setup-timeout"),
+            InClear::Refused { asked, code, .. } => {
+                let cause = match asked {
+                    Asked::Greeting => "the server turned us away before TLS",
+                    Asked::Ehlo => "the server refused our EHLO before TLS",
+                    Asked::StartTls => "the server refused STARTTLS",
+                };
+                let later = code.class() == 4;
+                let cure = if later { "trying again later may help" } else { "ask its administrator why" };
+                Sentence::new(cause, cure).detail(format!("code {code}"))
+            }
+            InClear::NotOffered { .. } => Sentence::new(
+                "the server does not offer STARTTLS",
+                "somebody in between removes it, or this port is for implicit TLS",
+            ),
+            InClear::TextBehind { asked, .. } => {
+                let what = match asked {
+                    Asked::Greeting => "greeting",
+                    Asked::Ehlo => "reply to EHLO",
+                    Asked::StartTls => "reply to STARTTLS",
+                };
+                Sentence::new(format!("text behind the {what}"), "somebody in between?")
+            }
+            InClear::NotSmtp { .. } => Sentence::new("this is not SMTP", "correct the port").more(between),
+            InClear::ImplicitTls => Sentence::new("this port is for implicit TLS", "leave out --starttls"),
+            InClear::NotTls { .. } => {
+                Sentence::new("text instead of TLS behind the reply to STARTTLS", "somebody in between?")
+            }
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The clear-text way to the handshake (RFC 3207): greeting, EHLO, STARTTLS. There is no other clear-text mode, and the client has
+//! no part in it. Nobody vouches for what a server says here: it is used for nothing but the next step, and shown as what it is.
+//!
+//! ```text
+//!   Greeting --220--> Ehlo --250 with STARTTLS--> StartTls --220--> the hello of TLS
+//! ```
+//!
+//! Each step waits for the whole reply, and nothing may stand behind it: what is read before TLS must not be taken for something
+//! that was said inside it (CVE-2011-0411, CVE-2021-38371).
+
+use std::net::TcpStream;
+use std::os::fd::{AsFd, AsRawFd};
+
+use nix::errno::Errno;
+use nix::poll::PollFlags;
+use nix::sys::socket::{recv, MsgFlags};
+
+use crate::deadline::{millis, Deadline};
+use crate::error::{Asked, Error, Heard, InClear, Stage, Trouble};
+use crate::hooks;
+use crate::smtp::{address_literal, Code, Collector, Fault, Reply, OCTETS};
+use crate::socket::acknowledge;
+use crate::text::escape;
+use crate::wait::{write_before, Waiter, Woken};
+
+/// A server's words in the log and in the report.
+const SAID: usize = 160;
+
+/// How long QUIT may take to leave: its answer is not waited for.
+const QUIT_MS: u64 = 100;
+
+/// What comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The reply goes on.
+    Reply,
+    Ehlo,
+    StartTls,
+    Hello,
+}
+
+/// The steps: what may be said next, by what came. No I/O.
+pub struct Steps {
+    asked: Asked,
+    collector: Collector,
+    /// As they came, those that end the way too.
+    pub replies: Vec<Reply>,
+}
+
+impl Steps {
+    pub fn new() -> Steps {
+        Steps { asked: Asked::Greeting, collector: Collector::default(), replies: Vec::new() }
+    }
+
+    /// Takes what one read brought.
+    ///
+    /// # Errors
+    /// Why the way ends here.
+    pub fn hear(&mut self, data: &[u8]) -> Result<Next, InClear> {
+        // The first octet of a record (RFC 8446 section 5.1), in place of a reply's.
+        if self.collector.last().is_empty() && matches!(data, [20..=24, ..]) {
+            return Err(InClear::ImplicitTls);
+        }
+        let (taken, reply) = self.collector.take(data);
+        let Some(reply) = reply else { return Ok(Next::Reply) };
+        let reply = reply.map_err(|fault| self.not_smtp(fault))?;
+        let asked = self.asked;
+        if let Some(behind) = data.get(taken..).filter(|behind| !behind.is_empty()) {
+            return Err(InClear::TextBehind { asked, said: escape(behind, SAID) });
+        }
+        let (code, offered) = (reply.code, reply.offers("STARTTLS"));
+        let said = escape(&reply.words(), SAID);
+        self.replies.push(reply);
+        match (asked, code) {
+            (Asked::Greeting, Code::READY) => {
+                self.asked = Asked::Ehlo;
+                Ok(Next::Ehlo)
+            }
+            (Asked::Ehlo, Code::OK) if offered => {
+                self.asked = Asked::StartTls;
+                Ok(Next::StartTls)
+            }
+            (Asked::Ehlo, Code::OK) => Err(InClear::NotOffered { said }),
+            (Asked::StartTls, Code::READY) => Ok(Next::Hello),
+            // No HELO after a refused EHLO: it has no STARTTLS.
+            (asked, code) => Err(InClear::Refused { asked, code, said }),
+        }
+    }
+
+    fn not_smtp(&self, fault: Fault) -> InClear {
+        let said = match fault {
+            Fault::NoReply | Fault::Unlike => escape(self.collector.last(), SAID),
+            Fault::TooLong => "a reply without an end".to_owned(),
+        };
+        InClear::NotSmtp { said }
+    }
+}
+
+impl Default for Steps {
+    fn default() -> Steps {
+        Steps::new()
+    }
+}
+
+/// A connection on which nothing is encrypted yet.
+pub struct Clear<'a> {
+    pub stream: &'a TcpStream,
+    pub deadline: Deadline,
+    /// How long it was given, for the sentence when it is over.
+    pub seconds: u64,
+    pub waiter: &'a Waiter,
+}
+
+impl Clear<'_> {
+    /// All the way: what goes out next is the hello of TLS.
+    ///
+    /// # Errors
+    /// Those of the starttls stage, `Error::Terminated`. A server that greeted us and is left gets QUIT.
+    pub fn start(&self, steps: &mut Steps) -> Result<(), Error> {
+        self.walk(steps, Next::Hello)
+    }
+
+    /// Whether STARTTLS is offered, and no further.
+    ///
+    /// # Errors
+    /// As `start`; where it is not offered, `InClear::NotOffered`.
+    pub fn look(&self, steps: &mut Steps) -> Result<(), Error> {
+        self.walk(steps, Next::StartTls)?;
+        self.leave();
+        Ok(())
+    }
+
+    fn walk(&self, steps: &mut Steps, to: Next) -> Result<(), Error> {
+        hooks::enter("starttls");
+        // One octet more than the longest reply: what stands behind it is seen.
+        let mut buffer = [0; OCTETS + 1];
+        loop {
+            let n = self.receive(&mut buffer, steps)?;
+            match steps.hear(buffer.get(..n).unwrap_or_default()) {
+                Ok(next) if next == to => return Ok(()),
+                Ok(Next::Ehlo) => self.say(&format!("EHLO {}\r\n", self.literal()?))?,
+                Ok(Next::StartTls) => self.say("STARTTLS\r\n")?,
+                Ok(Next::Reply | Next::Hello) => {}
+                Err(cause) => {
+                    if matches!(cause, InClear::Refused { .. } | InClear::NotOffered { .. }) {
+                        self.leave();
+                    }
+                    return Err(Error::InClear(cause));
+                }
+            }
+        }
+    }
+
+    /// At least one octet.
+    fn receive(&self, buffer: &mut [u8], steps: &Steps) -> Result<usize, Error> {
+        let stage = Stage::StartTls;
+        loop {
+            // A server that drips octets is always ready: the deadline must win all the same.
+            let woken = if self.deadline.passed() {
+                Woken::Deadline
+            } else {
+                self.waiter.wait_for(self.stream.as_fd(), PollFlags::POLLIN, self.deadline).map_err(|_| reset())?
+            };
+            match woken {
+                Woken::Ready => {}
+                Woken::Terminated => return Err(Error::Terminated { stage }),
+                Woken::Deadline if steps.replies.is_empty() => {
+                    return Err(Error::InClear(InClear::NoGreeting { seconds: self.seconds }))
+                }
+                Woken::Deadline => return Err(Error::Silent { stage, seconds: self.seconds }),
+            }
+            match recv(self.stream.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT) {
+                Ok(0) => return Err(Error::Closed { stage, heard: Heard::Something }),
+                Ok(n) => {
+                    acknowledge(self.stream);
+                    return Ok(n);
+                }
+                Err(Errno::EAGAIN | Errno::EINTR) => {}
+                Err(_) => return Err(reset()),
+            }
+        }
+    }
+
+    fn say(&self, line: &str) -> Result<(), Error> {
+        if write_before(self.stream.as_fd(), line.as_bytes(), self.deadline) {
+            Ok(())
+        } else {
+            Err(reset())
+        }
+    }
+
+    fn leave(&self) {
+        write_before(self.stream.as_fd(), b"QUIT\r\n", Deadline::after(millis(QUIT_MS)));
+    }
+
+    /// EHLO of a client without a name of its own (RFC 5321 section 4.1.4).
+    fn literal(&self) -> Result<String, Error> {
+        self.stream.local_addr().map(|local| address_literal(local.ip())).map_err(|_| reset())
+    }
+}
+
+/// What the handshake says of text, for which the server's 220 leaves one explanation.
+pub fn behind(error: Error) -> Error {
+    match error {
+        Error::Tls { trouble: Trouble::Clear { line, .. }, .. } => Error::InClear(InClear::NotTls { said: line }),
+        other => other,
+    }
+}
+
+fn reset() -> Error {
+    Error::Reset { stage: Stage::StartTls, heard: Heard::Something }
+}
