@@ -177,7 +177,6 @@ impl<'a> Search<'a, '_> {
     /// The greeting, whole; with `--no-reply` there is none to wait for, since the client may have to speak first. Behind
     /// STARTTLS it is ours.
     fn greeting(&self, mut tls: Tls, deadline: Deadline) -> Result<(Tls, Greeting), Error> {
-        hooks::enter("greeting");
         let stage = Stage::Greeting;
         let attempt = self.attempt(deadline);
         match (self.options.replies, self.options.mode) {
@@ -187,7 +186,7 @@ impl<'a> Search<'a, '_> {
             (Replies::Smtp, Mode::StartTls) => return Ok((tls, self.our_greeting())),
             (Replies::Smtp, Mode::ImplicitTls) => {}
         }
-        let said = tls.reply(stage, &attempt)?;
+        let said = tls.greeting(&attempt)?;
         match self.options.mode {
             Mode::ImplicitTls if said.reply.code == Code::READY => return Ok((tls, Greeting::Theirs(said.octets))),
             Mode::StartTls if !said.reply.code.is_goodbye() => return Ok((tls, self.our_greeting())),

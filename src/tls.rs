@@ -166,8 +166,17 @@ fn version(conn: &ClientConnection) -> Option<Version> {
 }
 
 impl Tls {
-    /// One whole reply: it may sit in rustls already, and a TLS 1.3 server refuses our certificate only when we read. What the
-    /// server said behind it stays in `behind`.
+    /// The greeting, or what stands in for it: it may sit in rustls already, and a TLS 1.3 server refuses our certificate only
+    /// now.
+    ///
+    /// # Errors
+    /// Those of the greeting stage, `Error::Terminated`.
+    pub fn greeting(&mut self, attempt: &Attempt) -> Result<Said, Error> {
+        hooks::enter("greeting");
+        self.reply(Stage::Greeting, attempt)
+    }
+
+    /// One whole reply. What the server said behind it stays in `behind`.
     ///
     /// # Errors
     /// As `read`; `Error::NotSmtp`.

@@ -23,6 +23,7 @@ mod reach;
 mod real;
 mod relay;
 mod setup;
+mod starttls;
 mod stdio;
 mod support;
 mod trust;

@@ -23,7 +23,7 @@ impl Dialogue<'_> {
     /// # Errors
     /// `Error::Turned` for anything but 220, `Error::NotSmtp`, and all that can happen to a connection at the greeting stage.
     pub fn greeting(&mut self, said: &mut Option<String>) -> Result<(), Error> {
-        let reply = self.reply(Stage::Greeting)?;
+        let reply = self.tls.greeting(&self.attempt)?.reply;
         *said = Some(escape(reply.first(), LINE));
         turned_unless(reply, Code::READY, Stage::Greeting).map(drop)
     }

@@ -33,6 +33,7 @@ pub fn look(address: IpAddr, deadline: Deadline, waiter: &Waiter, screen: &mut S
     match &offered {
         Ok(()) => screen.more("it offers STARTTLS: use --starttls"),
         Err(Error::InClear(InClear::NotOffered { .. })) => screen.more("it does not offer STARTTLS"),
+        Err(Error::InClear(InClear::NoGreeting { .. })) => screen.more("it is silent"),
         Err(error) => screen.more(&error.to_string()),
     }
     screen.end();

@@ -71,7 +71,7 @@ impl InClear {
     }
 
     pub fn sentence(&self) -> Sentence {
-        let between = "maybe somebody in between answers";
+        let between = "ask its administrator; maybe somebody in between";
         match self {
             InClear::NoGreeting { seconds } => Sentence::new(
                 format!("no greeting within {seconds} s"),
@@ -98,13 +98,13 @@ impl InClear {
                     Asked::Ehlo => "reply to EHLO",
                     Asked::StartTls => "reply to STARTTLS",
                 };
-                Sentence::new(format!("text behind the {what}"), "somebody in between?")
+                Sentence::new(format!("text behind the {what}"), between)
             }
-            InClear::NotSmtp { .. } => Sentence::new("this is not SMTP", "correct the port").more(between),
+            InClear::NotSmtp { .. } => {
+                Sentence::new("this is not SMTP", "correct the port").more("maybe somebody in between answers")
+            }
             InClear::ImplicitTls => Sentence::new("this port is for implicit TLS", "leave out --starttls"),
-            InClear::NotTls { .. } => {
-                Sentence::new("text instead of TLS behind the reply to STARTTLS", "somebody in between?")
-            }
+            InClear::NotTls { .. } => Sentence::new("text instead of TLS behind the reply to STARTTLS", between),
         }
     }
 }

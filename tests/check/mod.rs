@@ -2,10 +2,10 @@
 
 mod certificates;
 mod failures;
+mod look;
 mod network;
 mod polite;
 mod screen;
-mod starttls;
 
 use std::io::Read;
 use std::process::Stdio;

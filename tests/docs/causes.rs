@@ -3,8 +3,10 @@
 use std::io;
 
 use smtps_bridge::error::{
-    Clear, Error, Facts, Fault, Given, Heard, Issuer, NamedBy, Names, Place, Rank, Stage, Too, Trouble, Version,
+    Asked, Clear, Error, Facts, Fault, Given, Heard, InClear, Issuer, NamedBy, Names, Place, Rank, Stage, Too, Trouble,
+    Version,
 };
+use smtps_bridge::smtp::Code;
 
 /// Of a server name; the reply has room for no more.
 pub const NAME: &str = "a-name-of-sixty-four-octets.is-not-rare-in-the-cloud.example.com";
@@ -161,6 +163,33 @@ pub fn every_trouble() -> Vec<Trouble> {
     troubles
 }
 
+pub fn every_in_clear() -> Vec<InClear> {
+    let said = || "220 an attacker's words\\x1b".to_owned();
+    let mut causes = vec![
+        InClear::NoGreeting { seconds: 3600 },
+        InClear::NotOffered { said: said() },
+        InClear::NotSmtp { said: said() },
+        InClear::ImplicitTls,
+        InClear::NotTls { said: said() },
+    ];
+    for asked in [Asked::Greeting, Asked::Ehlo, Asked::StartTls] {
+        causes.push(InClear::TextBehind { asked, said: said() });
+        causes.extend([Code::UNAVAILABLE, Code::CLOSING].map(|code| InClear::Refused { asked, code, said: said() }));
+    }
+    for cause in &causes {
+        match cause {
+            InClear::NoGreeting { .. }
+            | InClear::Refused { asked: Asked::Greeting | Asked::Ehlo | Asked::StartTls, .. }
+            | InClear::NotOffered { .. }
+            | InClear::TextBehind { .. }
+            | InClear::NotSmtp { .. }
+            | InClear::ImplicitTls
+            | InClear::NotTls { .. } => {}
+        }
+    }
+    causes
+}
+
 /// One of each cause, certificates and TLS with these facts.
 pub fn every_error_with(facts: &Facts) -> Vec<Error> {
     let boxed = || Box::new(facts.clone());
@@ -189,7 +218,8 @@ pub fn every_error_with(facts: &Facts) -> Vec<Error> {
         let source = io::Error::from_raw_os_error(errno);
         Error::OutOf { stage: Stage::Relay, source }
     }));
-    for stage in [Stage::Handshake, Stage::Greeting, Stage::Relay] {
+    errors.extend(every_in_clear().into_iter().map(Error::InClear));
+    for stage in [Stage::StartTls, Stage::Handshake, Stage::Greeting, Stage::Relay] {
         errors.extend([
             Error::Terminated { stage },
             Error::Closed { stage, heard },
@@ -224,6 +254,7 @@ pub fn every_error_with(facts: &Facts) -> Vec<Error> {
             | Error::Unreachable { .. }
             | Error::NoRoute { .. }
             | Error::ConnectTimeout { .. }
+            | Error::InClear(_)
             | Error::Closed { .. }
             | Error::Reset { .. }
             | Error::Silent { .. }

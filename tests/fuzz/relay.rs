@@ -21,7 +21,7 @@ use smtps_bridge::cli::{self, Action};
 use smtps_bridge::deadline::Deadline;
 use smtps_bridge::options::{Newlines, Replies};
 use smtps_bridge::relay::{self, End, Ended, Settings};
-use smtps_bridge::smtp::Rules;
+use smtps_bridge::smtp::{Greeting, Rules};
 use smtps_bridge::stdio;
 use smtps_bridge::tls::{handshake, Attempt};
 use smtps_bridge::trust::Trusted;
@@ -156,7 +156,7 @@ fn session(house: &House, remote: UnixStream, newlines: Newlines) -> Ended {
         replies: Replies::None,
         server_name: "fuzz.test",
     };
-    let relay = relay::start(&local, tls, GREETING.to_vec(), &settings, &house.waiter);
+    let relay = relay::start(&local, tls, Greeting::Theirs(GREETING.to_vec()), &settings, &house.waiter);
     relay.and_then(relay::Relay::run).unwrap_or_else(|error| panic!("no session: {error}"))
 }
 

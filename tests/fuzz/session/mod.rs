@@ -33,7 +33,7 @@ use smtps_bridge::deadline::Deadline;
 use smtps_bridge::error::Error;
 use smtps_bridge::options::{Newlines, Replies};
 use smtps_bridge::relay::{self, Ended, Settings};
-use smtps_bridge::smtp::Rules;
+use smtps_bridge::smtp::{Greeting, Rules};
 use smtps_bridge::stdio;
 use smtps_bridge::tls::{self, Attempt};
 use smtps_bridge::trust::Trusted;
@@ -186,7 +186,7 @@ impl World {
         // A stream is a stream: nothing that is asked of it is TCP's alone.
         let mut tls = tls::handshake(TcpStream::from(OwnedFd::from(remote)), &attempt)?;
         let greeting = if greeting { tls.greeting(&attempt)?.octets } else { Vec::new() };
-        let relay = relay::start(&local, tls, greeting, settings, &self.waiter)?;
+        let relay = relay::start(&local, tls, Greeting::Theirs(greeting), settings, &self.waiter)?;
         let _ = { bell }.write(&[0]);
         relay.run()
     }
