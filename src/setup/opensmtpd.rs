@@ -1,4 +1,4 @@
-//! OpenSMTPD, which speaks implicit TLS itself and needs the bridge only where it does not log in.
+//! OpenSMTPD, which speaks TLS itself and needs the bridge only where it does not log in.
 
 use std::net::IpAddr;
 
@@ -18,16 +18,18 @@ pub fn text(fill: &Fill) -> Result<String, Error> {
         Dial::Address(IpAddr::V6(address)) => format!("[{address}]"),
         _ => fill.smarthost.name.clone(),
     };
-    if fill.smarthost.port != SUBMISSIONS {
+    let (scheme, tls) = if fill.has("--starttls") { ("smtp+tls", "STARTTLS") } else { ("smtps", "implicit TLS") };
+    // The port of smtp+tls is 25.
+    if (scheme, fill.smarthost.port) != ("smtps", SUBMISSIONS) {
         smarthost.push_str(&format!(":{}", fill.smarthost.port));
     }
     let warning = warning(fill);
     Ok(format!(
         r#"# OpenSMTPD does not need smtps-bridge, and with AUTH cannot use it: it never sends a password over a hop without TLS of
-# its own, be it {ip}. It speaks implicit TLS itself. These lines go into /etc/smtpd.conf; then, as root:
+# its own, be it {ip}. It speaks {tls} itself. These lines go into /etc/smtpd.conf; then, as root:
 # smtpd -n && systemctl restart opensmtpd
 {warning}table secrets file:/etc/mail/secrets
-action "smarthost" relay host smtps://provider@{smarthost} auth <secrets>
+action "smarthost" relay host {scheme}://provider@{smarthost} auth <secrets>
 match from local for any action "smarthost"
 #
 # The password, as one line in /etc/mail/secrets, mode 0640, group opensmtpd:

@@ -16,7 +16,7 @@ pub fn socket(fill: &Fill) -> Result<String, Error> {
 # What happened: journalctl -t smtps-bridge
 
 [Unit]
-Description=Plain SMTP to a smarthost on implicit TLS
+Description=Plain SMTP to a smarthost over TLS
 Documentation=man:smtps-bridge(8)
 
 [Socket]
@@ -55,7 +55,7 @@ pub fn service(fill: &Fill) -> Result<String, Error> {
 # and the command that starts it, see smtps-bridge.socket.
 
 [Unit]
-Description=SMTP session to a smarthost on implicit TLS
+Description=SMTP session to a smarthost over TLS
 Documentation=man:smtps-bridge(8)
 # A session that failed is in the log; kept as a failed unit as well, hundreds of them would pile up while a smarthost
 # is down.

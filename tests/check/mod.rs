@@ -1,7 +1,7 @@
 //! `--check`: what a person reads when something is wrong, or nothing is.
 
 mod certificates;
-mod failures;
+pub mod failures;
 mod look;
 mod network;
 mod polite;

@@ -2,11 +2,13 @@
 
 mod answers;
 mod behind;
+mod check;
 mod forms;
 mod phases;
 mod sessions;
 mod trust;
 mod wire;
+mod words;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
