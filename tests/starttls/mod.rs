@@ -5,6 +5,7 @@ mod behind;
 mod check;
 mod forms;
 mod phases;
+mod relatives;
 mod sessions;
 mod trust;
 mod wire;
