@@ -19,7 +19,7 @@ use rustls::{ServerConfig, ServerConnection};
 
 use smtps_bridge::cli::{self, Action};
 use smtps_bridge::deadline::Deadline;
-use smtps_bridge::options::{Newlines, Replies};
+use smtps_bridge::options::{Mode, Newlines, Replies};
 use smtps_bridge::relay::{self, End, Ended, Settings};
 use smtps_bridge::smtp::{Greeting, Rules};
 use smtps_bridge::stdio;
@@ -142,7 +142,7 @@ fn threads() -> usize {
 }
 
 fn session(house: &House, remote: UnixStream, newlines: Newlines) -> Ended {
-    let host = cli::host("fuzz.test".as_ref(), None).expect("a host");
+    let host = cli::host("fuzz.test".as_ref(), Mode::ImplicitTls, None).expect("a host");
     let deadline = Deadline::after(HANG);
     let attempt = Attempt { trusted: &house.trusted, host: &host, deadline, seconds: 30, waiter: &house.waiter };
     let stream = TcpStream::from(OwnedFd::from(remote));

@@ -31,7 +31,7 @@ use rustls::ServerConfig;
 use smtps_bridge::cli::{self, Action};
 use smtps_bridge::deadline::Deadline;
 use smtps_bridge::error::Error;
-use smtps_bridge::options::{Newlines, Replies};
+use smtps_bridge::options::{Mode, Newlines, Replies};
 use smtps_bridge::relay::{self, Ended, Settings};
 use smtps_bridge::smtp::{Greeting, Rules};
 use smtps_bridge::stdio;
@@ -178,7 +178,7 @@ impl World {
         stdio::admit(&mut local, &[])?;
         let attempt = Attempt {
             trusted: &self.trusted,
-            host: &cli::host("fuzz.test".as_ref(), None).expect("a host"),
+            host: &cli::host("fuzz.test".as_ref(), Mode::ImplicitTls, None).expect("a host"),
             deadline: Deadline::after(limit),
             seconds: 10,
             waiter: &self.waiter,
