@@ -55,7 +55,7 @@ fn send(server: &Server, home: &Machine, kind: &str, words: &str) -> Said {
     let script = script
         .replace("me@example.com", "alice@example.org")
         .replace("you@example.com", "bob@example.net")
-        .replace("-auaccount -appassword", "-aualice -apsecret")
+        .replace("\naccount\npassword\n", "\nalice\nsecret\n")
         .replace("--auth-user account", "--auth-user alice --auth-password secret");
     home.write("/etc/send", &script);
     home.run(&format!("printf 'X-Mail: early\nSubject: hello\n\nfrom a pipe\n' | sh /etc/send {words}"))
