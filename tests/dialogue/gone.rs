@@ -64,6 +64,28 @@ fn a_client_that_is_gone_before_we_dial_costs_no_connection() {
     });
 }
 
+/// Goal: the same of a monitor that had no time for the greeting: it resets while we wait for it.
+#[test]
+fn a_client_that_resets_before_the_greeting_is_gone_with_0() {
+    test(|| {
+        let house = House::new();
+        let (go, gone) = channel::<()>();
+        let (tell, told) = channel();
+        let peer = Peer::start(&house.leaf, move |mut link| {
+            tell.send(()).unwrap();
+            gone.recv().unwrap();
+            link.say(GREETING);
+            link.until_closed();
+        });
+        let (bridge, client) = house.bridge(peer.host()).socket();
+        told.recv().unwrap();
+        reset(client);
+        go.send(()).unwrap();
+        peer.done();
+        bridge.finish().assert("client_gone", 0);
+    });
+}
+
 /// Goal: one that has said something before its end is a client (`printf ... | nc`).
 #[test]
 fn a_client_that_said_something_before_its_end_has_its_session() {
