@@ -93,7 +93,7 @@ fn without_starttls_among_its_offers_there_is_no_session() {
             "250-smarthost.test\r\n250-XXXXXXXA\r\n250 AUTH PLAIN\r\n",
         ] {
             let (refusal, heard) = refused(To::Ehlo, offers);
-            let sentence = "does not offer STARTTLS: somebody in between removes it, or this port is for implicit TLS";
+            let sentence = "does not offer STARTTLS; somebody in between removes it, or this port is for implicit TLS";
             refusal.assert("4.7.5", 76, &[sentence, " clear=\"250 "]);
             assert!(refusal.reply.ends_with(&format!("the server {sentence}\r\n")), "{refusal:#?}");
             assert_eq!(heard, "QUIT\r\n", "{offers:?}");
@@ -189,7 +189,7 @@ fn what_is_no_smtp_is_refused() {
             ("\r\n", ""),
         ] {
             let (refusal, heard) = refused(To::Connect, words);
-            refusal.assert("4.7.5", 76, &["this is not SMTP; is the port right?"]);
+            refusal.assert("4.7.5", 76, &["this is not SMTP; correct the port; maybe somebody in between answers"]);
             assert_eq!(clear(&refusal), shown);
             assert!(shown.is_empty() || !refusal.reply.contains(shown), "{refusal:#?}");
             assert_eq!(heard, "");
@@ -198,7 +198,7 @@ fn what_is_no_smtp_is_refused() {
         // An alert of TLS 1.0, as a server of implicit TLS may end its patience, and a hello.
         for record in [&[21, 3, 1, 0, 2, 2, 40][..], &[22, 3, 1, 2, 0]] {
             let (refusal, heard) = refused(To::Connect, record);
-            refusal.assert("4.7.5", 76, &["this port is for implicit TLS: leave out --starttls"]);
+            refusal.assert("4.7.5", 76, &["this port is for implicit TLS; leave out --starttls"]);
             assert_eq!(heard, "");
             leaves_the_next_its_turn(To::Connect, record, Then::Closes);
         }
