@@ -71,7 +71,13 @@ fn exim_killed_in_a_text_or_behind_its_dot_truncates_the_session() {
         let Some(server) = exim_with("acl_smtp_data = accept delay = 60s\n") else { return };
         for text in ["Subject: hello\r\n\r\nhalf a ", "Subject: hello\r\n\r\na mail\r\n.\r\n"] {
             let (bridge, mut session) = in_a_text(&server);
+            let (before, _) = received(&server);
             session.tell(text);
+            // A process that dies with something unread resets the connection.
+            server.until("it has read the text", || {
+                let (octets, unread) = received(&server);
+                octets > before && unread == 0
+            });
             machine(&server).sh(&format!("kill -KILL $({SESSION})"));
             session.ends(bridge).assert("truncated", 76);
         }
@@ -103,6 +109,15 @@ fn in_a_text(server: &Server) -> (Bridge, Session<TcpStream, TcpStream>) {
     session.ask("RCPT TO:<bob@example.net>");
     assert!(session.ask("DATA").starts_with("354 "));
     (bridge, session)
+}
+
+/// Octets that the smarthost's socket has received, and how many of them are unread.
+#[track_caller]
+fn received(server: &Server) -> (u64, u64) {
+    let said = machine(server).sh("ss -tinH state established '( sport = :465 )'");
+    let number = |text: Option<&str>| text.and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{said}"));
+    let octets = said.split_whitespace().find_map(|word| word.strip_prefix("bytes_received:"));
+    (number(octets), number(said.split_whitespace().next()))
 }
 
 fn machine(server: &Server) -> &Machine {
