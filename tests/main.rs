@@ -22,6 +22,8 @@ mod logging;
 mod reach;
 mod real;
 mod relay;
+mod require_auth;
+mod scripts;
 mod setup;
 mod starttls;
 mod stdio;

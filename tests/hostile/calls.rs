@@ -56,10 +56,10 @@ fn errors(call: &str) -> &'static [&'static str] {
 #[derive(Debug)]
 pub struct Outcome {
     pub code: Option<i32>,
-    signal: Option<i32>,
+    pub signal: Option<i32>,
     pub client: String,
-    server: String,
-    log: String,
+    pub server: String,
+    pub log: String,
 }
 
 /// A session of one QUIT; `before` is shell.
@@ -107,7 +107,7 @@ fn session_of(house: &House, leaf: &Leaf, before: &str) -> Outcome {
     Outcome { code: status.code(), signal: status.signal(), client: text(&heard), server: text(&peer.done()), log }
 }
 
-fn strace(options: &str) -> String {
+pub fn strace(options: &str) -> String {
     format!("exec strace {options} \"$0\" \"$@\";")
 }
 
@@ -151,11 +151,11 @@ fn fault_of(outcome: &Outcome, usual: &str, exit: i32, call: &str, error: &str) 
 }
 
 /// Its calls behind the loading of the program, each with its number in its thread.
-struct Trace(String);
+pub struct Trace(String);
 
 impl Trace {
     /// What `run` does under strace, which the trace is written for.
-    fn of(house: &House, run: impl FnOnce(&str) -> Outcome) -> (Trace, Outcome) {
+    pub fn of(house: &House, run: impl FnOnce(&str) -> Outcome) -> (Trace, Outcome) {
         let file = house.dir.path("trace");
         let outcome = run(&strace(&format!("-f -o {}", file.display())));
         (Trace(std::fs::read_to_string(file).unwrap()), outcome)
@@ -166,7 +166,7 @@ impl Trace {
     }
 
     /// The calls behind the first line that has `begin` in it; those of the main thread or of all.
-    fn calls(&self, begin: &str, main_only: bool) -> BTreeSet<(String, usize)> {
+    pub fn calls(&self, begin: &str, main_only: bool) -> BTreeSet<(String, usize)> {
         let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         let mut calls = BTreeSet::new();
         // A call of a number that came before in the main thread would fail there.
@@ -196,13 +196,13 @@ impl Trace {
 const LOADED: &str = "poll([{fd=0,";
 
 /// Everything in CI, a part of it elsewhere.
-fn in_part<T>(runs: Vec<T>) -> Vec<T> {
+pub fn in_part<T>(runs: Vec<T>) -> Vec<T> {
     let step = if std::env::var("CI").as_deref() == Ok("true") { 1 } else { 8 };
     runs.into_iter().step_by(step).collect()
 }
 
 /// Reports what `run` finds wrong.
-fn none_of<T: Sync + std::fmt::Debug>(runs: Vec<T>, run: impl Fn(&T) -> Option<String> + Sync) {
+pub fn none_of<T: Sync + std::fmt::Debug>(runs: Vec<T>, run: impl Fn(&T) -> Option<String> + Sync) {
     let (next, faults) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..WORKERS {
@@ -221,13 +221,12 @@ fn none_of<T: Sync + std::fmt::Debug>(runs: Vec<T>, run: impl Fn(&T) -> Option<S
 }
 
 /// Each call with each of its errors.
-fn failures(calls: BTreeSet<(String, usize)>) -> Vec<(String, usize, &'static str)> {
-    assert!(calls.len() > 50, "{calls:?}");
+pub fn failures(calls: BTreeSet<(String, usize)>) -> Vec<(String, usize, &'static str)> {
     let each = |(call, number): (String, usize)| errors(&call).iter().map(move |error| (call.clone(), number, *error));
     calls.into_iter().flat_map(each).collect()
 }
 
-fn injected((call, number, error): &(String, usize, &str)) -> String {
+pub fn injected((call, number, error): &(String, usize, &str)) -> String {
     strace(&format!("-f -o /dev/null -e trace={call} -e inject={call}:error={error}:when={number}"))
 }
 
@@ -242,7 +241,9 @@ fn whichever_call_fails_the_session_goes_on_or_ends_in_order() {
         let house = House::new();
         let (trace, good) = Trace::of(&house, |before| session(&house, before));
         assert_eq!((good.code, good.client.as_str()), (Some(0), format!("{GREETING}{BYE}").as_str()), "{good:#?}");
-        none_of(in_part(failures(trace.calls(LOADED, false))), |failure| {
+        let calls = trace.calls(LOADED, false);
+        assert!(calls.len() > 50, "{calls:?}");
+        none_of(in_part(failures(calls)), |failure| {
             let outcome = session(&house, &injected(failure));
             fault(&outcome, &failure.0, failure.2).map(|fault| format!("{fault}: {outcome:#?}"))
         });
@@ -260,7 +261,9 @@ fn whichever_call_fails_a_refusal_stays_one() {
         let stranger = Ca::named("Stranger").leaf();
         let (trace, usual) = Trace::of(&house, |before| session_of(&house, &stranger, before));
         assert!(usual.client.starts_with("421 4.7.5 ") && usual.code == Some(69), "{usual:#?}");
-        none_of(in_part(failures(trace.calls(LOADED, false))), |failure| {
+        let calls = trace.calls(LOADED, false);
+        assert!(calls.len() > 50, "{calls:?}");
+        none_of(in_part(failures(calls)), |failure| {
             let outcome = session_of(&house, &stranger, &injected(failure));
             // The port is another one each time.
             let usual = format!("421 4.7.5 {}", outcome.client.strip_prefix("421 4.7.5 ").unwrap_or("?"));

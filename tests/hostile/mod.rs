@@ -22,7 +22,7 @@
 //! | weak keys, old hashes, namesakes of a CA | weak | trust/key_only |
 //! | large keys, slow exponents | large_keys | limbo |
 //! | clients that are early, gone, silent | clients | relay/client_ends, relay/close, stdio/ |
-//! | failing system calls, and those that an old kernel lacks | calls, old_kernel | logging/syslog, stdio/devices (full disk) |
+//! | failing system calls, and those that an old kernel lacks | calls, old_kernel | logging/syslog, stdio/devices (full disk), require_auth/calls |
 //! | descriptors, threads, memory, SIGSTOP | limits | relay/signals (SIGTERM, storms), logging/panics |
 //! | links that go down in mid-session | cable | |
 //! | many at once, and in a row under xinetd | soak | real/superservers |
@@ -31,7 +31,7 @@
 mod alerts;
 mod by_hand;
 mod cable;
-mod calls;
+pub mod calls;
 mod clients;
 mod clocks;
 mod count;

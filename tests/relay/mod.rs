@@ -6,7 +6,7 @@ mod client_ends;
 mod close;
 mod greeting;
 mod idle;
-mod quiet;
+pub mod quiet;
 mod renegotiation;
 mod resets;
 mod server_ends;

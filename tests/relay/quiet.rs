@@ -43,8 +43,13 @@ impl Used {
     }
 }
 
+/// How long nothing may happen: a minute in CI, three seconds elsewhere.
+pub fn window() -> Duration {
+    Duration::from_secs(if std::env::var("CI").as_deref() == Ok("true") { 60 } else { 3 })
+}
+
 /// A wait that is the measurement itself.
-fn assert_quiet(window: Duration, sessions: &[(&str, &Bridge)]) {
+pub fn assert_quiet(window: Duration, sessions: &[(&str, &Bridge)]) {
     sessions.iter().for_each(|(_, bridge)| until_asleep(bridge));
     let before: Vec<Used> = sessions.iter().map(|(_, bridge)| Used::so_far(bridge)).collect();
     thread::sleep(window);
@@ -97,7 +102,7 @@ fn promise_5_a_session_that_is_idle_half_closed_or_stalled_uses_no_cpu() {
     if without_hooks() {
         return;
     }
-    let window = Duration::from_secs(if std::env::var("CI").as_deref() == Ok("true") { 60 } else { 3 });
+    let window = window();
     within(window + Duration::from_secs(60), move || {
         let until_the_end = |mut link: Link| {
             // Longer than what is measured.

@@ -238,6 +238,8 @@ impl Link {
     /// The client says nothing for so long, and does not end.
     #[track_caller]
     pub fn expect_silence(&mut self, time: Duration) {
+        let heard = self.tls.process_new_packets().expect("TLS in order").plaintext_bytes_to_read();
+        assert_eq!(heard, 0, "the client said more already");
         self.patience(time);
         match self.feed() {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
