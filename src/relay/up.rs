@@ -161,6 +161,10 @@ impl<'a> Up<'a> {
 
     /// The first octets of what the client said.
     fn send(&mut self, octets: usize) {
+        if octets == 0 {
+            // No progress: the clocks go on.
+            return;
+        }
         let said = self.crlf.as_ref().map_or(self.buffer.filled(), Crlf::left);
         match self.sender.send(said.get(..octets).unwrap_or_default()) {
             Ok(()) => self.activity.up(octets),
