@@ -73,7 +73,10 @@ impl Watch<'_> {
         let gives_up = Outcome::new(End::LocalEof, Exit::IoError);
         let standing = self.dialogue.lock().standing();
         let (until, then) = match (self.smarthost, standing) {
-            (Smarthost::Untold, _) if self.up.is_stuck() => (quiet(GIVE_UP_S), Err(gives_up)),
+            // Its last words first.
+            (Smarthost::Untold, _) if self.up.is_stuck() || self.up.holds_something() => {
+                (quiet(GIVE_UP_S), Err(gives_up))
+            }
             (Smarthost::Untold, Standing::Settled { inside }) => {
                 (Deadline::after(Duration::ZERO), Ok(if inside { Exit::IoError } else { Exit::Ok }))
             }

@@ -126,6 +126,10 @@ impl<'a> Up<'a> {
             }
             wipe_stack();
             if self.held() == before {
+                if ended && self.hold == Hold::Unsure {
+                    // The beginning of a line that never comes.
+                    self.drop_held();
+                }
                 return;
             }
         }

@@ -28,7 +28,6 @@ use super::Shared;
 use crate::deadline::{seconds, Deadline};
 use crate::exit::Exit;
 use crate::hooks;
-use crate::smtp::Hold;
 use crate::stdio::{self, Local};
 use crate::wait::{Waiter, Woken};
 
@@ -158,11 +157,6 @@ impl Watch<'_> {
                         let silent = !self.local.is_socket() || matches!(self.client, Client::HangsUp);
                         let dismissed = self.dialogue.lock().is_goodbye();
                         self.client = Client::Ended { at: Instant::now(), silent, dismissed };
-                        self.up.pump(true);
-                        if self.up.hold() == Hold::Unsure {
-                            // The beginning of a line that never comes.
-                            self.up.drop_held();
-                        }
                     }
                 }
             }
