@@ -110,7 +110,8 @@ impl Watch<'_> {
     pub fn client_gone(&mut self, error: &io::Error) -> Outcome {
         self.client = Client::Gone;
         let mut dialogue = self.dialogue.lock();
-        let lost_nothing = dialogue.is_complete() && dialogue.is_settled() || dialogue.is_goodbye();
+        let answered = dialogue.is_complete() && dialogue.is_settled() && !self.up.holds_something();
+        let lost_nothing = answered || dialogue.is_goodbye();
         Outcome::new(End::ClientGone, if lost_nothing { Exit::Ok } else { Exit::IoError }).because(shown(error))
     }
 
