@@ -123,7 +123,11 @@ pub enum Standing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Login {
     NotTried,
-    Refused { code: Code, line: Vec<u8> },
+    /// Answered otherwise than by 235.
+    Refused {
+        code: Code,
+        line: Vec<u8>,
+    },
     Done,
 }
 
@@ -402,7 +406,7 @@ impl Dialogue {
 
     fn reply(&mut self, code: Code, alike: bool) {
         self.goodbye = code.is_goodbye();
-        let owed = self.owed.pop_front();
+        let owed = self.owed.pop_front().filter(|_| alike);
         if let Some(owed) = owed {
             self.judge(owed, code);
         }
@@ -411,7 +415,7 @@ impl Dialogue {
             if self.is_known() {
                 self.client = Client::Over;
             }
-        } else if let Some(owed) = owed.filter(|_| alike) {
+        } else if let Some(owed) = owed {
             self.answer(owed, code);
         } else {
             self.lose();
@@ -426,12 +430,11 @@ impl Dialogue {
         if code.is_refusal() && (of_login || of_mail) {
             self.refusal = Some(Refusal { line: self.replies.text().to_vec(), of_login });
         }
-        if code.is_refusal() && of_login && self.login != Login::Done {
-            self.login = Login::Refused { code, line: self.replies.text().to_vec() };
-        }
         if of_login && code == Code::AUTHENTICATED {
             self.login = Login::Done;
             self.refusal.take_if(|refusal| refusal.of_login);
+        } else if of_login && code.class() != 3 && self.login != Login::Done {
+            self.login = Login::Refused { code, line: self.replies.text().to_vec() };
         }
         if matches!(owed, Owed::Text | Owed::LastChunk) && code.class() == 2 {
             self.mails += 1;
