@@ -34,22 +34,40 @@ impl Watch<'_> {
     /// What is held for good ends the session.
     pub fn held(&mut self) -> Option<Outcome> {
         match self.up.hold() {
-            Hold::Nothing | Hold::Unsure | Hold::Reply => self.dialogue.lock().is_lost().then(|| lost(false)),
-            Hold::Lost => Some(lost(self.dialogue.lock().is_goodbye())),
+            Hold::Nothing | Hold::Unsure | Hold::Reply if !self.dialogue.lock().is_lost() => None,
+            Hold::Nothing | Hold::Unsure | Hold::Reply | Hold::Lost => self.lost(),
             Hold::Tls => {
                 let reason = "the client speaks TLS: on this machine, turn TLS off towards smtps-bridge";
                 Some(Outcome::new(End::ClientTls, Exit::Config).because(reason))
             }
             Hold::Mail => {
                 let refused = self.dialogue.lock().refuse()?;
+                self.up.drop_held();
                 let exit = if refused.temporary { Exit::TempFail } else { Exit::Config };
                 let name = escape(self.server_name.as_bytes(), NAME);
                 let reason = escape(&refused.reason, 200);
                 let reply = unavailable("4.7.0", &name, 0, |room| line(&reason, room));
-                let outcome = Outcome::new(End::Unauthenticated, exit).because(format!("{reason}{CURE}"));
+                let reason = format!("{reason}; MAIL was not passed on (--require-auth): {}", refused.cure);
+                let outcome = Outcome::new(End::Unauthenticated, exit).because(reason);
                 Some(Outcome { reply: Some(reply), ..outcome })
             }
         }
+    }
+
+    /// What is held is dropped without a word of ours, behind the last one of the smarthost.
+    fn lost(&mut self) -> Option<Outcome> {
+        let mut dialogue = self.dialogue.lock();
+        let more_comes = if dialogue.is_known() { !dialogue.is_settled() } else { dialogue.is_delivering() };
+        if more_comes {
+            return None;
+        }
+        self.up.drop_held();
+        if dialogue.is_goodbye() {
+            return Some(Outcome::new(End::Eof, Exit::Ok));
+        }
+        let exit = if dialogue.is_put_off() { Exit::TempFail } else { Exit::Config };
+        let reason = "before a login was accepted, the client or the smarthost said what has more than one meaning";
+        Some(Outcome::new(End::Unauthenticated, exit).because(reason))
     }
 
     /// Until when nothing needs to happen; or that it is over, because nothing happened.
@@ -147,20 +165,6 @@ impl Watch<'_> {
         };
         Outcome { reason: reason.filter(|_| outcome.end == End::Reset).map(|error| shown(&error)), ..outcome }
     }
-}
-
-/// Behind the reason in the log: sendmail's mailq shows 60 characters of a reply, too few for it.
-const CURE: &str =
-    "; MAIL was not passed on, because the client must log in first (--require-auth): check its user name and \
-                    password; each try with a wrong one is a failed login";
-
-/// `goodbye`: the smarthost has ended the session with a 221 or 421, and what is held is too late.
-fn lost(goodbye: bool) -> Outcome {
-    if goodbye {
-        return Outcome::new(End::Eof, Exit::Ok);
-    }
-    let reason = "before a login was accepted, the client or the smarthost said what has more than one meaning";
-    Outcome::new(End::Unauthenticated, Exit::Config).because(reason)
 }
 
 fn shown(error: &io::Error) -> String {

@@ -138,10 +138,13 @@ struct Refusal {
     of_login: bool,
 }
 
-/// Why a MAIL did not go up. `temporary`: the last login was answered 4yz.
+/// Why a MAIL did not go up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unauthenticated {
     pub reason: Vec<u8>,
+    /// For the log: sendmail's mailq shows 60 characters of a reply, too few for it.
+    pub cure: &'static str,
+    /// The last login was answered 4yz.
     pub temporary: bool,
 }
 
@@ -466,18 +469,30 @@ impl Dialogue {
             return None;
         }
         self.writer = Writer::Us;
-        Some(match &self.login {
-            Login::Refused { code, line } => {
-                Unauthenticated { reason: [b"login refused: ".as_slice(), line].concat(), temporary: code.class() == 4 }
+        let temporary = self.is_put_off();
+        let (reason, cure) = match (&self.login, self.offers_auth) {
+            (Login::Refused { line, .. }, _) if temporary => {
+                ([b"login refused: ".as_slice(), line].concat(), "the client keeps its mail and tries again")
             }
-            Login::NotTried | Login::Done => {
-                let reason = match self.offers_auth {
-                    Some(false) => "not logged in: it offers no AUTH",
-                    _ => "not logged in: no password given",
-                };
-                Unauthenticated { reason: reason.as_bytes().to_vec(), temporary: false }
-            }
-        })
+            (Login::Refused { line, .. }, _) => (
+                [b"login refused: ".as_slice(), line].concat(),
+                "check the client's user name and password; each try with a wrong one is a failed login",
+            ),
+            (_, Some(false)) => (
+                b"not logged in: it offers no AUTH".to_vec(),
+                "leave --require-auth out if it knows this machine by its address or by --cert",
+            ),
+            (_, _) => (
+                b"not logged in: no password given".to_vec(),
+                "give the client the user name and password of its account there",
+            ),
+        };
+        Some(Unauthenticated { reason, cure, temporary })
+    }
+
+    /// The last login was answered 4yz.
+    pub fn is_put_off(&self) -> bool {
+        matches!(self.login, Login::Refused { code, .. } if code.class() == 4)
     }
 
     /// Nothing is owed, and nothing on its way. If not, `delivered` will tell.
