@@ -86,11 +86,20 @@ fn fault(outcome: &Outcome) -> Option<&'static str> {
 
 /// The calls of a session that nothing interrupts.
 fn calls(house: &House, main_only: bool) -> BTreeSet<(String, usize)> {
-    let (trace, good) = Trace::of(house, |before| session(house, before, ""));
-    assert_eq!((good.code, good.client.as_str(), good.server.as_str()), (Some(78), &*usual(), HELLO.0), "{good:#?}");
-    let calls = trace.calls(BEGIN, main_only);
-    assert!(calls.len() > 10, "{calls:?}");
-    calls
+    // strace writes a call on two lines where another thread comes between: then it does not show what was read.
+    for _ in 0..20 {
+        let (trace, good) = Trace::of(house, |before| session(house, before, ""));
+        assert_eq!(
+            (good.code, good.client.as_str(), good.server.as_str()),
+            (Some(78), &*usual(), HELLO.0),
+            "{good:#?}"
+        );
+        let calls = trace.calls(BEGIN, main_only);
+        if calls.len() > 10 {
+            return calls;
+        }
+    }
+    panic!("no line of the trace has {BEGIN:?}");
 }
 
 /// Goal: SIGTERM at each call of the main thread is the end of the session or comes too late: one 421 at most, and a whole one.
@@ -102,7 +111,8 @@ fn sigterm_at_whichever_call_leaves_one_421_or_none() {
     within(LIMIT, || {
         let house = House::new();
         let ends = Mutex::new(BTreeSet::new());
-        none_of(calls(&house, true).into_iter().collect(), |(call, number)| {
+        let calls = calls(&house, true);
+        none_of(calls.into_iter().collect(), |(call, number)| {
             let inject = format!("-o /dev/null -e trace={call} -e inject={call}:signal=SIGTERM:when={number}");
             let outcome = session(&house, &strace(&inject), "");
             let whole = [GREETING.to_owned(), format!("{GREETING}{}", HELLO.1), usual()].contains(&outcome.client);
@@ -156,7 +166,8 @@ fn whichever_call_is_late_one_421_is_read_ours_or_the_server_s() {
                 _ => return Some(format!("neither 421, or more than one: {outcome:#?}")),
             };
             firsts.lock().unwrap().insert(first);
-            let fine = outcome.code == Some(78) && outcome.server == HELLO.0;
+            let code = if first == "ours" { 78 } else { 0 };
+            let fine = outcome.code == Some(code) && outcome.server == HELLO.0;
             (!fine).then(|| format!("{outcome:#?}"))
         });
         assert_eq!(firsts.into_inner().unwrap(), BTreeSet::from(["ours", "theirs"]), "both orders were forced");

@@ -64,7 +64,7 @@ fn a_client_that_closes_while_its_mail_is_held_ends_with_the_answer() {
         let (session, tell) = waiting(1);
         session.client.shutdown(Shutdown::Both).unwrap();
         tell.send(()).unwrap();
-        // Its kernel answers our words with a reset, which may come before or behind the second of them.
+        // Its kernel answers the server's words with a reset, which may come before or behind ours.
         session.ends_one_of(&[("unauthenticated", 78), ("client_gone", 74)]);
     });
 }
@@ -151,7 +151,7 @@ fn eight_megabytes_behind_a_held_mail_cost_no_memory_and_destroy_no_reply() {
 fn a_slow_reader_of_our_421_reads_it_and_one_that_never_reads_holds_nobody() {
     test(|| {
         for slow in [true, false] {
-            let (mut session, mut output, _tell) = one_page(|mut link, _told| {
+            let (mut session, mut output, _tell) = one_page(1, |mut link, _told| {
                 link.expect("NOOP\r\n");
                 link.say(&filler());
                 link.expect_end();

@@ -104,16 +104,16 @@ fn the_words_are_the_reason_and_the_log_has_the_cure() {
         const OLD: Lines =
             &[("EHLO me\r\n", "250-smarthost.test\r\n250 AUTH=LOGIN\r\n"), ("AUTH LOGIN\r\n", "503 5.5.1 No\r\n")];
         for (lines, reason, code, cure) in [
-            (EHLO, NO_PASSWORD, 78, "give the client its user name and password"),
+            (EHLO, NO_PASSWORD, 78, "give the client the user name and password"),
             (NO_AUTH, "not logged in: it offers no AUTH", 78, "leave --require-auth out if it knows this machine"),
             (
                 REFUSED,
                 LOGIN_REFUSED,
                 78,
-                "check its user name and password; each try with a wrong one is a failed login",
+                "check the client's user name and password; each try with a wrong one is a failed login",
             ),
             (LATER, "login refused: 454 4.7.0 Try again later", 75, "the client keeps its mail and tries again"),
-            (OLD, "login refused: 503 5.5.1 No", 78, "check its user name and password"),
+            (OLD, "login refused: 503 5.5.1 No", 78, "check the client's user name and password"),
         ] {
             let line = held(lines, MAIL, NOTHING, reason, code);
             let wanted = format!(" end=unauthenticated mails=0 reason=\"{reason}; MAIL was not passed on");

@@ -6,10 +6,11 @@ use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::process::Stdio;
 use std::sync::mpsc::{channel, Receiver, Sender};
+use std::thread;
 
 use nix::fcntl::{fcntl, FcntlArg};
 
-use crate::dialogue::{begin, test, Session, NOTHING};
+use crate::dialogue::{begin, millis, test, Session, NOTHING};
 use crate::require_auth::{ours, required, MAIL, NO_PASSWORD};
 use crate::support::bridge::{tcp_pair, Start};
 use crate::support::kernel::{until_asleep, until_read, until_stopped};
@@ -20,18 +21,23 @@ use crate::support::talk::{Hear, Talk};
 /// The least that a pipe holds.
 const PAGE: usize = 4096;
 
+/// 5 s are 50 ms.
+const HURRY: u32 = 100;
+
 /// The server's own end, which nobody asked for.
 const ITS_END: &str = "421 4.4.2 smarthost.test: timeout, or a shutdown\r\n";
 
 /// A session whose client writes to a socket and reads from a pipe of one page. The server's script gets the word when to go on.
+/// Its clocks run `speed` times as fast.
 pub fn one_page<T: Send + 'static>(
+    speed: u32,
     script: impl FnOnce(Link, Receiver<()>) -> T + Send + 'static,
 ) -> (Session<T>, PipeReader, Sender<()>) {
     let (output, theirs) = std::io::pipe().unwrap();
     assert_eq!(fcntl(&theirs, FcntlArg::F_SETPIPE_SZ(4096)), Ok(4096));
     let (client, input) = tcp_pair();
     let (tell, told) = channel();
-    let open = |start: Start| (required(start).on(OwnedFd::from(input), theirs, Stdio::null()), client);
+    let open = |start: Start| (required(start).speed(speed).on(OwnedFd::from(input), theirs, Stdio::null()), client);
     (begin(open, NOTHING, |link| script(link, told)), output, tell)
 }
 
@@ -45,7 +51,7 @@ pub fn filler() -> String {
 #[test]
 fn an_unsolicited_421_a_moment_before_ours_is_the_only_one() {
     test(|| {
-        let (mut session, mut output, _tell) = one_page(|mut link, _told| {
+        let (mut session, mut output, _tell) = one_page(HURRY, |mut link, _told| {
             link.expect("NOOP\r\n");
             link.say(&filler());
             link.say(ITS_END);
@@ -54,8 +60,10 @@ fn an_unsolicited_421_a_moment_before_ours_is_the_only_one() {
         session.client.say("NOOP\r\n");
         until_stopped(&session.bridge, "down", "pipe");
         held(&mut session.client, &session.bridge);
+        // The scenario: longer than a client is waited for at the end of a session.
+        thread::sleep(millis(300));
         assert_eq!(String::from_utf8(output.rest()).unwrap(), format!("{GREETING}{}{ITS_END}", filler()));
-        session.ends("unauthenticated", 78);
+        session.ends("eof", 0);
     });
 }
 
@@ -71,7 +79,7 @@ fn held(client: &mut TcpStream, bridge: &crate::support::bridge::Bridge) {
 fn an_unsolicited_421_a_moment_behind_ours_is_not_passed_on() {
     test(|| {
         for its_words in [ITS_END, "250 what nobody asked for\r\n", "not even a reply\r\n"] {
-            let (mut session, mut output, tell) = one_page(move |mut link, told| {
+            let (mut session, mut output, tell) = one_page(1, move |mut link, told| {
                 link.expect("NOOP\r\n");
                 link.say(&filler());
                 told.recv().unwrap();
@@ -102,7 +110,7 @@ fn an_unsolicited_421_a_moment_behind_ours_is_not_passed_on() {
 fn our_421_waits_until_the_client_has_the_whole_reply() {
     test(|| {
         let reply = || format!("214-{}\r\n", "x".repeat(60)).repeat(3000) + "214 done\r\n";
-        let (mut session, mut output, tell) = one_page(move |mut link, told| {
+        let (mut session, mut output, tell) = one_page(1, move |mut link, told| {
             link.expect("HELP\r\n");
             link.say(&reply()[..150_000]);
             told.recv().unwrap();
@@ -127,7 +135,7 @@ fn our_421_waits_until_the_client_has_the_whole_reply() {
 #[test]
 fn the_words_that_end_a_session_are_delivered_before_it_ends() {
     test(|| {
-        let (mut session, mut output, _tell) = one_page(|mut link, _told| {
+        let (mut session, mut output, _tell) = one_page(HURRY, |mut link, _told| {
             link.expect("NOOP\r\n");
             link.say(&filler());
             link.say("250 what nobody asked for\r\n");
@@ -136,6 +144,8 @@ fn the_words_that_end_a_session_are_delivered_before_it_ends() {
         session.client.say("NOOP\r\n");
         until_stopped(&session.bridge, "down", "pipe");
         held(&mut session.client, &session.bridge);
+        // The scenario: longer than a client is waited for at the end of a session.
+        thread::sleep(millis(300));
         let wanted = format!("{GREETING}{}250 what nobody asked for\r\n", filler());
         assert_eq!(String::from_utf8(output.rest()).unwrap(), wanted);
         session.ends("unauthenticated", 78);

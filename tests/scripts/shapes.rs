@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use crate::dialogue::{begin, piped, test, Lines, BYE, NOTHING, QUEUED};
 use crate::relay::quiet::{assert_quiet, window};
-use crate::scripts::{converted, strict, works, works_from_a_file, Server, QUIT};
+use crate::scripts::{converted, strict, works, works_from_a_file, Server, OVER, QUIT};
 use crate::support::limit::{within, without_hooks};
 use crate::support::outcome::GREETING;
 use crate::support::talk::Hear;
@@ -129,7 +129,7 @@ fn large_texts_go_up_whole() {
         let writing = thread::spawn(move || writer.write_all(script.as_bytes()).unwrap());
         session.expect_last(&lines.iter().fold(GREETING.to_owned(), |all, (_, reply)| all + reply));
         writing.join().unwrap();
-        let over = session.ends("close_notify", 0);
+        let over = session.ends_one_of(OVER);
         assert_eq!(over.peer, Server::Served);
         assert!(over.line.contains(" mails=2"), "{}", over.line);
     });
