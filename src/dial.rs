@@ -14,6 +14,7 @@ use crate::net::{self, Race};
 use crate::options::{Dial, Host, Mode, Options, Replies};
 use crate::smtp::{Code, Greeting};
 use crate::starttls::{self, Clear, Steps};
+use crate::stdio;
 use crate::text::escape;
 use crate::tls::{self, Attempt, Tls};
 use crate::trust::Trusted;
@@ -31,6 +32,8 @@ const PATIENCE_S: u64 = 30;
 
 /// So many addresses of a host are asked for a greeting (RFC 5321 section 5.1: at least two).
 const MOST_GREETINGS: usize = 2;
+
+const OWN_PORT: &str = "this is the port that the superserver listens on: give the smarthost's name and port as HOST";
 
 /// A smarthost that answered.
 pub struct Session<'a> {
@@ -108,6 +111,13 @@ impl<'a> Search<'a, '_> {
         debug!("resolved host={} addresses={}", self.host.name, words(&untried));
         let mut ours = clocks.setup.share(self.behind.len() + 1);
         let mut failed: Vec<(SocketAddr, Error)> = Vec::new();
+        untried.retain(|addr| {
+            let own = stdio::is_own_port(*addr);
+            if own {
+                failed.push((*addr, Error::Descriptor(OWN_PORT)));
+            }
+            !own
+        });
         let mut greetings = 0;
         while greetings < MOST_GREETINGS {
             hooks::enter("connect");

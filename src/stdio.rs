@@ -118,8 +118,8 @@ pub enum Presence {
     Gone,
 }
 
-/// Who is behind descriptor 0, whether we serve them (this machine, and the networks of `allow_from`), and whether they are
-/// still there.
+/// Who is behind descriptors 0 and 1, whether we serve them (this machine, and the networks of `allow_from`), and whether they
+/// are still there.
 ///
 /// # Errors
 /// `Error::Descriptor` for a listening or a datagram socket, `Error::Stranger`.
@@ -129,20 +129,34 @@ pub fn admit(local: &mut Local, allow_from: &[Network]) -> Result<Presence, Erro
             "descriptor 0 is a listening socket: Accept=yes (systemd), nowait (inetd) or wait = no (xinetd) is missing",
         ));
     }
-    if local.input != Kind::Socket {
-        // read(2) would say so in the middle of a session.
-        let directory =
-            local.input == Kind::File && fstat(io::stdin()).is_ok_and(|it| kind_bits(&it) == SFlag::S_IFDIR);
-        return match directory {
-            true => Err(Error::Descriptor("descriptor 0 is a directory: give it a client, a pipe or a file")),
-            false => Ok(Presence::Here),
-        };
+    // read(2) would say so in the middle of a session.
+    if local.input == Kind::File && fstat(io::stdin()).is_ok_and(|zero| kind_bits(&zero) == SFlag::S_IFDIR) {
+        return Err(Error::Descriptor("descriptor 0 is a directory: give it a client, a pipe or a file"));
     }
-    if getsockopt(&io::stdin(), sockopt::SockType).is_ok_and(|kind| kind != SockType::Stream) {
-        return Err(Error::Descriptor("descriptor 0 is not a stream socket: inetd's line needs `stream tcp nowait`"));
+    let mut presence = Presence::Here;
+    if local.input == Kind::Socket {
+        if getsockopt(&io::stdin(), sockopt::SockType).is_ok_and(|kind| kind != SockType::Stream) {
+            let problem = "descriptor 0 is not a stream socket: inetd's line needs `stream tcp nowait`";
+            return Err(Error::Descriptor(problem));
+        }
+        presence = admit_socket(io::stdin().as_fd(), local, allow_from)?;
     }
-    let stdin = io::stdin();
-    let socket = SockRef::from(&stdin);
+    // Replies go there, whoever speaks on descriptor 0.
+    if local.output == Kind::Socket && presence == Presence::Here {
+        let mut reader = Local { client: "unknown".to_owned(), ..*local };
+        // An end there is none of what is read on descriptor 0.
+        if admit_socket(io::stdout().as_fd(), &mut reader, allow_from)? == Presence::Gone {
+            presence = Presence::Gone;
+        }
+        if local.input != Kind::Socket {
+            local.client = reader.client;
+        }
+    }
+    Ok(presence)
+}
+
+fn admit_socket(fd: BorrowedFd, local: &mut Local, allow_from: &[Network]) -> Result<Presence, Error> {
+    let socket = SockRef::from(&fd);
     let peer = match socket.peer_addr() {
         Ok(peer) => peer,
         Err(error) if matches!(error.kind(), ErrorKind::NotConnected | ErrorKind::InvalidInput) => {
@@ -152,17 +166,29 @@ pub fn admit(local: &mut Local, allow_from: &[Network]) -> Result<Presence, Erro
     };
     if peer.is_unix() {
         local.client = UNIX.to_owned();
-        return Ok(presence());
+        return Ok(presence(fd));
     }
     let Some(peer) = peer.as_socket() else { return Err(Error::Stranger { client: local.client.clone() }) };
-    let own = || socket.local_addr().ok().and_then(|own| own.as_socket()).map(|own| own.ip().to_canonical());
     let ip = peer.ip().to_canonical();
     local.client = SocketAddr::new(ip, peer.port()).to_string();
+    let own = || own_address(fd).map(|own| own.ip());
     if !ip.is_loopback() && own() != Some(ip) && !allow_from.iter().any(|network| network.contains(ip)) {
         return Err(Error::Stranger { client: local.client.clone() });
     }
     keep_alive(&socket);
-    Ok(presence())
+    Ok(presence(fd))
+}
+
+fn own_address(fd: BorrowedFd) -> Option<SocketAddr> {
+    let own = SockRef::from(&fd).local_addr().ok()?.as_socket()?;
+    Some(SocketAddr::new(own.ip().to_canonical(), own.port()))
+}
+
+/// Whether `addr` is where the client reached us: dialling it would start another one of us, and that one the next.
+pub fn is_own_port(addr: SocketAddr) -> bool {
+    let ip = addr.ip().to_canonical();
+    own_address(io::stdin().as_fd())
+        .is_some_and(|own| own.port() == addr.port() && (own.ip() == ip || own.ip().is_loopback() && ip.is_loopback()))
 }
 
 /// Reads from descriptor 0, which poll(2) has called readable; 0 octets is its end, None that there was nothing after all.
@@ -189,8 +215,8 @@ pub fn read_ready(local: &Local, buffer: &mut [u8]) -> io::Result<Option<usize>>
 }
 
 /// A look at a client's socket that takes no octet.
-fn presence() -> Presence {
-    match recv(io::stdin().as_raw_fd(), &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT) {
+fn presence(fd: BorrowedFd) -> Presence {
+    match recv(fd.as_raw_fd(), &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT) {
         Ok(0) => Presence::Ended,
         Err(Errno::ECONNRESET | Errno::ENOTCONN) => Presence::Gone,
         Ok(_) | Err(_) => Presence::Here,

@@ -128,8 +128,8 @@ impl Watch<'_> {
     pub fn client_gone(&mut self, error: &io::Error) -> Outcome {
         self.client = Client::Gone;
         let mut dialogue = self.dialogue.lock();
-        let answered = dialogue.is_complete() && dialogue.is_settled() && !self.up.holds_something();
-        let lost_nothing = answered || dialogue.is_goodbye();
+        let answered = dialogue.is_fresh() || dialogue.is_complete() && dialogue.is_settled();
+        let lost_nothing = answered && !self.up.holds_something() || dialogue.is_goodbye();
         Outcome::new(End::ClientGone, if lost_nothing { Exit::Ok } else { Exit::IoError }).because(shown(error))
     }
 

@@ -530,6 +530,11 @@ impl Dialogue {
         }
     }
 
+    /// The client has said nothing yet, and can have lost nothing.
+    pub fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
     /// Whether the server may end here: it has answered everything, and nothing is half said.
     pub fn is_complete(&self) -> bool {
         self.owed.is_empty() && !self.replies.is_cut() && self.is_known() && !self.is_inside()

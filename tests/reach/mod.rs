@@ -5,4 +5,5 @@ mod deadline;
 mod failover;
 mod greeting;
 pub mod lookup;
+mod own_port;
 mod sockets;

@@ -128,3 +128,26 @@ fn a_mapped_loopback_address_is_local_and_logged_as_ipv4() {
         served(LOOPBACK, Ipv6Addr::UNSPECIFIED.into(), &[], "127.0.0.1");
     });
 }
+
+/// A bug that was: only descriptor 0 was looked at, and replies went to whoever was on descriptor 1.
+#[test]
+fn promise_7_a_stranger_on_descriptor_1_alone_is_refused() {
+    within(USUAL, || {
+        let Some(outer) = outer_address() else { return skip("this machine has no address but loopback") };
+        let house = House::new();
+        let smarthost = mail::smarthost(&house.leaf);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::new(outer, 0).into()).unwrap();
+        socket.connect(&listener.local_addr().unwrap().into()).unwrap();
+        let mut client = TcpStream::from(socket);
+        client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let theirs = OwnedFd::from(listener.accept().unwrap().0);
+        let (input, _talk) = std::io::pipe().unwrap();
+        let bridge = house.bridge(smarthost.host()).on(OwnedFd::from(input), theirs, Stdio::piped());
+        assert!(client.line().starts_with("421 4.7.0 "), "{}", bridge.log());
+        drop(client);
+        assert_eq!(bridge.finish().code, 77);
+        assert_eq!(smarthost.sessions(), 0);
+    });
+}
