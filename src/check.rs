@@ -43,8 +43,8 @@ pub fn run(options: &Options, local: &mut Local, stderr: Stderr, waiter: &Waiter
     logging::open(Logging { to: Some(to), ..options.logging }, stderr);
     hooks::enter("arguments");
     let ports = options.hosts.iter().map(|host| host.port).chain([SUBMISSION]);
-    let trusted =
-        Trusted::new(&options.trust).and_then(|it| confine::confine(options.user.as_ref(), ports).map(|_| it));
+    let trusted = Trusted::new(&options.trust)
+        .and_then(|trusted| confine::confine(options.user.as_ref(), ports).map(|_| trusted));
     let mut screen = Screen::new(Verbosity::of(options.logging), waiter);
     let trusted = match trusted {
         Ok(trusted) => trusted,
@@ -138,7 +138,7 @@ impl Check<'_, '_> {
             }
             tried.push(it);
         }
-        let first_good = tried.iter().position(|it| it.error.is_none());
+        let first_good = tried.iter().position(|tried| tried.error.is_none());
         let furthest = || (0..tried.len()).rev().max_by_key(|n| tried.get(*n)?.error.as_ref().map(Error::distance));
         let Some(best) = first_good.or_else(furthest) else { return Ok(()) };
         let best = tried.remove(best);

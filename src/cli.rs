@@ -87,14 +87,13 @@ pub const FLAGS: [Flag; 27] = [
     flag(&["-V", "--version"], "", Times::Once, "the version, the roots and the cryptography"),
 ];
 
-const SYSTEM_ROOTS: &str = match cfg!(feature = "system-roots") {
-    true => "trust the system's CA certificates [default]",
-    false => "trust the system's CA certificates only",
+const SYSTEM_ROOTS: &str = if cfg!(feature = "system-roots") {
+    "trust the system's CA certificates [default]"
+} else {
+    "trust the system's CA certificates only"
 };
-const NO_PQ: &str = match POST_QUANTUM {
-    true => "do not offer X25519MLKEM768",
-    false => "no X25519MLKEM768 [this build has none]",
-};
+const NO_PQ: &str =
+    if POST_QUANTUM { "do not offer X25519MLKEM768" } else { "no X25519MLKEM768 [this build has none]" };
 const CHECK: &str = "--check";
 const PRINT_CONFIG: &str = "--print-config";
 const LISTEN: &str = "--listen";

@@ -17,10 +17,8 @@ compile_error!("a cryptographic library is missing: build with the feature aws-l
 /// Whether there is X25519MLKEM768: ring has no ML-KEM.
 pub const POST_QUANTUM: bool = cfg!(feature = "aws-lc-rs");
 
-pub const LIBRARY: &str = match POST_QUANTUM {
-    true => "aws-lc, with post-quantum X25519MLKEM768",
-    false => "ring, without post-quantum key exchange",
-};
+pub const LIBRARY: &str =
+    if POST_QUANTUM { "aws-lc, with post-quantum X25519MLKEM768" } else { "ring, without post-quantum key exchange" };
 
 /// What build.rs found: aws-lc was told to gather its own entropy, which a one-shot program does for every session.
 pub const SLOW_START: Option<&str> = match option_env!("SMTPS_BRIDGE_SLOW_START") {

@@ -115,7 +115,7 @@ pub fn passed(failure: &Failure, local: &Local) {
 /// is the first host's, `more` are the others'.
 pub fn failed(failure: &Failure, more: &[Failure], local: &Local, replies: Replies, started: Instant) -> Exit {
     more.iter().for_each(|other| passed(other, local));
-    let exit = error::exit([failure].into_iter().chain(more).map(|it| &it.error));
+    let exit = error::exit([failure].into_iter().chain(more).map(|failure| &failure.error));
     let setup_ms = started.elapsed().as_millis();
     let said = match replies {
         Replies::Smtp => say(&reply(failure, more.len()), local),

@@ -59,9 +59,10 @@ fn unit(text: &str) -> usize {
 /// One line of our own making in at most `cap` octets. What was foreign in it is escaped already; should something have
 /// slipped through, it is escaped here, backslashes and all.
 pub fn line(text: &str, cap: usize) -> String {
-    match text.bytes().all(|octet| (0x20..=0x7e).contains(&octet)) {
-        true => cut(text, cap),
-        false => escape(text.as_bytes(), cap),
+    if text.bytes().all(|octet| (0x20..=0x7e).contains(&octet)) {
+        cut(text, cap)
+    } else {
+        escape(text.as_bytes(), cap)
     }
 }
 

@@ -49,7 +49,7 @@ impl Waiter {
             if all.len() > wanted.len() && all.last().and_then(PollFd::any) == Some(true) {
                 return Ok(Woken::Terminated);
             }
-            wanted.iter_mut().zip(all).for_each(|(it, polled)| *it = polled);
+            wanted.iter_mut().zip(all).for_each(|(wanted, polled)| *wanted = polled);
             return Ok(Woken::Ready);
         }
     }

@@ -53,8 +53,8 @@ impl Offers {
             })
         };
         Offers {
-            offered: EXTENSIONS.iter().filter_map(|it| find(it)).map(|line| cut(line, OFFER)).collect(),
-            lacking: EXTENSIONS.into_iter().filter(|it| find(it).is_none()).collect(),
+            offered: EXTENSIONS.iter().filter_map(|extension| find(extension)).map(|line| cut(line, OFFER)).collect(),
+            lacking: EXTENSIONS.into_iter().filter(|extension| find(extension).is_none()).collect(),
         }
     }
 }

@@ -176,9 +176,10 @@ impl<'a> Screen<'a> {
         let woken = self.waiter.wait_for(stdout.as_fd(), PollFlags::POLLOUT, Deadline::after(Duration::MAX));
         let writable = woken.ok() != Some(Woken::Terminated)
             || ready(stdout.as_fd(), PollFlags::POLLOUT, Deadline::after(millis(0)));
-        self.lost = match writable {
-            false => Some(Exit::TempFail),
-            true => stdio::write_all(text.as_bytes()).err().map(|_| Exit::IoError),
+        self.lost = if writable {
+            stdio::write_all(text.as_bytes()).err().map(|_| Exit::IoError)
+        } else {
+            Some(Exit::TempFail)
         };
     }
 }

@@ -44,7 +44,7 @@ pub fn scan(argv: Vec<OsString>) -> Result<Scanned, Error> {
                 // A host may stand behind it. A word without a dot is a kind, and if there is none of that name, a wrong
                 // one: taken for a host, it would stand in the lines.
                 let next =
-                    || argv.next_if(|word| word.to_str().is_some_and(|it| kinds::find(it).is_some() || bare(it)));
+                    || argv.next_if(|word| word.to_str().is_some_and(|kind| kinds::find(kind).is_some() || bare(kind)));
                 wanted = Some(lines::wanted(inline.or_else(next).as_deref())?);
                 continue;
             }

@@ -52,10 +52,10 @@ pub fn ca_file(path: &Path) -> Result<RootCertStore, Error> {
             }
         }
     }
-    match store.is_empty() {
-        false => Ok(store),
-        true => Err(wrong(&without_blocks(&content, "x509"))),
+    if store.is_empty() {
+        return Err(wrong(&without_blocks(&content, "x509")));
     }
+    Ok(store)
 }
 
 /// The system's roots. With privileges the environment (SSL_CERT_FILE, SSL_CERT_DIR) has no say.
@@ -78,14 +78,11 @@ pub fn system_roots() -> Result<RootCertStore, Error> {
     };
     let mut store = RootCertStore::empty();
     let (_, _) = store.add_parsable_certificates(certs);
-    match store.is_empty() {
-        false => Ok(store),
-        true => Err(unusable(
-            "--system-roots",
-            "",
-            &"this system has none: install its package ca-certificates, or leave --system-roots out",
-        )),
+    if store.is_empty() {
+        let problem = "this system has none: install its package ca-certificates, or leave --system-roots out";
+        return Err(unusable("--system-roots", "", &problem));
     }
+    Ok(store)
 }
 
 /// What the environment names, read as warily as any other file: rustls-native-certs opens a FIFO and waits, and reads
