@@ -102,8 +102,9 @@ impl Line {
             }
             _ => {
                 self.before = Before::Word;
+                let room = if self.word == 0 { VERB } else { WORD };
                 if let Some(word) = self.words.get_mut(self.word) {
-                    word.push(octet);
+                    word.push(octet, room);
                 }
             }
         }
@@ -127,7 +128,7 @@ impl Line {
         if self.unclear || verb.length == 0 {
             return Command::Unclear;
         }
-        let Some(verb) = verb.text().filter(|verb| verb.len() <= VERB) else { return Command::Other };
+        let Some(verb) = verb.text() else { return Command::Other };
         match verb.to_ascii_uppercase().as_str() {
             "EHLO" => Command::Ehlo,
             "MAIL" => Command::Mail,
@@ -152,12 +153,14 @@ impl Line {
 }
 
 impl Word {
-    fn push(&mut self, octet: u8) {
-        if let Some(place) = self.octets.get_mut(self.length) {
+    fn push(&mut self, octet: u8, room: usize) {
+        if let Some(place) = self.octets.get_mut(self.length).filter(|_| self.length < room) {
             *place = octet;
+            self.length += 1;
+        } else {
+            // No word that we know.
+            self.length = WORD + 1;
         }
-        // One more than fits makes it no word that we know.
-        self.length = (self.length + 1).min(WORD + 1);
     }
 
     fn text(&self) -> Option<&str> {
