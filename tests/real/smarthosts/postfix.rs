@@ -29,8 +29,8 @@ fn postfix_refuses_a_wrong_password() {
     });
 }
 
-/// Goal: a smarthost that takes two connections at once answers a third with its own 421, which passes unchanged, and
-/// the place of one that ends is free again.
+/// Goal: a smarthost that takes two connections at once greets a third with 421, whose words stand in ours, and the place
+/// of one that ends is free again.
 #[test]
 fn postfix_refuses_a_third_connection() {
     inside_for(LIMIT, || {
@@ -50,8 +50,9 @@ fn postfix_refuses_a_third_connection() {
         let expected = session.reply();
         assert!(expected.starts_with("421 4.7.0 smtp.example.com Error: too many connections"), "{expected:?}");
         let (third, mut session) = open();
+        let expected = format!("421 4.3.2 127.0.0.1: the smarthost turned us away ({})\r\n", expected.trim_end());
         assert_eq!(session.reply(), expected);
-        session.ends(third).assert("close_notify", 0);
+        assert_eq!(session.ends(third).code, 75);
 
         one.quit(first).assert("close_notify", 0);
         server.until("there is a place again", || open().1.reply().starts_with("220 "));
