@@ -48,6 +48,8 @@ fn sessions_under_xinetd_lose_no_byte_and_leave_nothing_behind() {
         let ca = house.dir.path("ca.pem");
         let words = format!("--setup-timeout 3600 --ca-file {} {}", ca.display(), peer.host());
         let printed = machine.sh(&format!("smtps-bridge --print-config xinetd {words}"));
+        // These clients do not log in.
+        let printed = printed.replace("--require-auth ", "");
         let raised = printed.replace("instances       = 100\n", &format!("instances       = {AT_ONCE}\n"));
         assert_ne!(raised, printed);
         machine.write("/etc/xinetd.d/smtps-bridge", &raised);
