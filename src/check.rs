@@ -19,7 +19,7 @@ use crate::hooks;
 use crate::logging;
 use crate::net::{self, Race};
 use crate::options::{
-    Dial, Host, LogTo, Logging, Mode, Network, Options, Replies, Stderr, Verbosity, SUBMISSION, SUBMISSIONS,
+    Dial, Host, LogTo, Logging, Login, Mode, Network, Options, Replies, Stderr, Verbosity, SUBMISSION, SUBMISSIONS,
 };
 use crate::starttls::{self, Clear, Steps};
 use crate::stdio::{self, Local};
@@ -31,6 +31,9 @@ use crate::wait::Waiter;
 use details::{show, show_days, Learned, Offers};
 use dialogue::Dialogue;
 use screen::Screen;
+
+const HOLDS_ALL: &str = "it offers no AUTH, so that --require-auth would hold all mail: leave that option out if it \
+                         knows this machine by its address or by --cert";
 
 /// The report; 0 when every host would give a session, else the code of a session that has none.
 pub fn run(options: &Options, local: &mut Local, stderr: Stderr, waiter: &Waiter, started: Instant) -> Exit {
@@ -145,6 +148,9 @@ impl Check<'_, '_> {
         self.others(&tried, &best);
         let (trust, name) = (&self.options.trust.server, &self.host.server_name);
         show(&best.learned, best.error.as_ref(), name, trust, self.trusted, self.screen);
+        if self.options.login == Login::Required && best.learned.offers.is_some_and(|offers| offers.lacks("AUTH")) {
+            self.screen.wrong("warning", HOLDS_ALL);
+        }
         match best.error {
             None => {
                 let result =

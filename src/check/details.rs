@@ -57,6 +57,10 @@ impl Offers {
             lacking: EXTENSIONS.into_iter().filter(|extension| find(extension).is_none()).collect(),
         }
     }
+
+    pub fn lacks(&self, extension: &str) -> bool {
+        self.lacking.contains(&extension)
+    }
 }
 
 /// `error` is why the address gave no session, so that nothing is told twice.

@@ -2,6 +2,7 @@
 //! Design section 5a.
 
 mod calls;
+mod check;
 mod client;
 mod held;
 mod login;
