@@ -134,7 +134,7 @@ impl Line {
             "MAIL" => Command::Mail,
             "RCPT" => Command::Rcpt,
             "DATA" => Command::Data { crlf: self.before == Before::Cr },
-            "BDAT" => match (second.number(), third.text().unwrap_or_default()) {
+            "BDAT" => match (second.number(), third.text().unwrap_or("?")) {
                 (Some(octets), "") if self.word < 3 => Command::Chunk { octets, last: false },
                 (Some(octets), last) if last.eq_ignore_ascii_case("LAST") => Command::Chunk { octets, last: true },
                 _ => Command::Unclear,
@@ -258,6 +258,7 @@ mod tests {
             "BDAT 1x",
             "BDAT 18446744073709551616",
             "BDAT 1 FIRST",
+            "BDAT 1 LASTLASTLASTLASTLASTLAST",
             "BDAT 1 LAST x",
         ] {
             let line = format!("{unclear}\r\n");
