@@ -65,12 +65,31 @@ fn opensmtpd() -> Option<Server> {
         return None;
     }
     let server = Server::boot(&["opensmtpd"])?;
-    let script = "printf 'opensmtpd:x:990:990::/var:/bin/false\nopensmtpq:x:991:991::/var:/bin/false\n' >> /etc/passwd
-        printf 'opensmtpd:x:990:\nopensmtpq:x:991:\n' >> /etc/group
-        install -d -m 711 /var/spool/smtpd /var/lib/opensmtpd/empty
-        install -d -m 700 -o opensmtpq /var/spool/smtpd/purge
-        echo \"alice $(openssl passwd -6 secret)\" > /etc/smarthost-users
-        touch /etc/aliases
-        smtpd";
-    Some(server.start("/etc/smtpd.conf", CONF, script))
+    Some(server.start("/etc/smtpd.conf", CONF, SCRIPT))
 }
+
+/// Its TLS is stunnel's, and it takes mail from anybody.
+pub fn opensmtpd_behind_stunnel() -> Option<Server> {
+    let server = Server::boot(&["opensmtpd", "stunnel4"])?;
+    let conf = "listen on 127.0.0.1 port 25 hostname smtp.example.com
+action sink relay host smtp://127.0.0.1:10025
+match from any for any action sink
+";
+    let script = format!(
+        "{SCRIPT}
+        mkdir -p /etc/stunnel
+        printf 'cert = /etc/smarthost-cert.pem\nkey = /etc/smarthost-key.pem\n' > /etc/stunnel/smarthost.conf
+        printf '[smtps]\naccept = 127.0.0.1:465\nconnect = 127.0.0.1:25\n' >> /etc/stunnel/smarthost.conf
+        stunnel4 /etc/stunnel/smarthost.conf"
+    );
+    Some(server.start("/etc/smtpd.conf", conf, &script))
+}
+
+const SCRIPT: &str =
+    "printf 'opensmtpd:x:990:990::/var:/bin/false\nopensmtpq:x:991:991::/var:/bin/false\n' >> /etc/passwd
+    printf 'opensmtpd:x:990:\nopensmtpq:x:991:\n' >> /etc/group
+    install -d -m 711 /var/spool/smtpd /var/lib/opensmtpd/empty
+    install -d -m 700 -o opensmtpq /var/spool/smtpd/purge
+    echo \"alice $(openssl passwd -6 secret)\" > /etc/smarthost-users
+    touch /etc/aliases
+    smtpd";
