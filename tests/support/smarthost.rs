@@ -62,6 +62,8 @@ struct Shared {
     tls: Arc<ServerConfig>,
     inbox: Mutex<Vec<Message>>,
     sessions: AtomicUsize,
+    logins: AtomicUsize,
+    busy: AtomicBool,
     ending: AtomicBool,
 }
 
@@ -79,6 +81,8 @@ impl Smarthost {
             tls: Arc::new(settings.tls),
             inbox: Mutex::default(),
             sessions: AtomicUsize::new(0),
+            logins: AtomicUsize::new(0),
+            busy: AtomicBool::new(false),
             ending: AtomicBool::new(false),
         });
         let theirs = Arc::clone(&shared);
@@ -98,6 +102,16 @@ impl Smarthost {
     /// Connections accepted so far.
     pub fn sessions(&self) -> usize {
         self.shared.sessions.load(Ordering::SeqCst)
+    }
+
+    /// Passwords checked so far, right ones and wrong ones.
+    pub fn logins(&self) -> usize {
+        self.shared.logins.load(Ordering::SeqCst)
+    }
+
+    /// From now on no password can be checked, or can be again.
+    pub fn busy(&self, busy: bool) {
+        self.shared.busy.store(busy, Ordering::SeqCst);
     }
 }
 
@@ -197,6 +211,10 @@ impl Session<'_> {
             "LOGIN" => Some((self.response(initial, "Username:")?, self.response("", "Password:")?)),
             _ => return self.reply("504 5.5.4 Unrecognized authentication type"),
         };
+        self.shared.logins.fetch_add(1, Ordering::SeqCst);
+        if self.shared.busy.load(Ordering::SeqCst) {
+            return self.reply("454 4.7.0 Temporary authentication failure");
+        }
         if given == Some((self.shared.user.clone(), self.shared.password.clone())) {
             self.user = given.map(|(user, _)| user);
             self.reply("235 2.7.0 Authentication successful")

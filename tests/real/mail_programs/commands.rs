@@ -27,7 +27,6 @@ fn msmtp_relays_a_message_and_says_why_not() {
         };
         for (change, code, reason) in [
             ("s/^password .*/password wrong/", 77, "535 5.7.8 Authentication credentials invalid"),
-            ("s/^auth .*/auth off/", 65, "530 5.7.0 Authentication required"),
             ("s/^auth .*/auth on/", 69, "cannot use a secure authentication method"),
         ] {
             machine.sh(&format!("sed -i '{change}' /etc/msmtprc"));
@@ -40,7 +39,7 @@ fn msmtp_relays_a_message_and_says_why_not() {
     });
 }
 
-/// Goal: ssmtp with the printed lines. Of a refused login it says why; why there is no session stands in the log only.
+/// Goal: ssmtp with the printed lines: why there is no session stands in the bridge's log only.
 #[test]
 fn ssmtp_relays_a_message_and_fails_without_the_reason() {
     inside_for(LIMIT, || {
@@ -51,14 +50,6 @@ fn ssmtp_relays_a_message_and_fails_without_the_reason() {
         }) else {
             return;
         };
-        for (change, reason) in [
-            ("s/^AuthPass=.*/AuthPass=wrong/", "535 5.7.8 Authentication credentials invalid"),
-            ("/^Auth/d", "530 5.7.0 Authentication required"),
-        ] {
-            machine.sh(&format!("sed -i '{change}' /etc/ssmtp/ssmtp.conf"));
-            let said = machine.run(&format!("printf '{MESSAGE}' | {SEND}"));
-            assert!(said.code == Some(1) && said.text.contains(reason), "{said:?}");
-        }
         switch(&machine, &provider);
         let said = machine.run(&format!("printf '{MESSAGE}' | {SEND}"));
         assert!(said.code == Some(1) && said.text.contains("Invalid response SMTP server"), "{said:?}");

@@ -38,26 +38,8 @@ fn dma_keeps_a_message_while_the_certificate_is_expired() {
     });
 }
 
-/// Goal: the warning in the lines is true.
-#[test]
-fn dma_bounces_a_message_without_credentials_and_with_wrong_ones() {
-    inside_for(LIMIT, || {
-        let provider = Provider::new();
-        let Some(machine) = dma(&provider, false) else { return };
-        for (bounces, line) in ["", "alice|127.0.0.1:wrong\n"].iter().enumerate() {
-            machine.write("/etc/dma/auth.conf", line);
-            send(&machine);
-            // The empty sender is the bounce's, and alice its recipient.
-            until(PATIENCE, &format!("{line:?} bounces: {:#?}", machine.syslog.lines()), || {
-                machine.sh("dma -bp").matches("To\t: alice@example.org").count() == bounces + 1
-            });
-        }
-        assert_eq!(provider.good.inbox(), []);
-    });
-}
-
 /// With openbsd-inetd, which listens.
-fn dma(provider: &Provider, expired: bool) -> Option<Machine> {
+pub(super) fn dma(provider: &Provider, expired: bool) -> Option<Machine> {
     let machine = Machine::boot(&["openbsd-inetd", "dma"])?;
     listen(&machine, provider, expired);
     let lines = provider.printed(&machine, "dma", &provider.good);

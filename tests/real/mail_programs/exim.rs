@@ -37,44 +37,6 @@ fn exim_keeps_a_message_while_the_certificate_is_expired() {
     });
 }
 
-/// Goal: the guard in the lines keeps a message for which there is no password; without it it would have bounced.
-#[test]
-fn exim_keeps_a_message_without_credentials() {
-    inside_for(LIMIT, || {
-        let provider = Provider::new();
-        let Some(machine) = exim(&provider, false) else { return };
-        machine.write("/etc/exim4/passwd.client", "127.0.0.9:alice:secret\n");
-        send(&machine);
-        assert_kept(&machine, &provider, "authentication required but authentication attempt(s) failed");
-
-        without_guard(&machine);
-        machine.sh("exim4 -qff");
-        assert!(mainlog(&machine).contains("** bob@example.net "), "{}", mainlog(&machine));
-    });
-}
-
-/// Goal: and with a wrong one, whose refusal the log has in the smarthost's words; without the guard that bounces too.
-#[test]
-fn exim_keeps_a_message_with_wrong_credentials() {
-    inside_for(LIMIT, || {
-        let provider = Provider::new();
-        let Some(machine) = exim(&provider, false) else { return };
-        machine.write("/etc/exim4/passwd.client", "127.0.0.1:alice:wrong\n");
-        send(&machine);
-        assert_kept(&machine, &provider, "authentication required but authentication attempt(s) failed");
-        assert!(mainlog(&machine).contains("535 5.7.8 Authentication credentials invalid"), "{}", mainlog(&machine));
-
-        machine.write("/etc/exim4/passwd.client", "127.0.0.1:alice:secret\n");
-        machine.sh("exim4 -qff");
-        assert_arrived(&machine, &provider);
-
-        machine.write("/etc/exim4/passwd.client", "127.0.0.1:alice:wrong\n");
-        without_guard(&machine);
-        send(&machine);
-        assert!(mainlog(&machine).contains("** bob@example.net "), "{}", mainlog(&machine));
-    });
-}
-
 /// Goal: no TLS in TLS, though the smarthost offers it.
 #[test]
 fn exim_leaves_starttls_alone_behind_the_bridge() {
@@ -128,7 +90,7 @@ fn exim_flushes_a_queue_of_300() {
 }
 
 /// Debian's configuration for a machine on the internet, with the printed files in it, and openbsd-inetd, which listens.
-fn exim(provider: &Provider, expired: bool) -> Option<Machine> {
+pub(super) fn exim(provider: &Provider, expired: bool) -> Option<Machine> {
     let machine = Machine::boot(&["openbsd-inetd", "exim", "exim4-config"])?;
     listen(&machine, provider, expired);
     for (part, file) in [
@@ -170,10 +132,6 @@ fn assert_kept(machine: &Machine, provider: &Provider, reason: &str) {
     assert!(log.contains(reason) && log.contains("bob@example.net R=smtps_bridge T=smtps_bridge defer ("), "{log}");
     assert_eq!(machine.sh("exim4 -bpc").trim(), "1");
     assert_eq!(provider.good.inbox(), []);
-}
-
-fn without_guard(machine: &Machine) {
-    machine.sh("sed -i /hosts_require_auth/d /etc/exim4/conf.d/transport/30_smtps-bridge && update-exim4.conf");
 }
 
 fn mainlog(machine: &Machine) -> String {

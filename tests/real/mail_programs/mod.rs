@@ -13,13 +13,13 @@ use super::{Provider, NAME};
 mod commands;
 mod dma;
 mod exim;
+mod login;
 mod nodemailer;
 mod nullmailer;
 mod opensmtpd;
 mod pipe;
 mod postfix;
 mod probes;
-mod scripts;
 pub mod sendmail;
 
 /// What the tests of each program with a queue show.

@@ -39,45 +39,6 @@ fn postfix_keeps_a_message_while_the_certificate_is_expired() {
     });
 }
 
-/// Goal: the guard in the lines keeps a message for which there is no password, with the smarthost's words, and without
-/// the guard it would have bounced.
-#[test]
-fn postfix_keeps_a_message_without_credentials() {
-    inside_for(LIMIT, || {
-        let provider = Provider::new();
-        let Some(machine) = postfix(&provider, false) else { return };
-        credentials(&machine, "[127.0.0.9]:2525 alice:secret");
-        send(&machine);
-        assert!(reason(&machine).contains("530 5.7.0 Authentication required"), "{}", reason(&machine));
-        assert_eq!(provider.good.inbox(), []);
-
-        machine.sh("postconf -P smtps-bridge/unix/soft_bounce=no && postfix reload 2> /dev/null");
-        until(PATIENCE, "it bounces", || {
-            machine.sh("postqueue -f");
-            machine.syslog.lines().iter().any(|line| line.contains("dsn=5.7.0, status=bounced"))
-        });
-    });
-}
-
-/// Goal: a wrong password keeps it, with or without the guard.
-#[test]
-fn postfix_keeps_a_message_with_wrong_credentials() {
-    inside_for(LIMIT, || {
-        let provider = Provider::new();
-        let Some(machine) = postfix(&provider, false) else { return };
-        machine.sh("postconf -P smtps-bridge/unix/soft_bounce=no && postfix reload 2> /dev/null");
-        credentials(&machine, "[127.0.0.1]:2525 alice:wrong");
-        send(&machine);
-        assert!(reason(&machine).contains("535 5.7.8 Authentication credentials invalid"), "{}", reason(&machine));
-        credentials(&machine, "[127.0.0.1]:2525 alice:secret");
-        until(PATIENCE, "it arrives", || {
-            machine.sh("postqueue -f");
-            !provider.good.inbox().is_empty()
-        });
-        assert_arrived(&machine, &provider);
-    });
-}
-
 /// Goal: no TLS in TLS where the smarthost offers it, though main.cf, as Debian has it, takes it from others.
 #[test]
 fn postfix_leaves_starttls_alone_behind_the_bridge() {
@@ -117,7 +78,7 @@ fn postfix_flushes_a_queue_of_300() {
 }
 
 /// Debian's master.cf and the printed lines at the ends of both files, with openbsd-inetd, which listens.
-fn postfix(provider: &Provider, expired: bool) -> Option<Machine> {
+pub(super) fn postfix(provider: &Provider, expired: bool) -> Option<Machine> {
     let machine = Machine::boot(&["openbsd-inetd", "postfix"])?;
     listen(&machine, provider, expired);
     let main = provider.printed(&machine, "postfix.main", &provider.good);
