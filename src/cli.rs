@@ -4,6 +4,7 @@
 //! pico-args takes the values out. It parses in any order, takes `--b` as the value of `--a`, and reports no leftovers:
 //! so `scan` (scan.rs) reads argv once from left to right first, and hands it words that cannot be misread.
 
+mod host;
 mod lines;
 mod scan;
 mod values;
@@ -23,11 +24,11 @@ use crate::options::{
     Anchors, Family, Groups, Identity, Lines, LogTo, Logging, Login, Mode, Newlines, Options, Replies, ServerTrust,
     Trust, Versions,
 };
-use crate::text::escape;
+use crate::text;
 
-pub use values::host;
+pub use host::host;
 
-use scan::{scan, split_at_equals, Scanned};
+use scan::{find, scan, split_at_equals, Scanned};
 
 pub enum Action {
     Help,
@@ -100,6 +101,24 @@ const LISTEN: &str = "--listen";
 /// The only value that may be left out.
 const OPTIONAL: &str = "[KIND]";
 
+/// The words behind `program`, which a superserver's line must have.
+///
+/// # Errors
+/// `Error::Usage`, with the word and the cure.
+pub fn parse_behind(program: &OsStr, argv: Vec<OsString>) -> Result<Action, Error> {
+    let (name, _) = split_at_equals(program);
+    // As the program's name it would not be in force.
+    if find(&name).is_some() {
+        return host::misplaced(program);
+    }
+    match parse(argv) {
+        Err(Error::Usage(sentence)) if sentence == NO_HOST && host::is_one(program) => host::misplaced(program),
+        other => other,
+    }
+}
+
+const NO_HOST: &str = "no HOST; name the smarthost, as in `smtps-bridge smtp.example.com`";
+
 /// # Errors
 /// `Error::Usage`, with the word and the cure.
 pub fn parse(argv: Vec<OsString>) -> Result<Action, Error> {
@@ -120,7 +139,7 @@ pub fn parse(argv: Vec<OsString>) -> Result<Action, Error> {
     let mode = if args.contains("--starttls") { Mode::StartTls } else { Mode::ImplicitTls };
     let hosts = operands.iter().map(|word| host(word, mode, server_name.as_ref())).collect::<Result<Vec<_>, _>>()?;
     if hosts.is_empty() {
-        return usage("no HOST: name the smarthost, as in `smtps-bridge smtp.example.com`");
+        return usage(NO_HOST);
     }
     let family = match (args.contains("-4"), args.contains("-6")) {
         (true, true) => return usage("-4 and -6 exclude each other: give one of them, or neither for both"),
@@ -273,5 +292,5 @@ fn usage<T>(sentence: impl Into<String>) -> Result<T, Error> {
 
 /// A word of argv inside a sentence.
 fn shown(word: &OsStr) -> String {
-    escape(word.as_bytes(), 60)
+    text::word(word.as_bytes())
 }

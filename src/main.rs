@@ -35,7 +35,9 @@ fn run(stderr: Stderr, started: Instant) -> Exit {
     confine::close_inherited();
     // SIGTERM first: from here on it ends a session in order.
     let waiter = Waiter::new();
-    let argv: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let mut line = std::env::args_os();
+    let program = line.next().unwrap_or_default();
+    let argv: Vec<OsString> = line.collect();
     let Glance { reader, log_to } = cli::glance(&argv);
     let replies = if reader == Reader::Client(Replies::Smtp) { Replies::Smtp } else { Replies::None };
     if replies == Replies::None {
@@ -47,7 +49,7 @@ fn run(stderr: Stderr, started: Instant) -> Exit {
         logging::open(Logging { to: log_to, ..Logging::default() }, stderr);
         report::failed(failure, more, local, replies, started)
     };
-    match cli::parse(argv) {
+    match cli::parse_behind(&program, argv) {
         Ok(Action::Help) => say(stdio::write_all(cli::help().as_bytes())),
         Ok(Action::Version) => say(stdio::write_all(version().as_bytes())),
         Ok(Action::PrintConfig(lines)) => match setup::print(&lines, &mut local) {

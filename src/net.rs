@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
@@ -12,6 +12,7 @@ use std::thread;
 use dns_lookup::{getaddrinfo, AddrFamily, AddrInfoHints, LookupError, LookupErrorKind, SockType};
 use nix::errno::Errno;
 use nix::fcntl::{fcntl, FcntlArg, OFlag};
+use nix::net::if_::if_nametoindex;
 use nix::poll::{PollFd, PollFlags};
 use socket2::{Domain, Socket, Type};
 
@@ -42,7 +43,7 @@ pub fn resolve(
     let shown = escape(host.name.as_bytes(), 255);
     let name = match &host.dial {
         dial if !family.fits(dial) => return Err(Error::NoAddress { host: shown, family: words(family) }),
-        Dial::Address(ip) => return Ok([SocketAddr::new(*ip, host.port)].into()),
+        Dial::Address(ip) => return scoped(*ip, host).map(|address| [address].into()),
         Dial::Name(name) => name.clone(),
     };
     // getaddrinfo(3) has no deadline: it gets a thread, which is given up with the process. The pair wakes us.
@@ -74,7 +75,7 @@ pub fn resolve(
         Ok(Err((error, None))) => return Err(lookup_error(shown, family, error)),
         Err(_) => return Err(Error::ResolverFailed { host: shown, problem: "it ended without an answer".to_owned() }),
     };
-    let addresses: Vec<_> = found.into_iter().map(|a| SocketAddr::new(a.ip(), host.port)).collect();
+    let addresses: Vec<_> = found.into_iter().map(|address| at_port(address, host.port)).collect();
     if !addresses.is_empty() && addresses.iter().all(|address| address.ip().is_unspecified()) {
         return Err(Error::Blocked { host: shown });
     }
@@ -82,6 +83,21 @@ pub fn resolve(
         none if none.is_empty() => Err(Error::NoAddress { host: shown, family: words(family) }),
         some => Ok(some),
     }
+}
+
+/// The interface of a link-local address stays.
+fn at_port(mut address: SocketAddr, port: u16) -> SocketAddr {
+    address.set_port(port);
+    address
+}
+
+/// With the number of its interface, where it has a zone.
+fn scoped(ip: IpAddr, host: &Host) -> Result<SocketAddr, Error> {
+    let (IpAddr::V6(v6), Some(zone)) = (ip, &host.zone) else { return Ok(SocketAddr::new(ip, host.port)) };
+    let scope = zone.parse().or_else(|_| if_nametoindex(zone.as_str()));
+    let no_interface =
+        |_| Error::Unreachable { problem: format!("no network interface {}", escape(zone.as_bytes(), 20)) };
+    scope.map(|scope| SocketAddrV6::new(v6, host.port, 0, scope).into()).map_err(no_interface)
 }
 
 fn look_up(name: &str, family: Family) -> Result<Vec<SocketAddr>, LookupError> {
@@ -283,6 +299,13 @@ mod tests {
 
     fn all(texts: &[&str]) -> Vec<SocketAddr> {
         texts.iter().map(|text| text.parse().expect("address")).collect()
+    }
+
+    /// A bug that was: the interface that a lookup gives (mDNS, for one) was lost.
+    #[test]
+    fn an_address_of_a_lookup_keeps_its_interface() {
+        let found = SocketAddrV6::new("fe80::7".parse().expect("address"), 0, 0, 3);
+        assert_eq!(at_port(found.into(), 465), SocketAddrV6::new(*found.ip(), 465, 0, 3).into());
     }
 
     #[test]

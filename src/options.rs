@@ -69,6 +69,8 @@ pub struct Host {
     /// HOST as it was given, without the port.
     pub name: String,
     pub dial: Dial,
+    /// The interface of a link-local address.
+    pub zone: Option<String>,
     pub port: u16,
     pub server_name: ServerName<'static>,
 }

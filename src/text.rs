@@ -66,6 +66,23 @@ pub fn line(text: &str, cap: usize) -> String {
     }
 }
 
+/// A word of the command line, of which a password (`account:password@host`) is nobody's business.
+pub fn word(foreign: &[u8]) -> String {
+    let account = foreign.iter().rposition(|octet| *octet == b'@').map(|at| foreign.split_at(at));
+    let colon = |account: &[u8]| {
+        let colons = account.iter().enumerate().filter(|(_, octet)| **octet == b':').map(|(at, _)| at);
+        // That of `smtps://` is none.
+        colons.into_iter().find(|at| !account.get(at + 1..).unwrap_or_default().starts_with(b"//"))
+    };
+    match account.and_then(|(account, host)| Some((account.get(..=colon(account)?)?, host))) {
+        Some((account, host)) => escape(&[account, b"...", host].concat(), WORD),
+        None => escape(foreign, WORD),
+    }
+}
+
+/// A word inside a sentence.
+const WORD: usize = 60;
+
 /// A system's error without its number, which says nothing to a mail administrator.
 pub fn errno_text(error: &io::Error) -> String {
     let text = error.to_string();
@@ -157,6 +174,15 @@ mod tests {
         assert!(refused.to_string().contains("os error"));
         assert_eq!(errno_text(&refused), "Connection refused");
         assert_eq!(errno_text(&io::Error::other("its own words")), "its own words");
+    }
+
+    #[test]
+    fn a_password_in_a_word_is_left_out() {
+        assert_eq!(word(b"alice:secret@smtp.example.com"), "alice:...@smtp.example.com");
+        assert_eq!(word(b"smtps://alice:se:c@r/et@smtp.example.com:465"), "smtps://alice:...@smtp.example.com:465");
+        assert_eq!(word(b"alice@smtp.example.com:465"), "alice@smtp.example.com:465");
+        assert_eq!(word(b"/run/credentials/smtps-bridge@1.service"), "/run/credentials/smtps-bridge@1.service");
+        assert_eq!(word(b"smtp.example.com:465"), "smtp.example.com:465");
     }
 
     #[test]

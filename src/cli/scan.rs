@@ -6,7 +6,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use crate::error::Error;
 use crate::kinds::{self, Wanted};
 
-use super::{lines, shown, usage, Times, FLAGS, OPTIONAL};
+use super::{lines, shown, usage, Flag, Times, FLAGS, OPTIONAL};
 
 pub struct Scanned {
     /// Name and value as two words.
@@ -30,7 +30,7 @@ pub fn scan(argv: Vec<OsString>) -> Result<Scanned, Error> {
             operands.push(word);
         } else {
             let (name, inline) = split_at_equals(&word);
-            let Some(flag) = FLAGS.iter().find(|flag| flag.names.iter().any(|n| *n == name)) else {
+            let Some(flag) = find(&name) else {
                 return Err(unknown(&name, argv.next().as_deref()));
             };
             let canonical = flag.names.first().copied().unwrap_or_default();
@@ -64,6 +64,10 @@ pub fn scan(argv: Vec<OsString>) -> Result<Scanned, Error> {
         wanted = Some(Wanted::List);
     }
     Ok(Scanned { options, operands, wanted })
+}
+
+pub fn find(name: &OsStr) -> Option<&'static Flag> {
+    FLAGS.iter().find(|flag| flag.names.iter().any(|known| *known == name))
 }
 
 /// Neither a name with a domain, nor one with a port, nor an address, nor an option.

@@ -2,134 +2,26 @@
 
 use std::ffi::OsStr;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use base64ct::{Base64, Encoding};
-use dns_lookup::{getaddrinfo, AddrInfoHints, SockType};
 use rustls::pki_types::ServerName;
 
+use super::host::dns_name;
 use super::{shown, usage};
 use crate::error::Error;
-use crate::options::{mask, Dial, Host, KeyHash, LogTo, Mode, Network, UserSpec, Versions, SUBMISSION, SUBMISSIONS};
-
-/// HOST, HOST:PORT, [V6] or [V6]:PORT; `server_name` replaces what is verified.
-///
-/// # Errors
-/// `Error::Usage`.
-pub fn host(word: &OsStr, mode: Mode, server_name: Option<&ServerName<'static>>) -> Result<Host, Error> {
-    if word.to_str().is_some_and(|text| text.contains("://")) {
-        return usage(format!(
-            "{}: no URL here: give the host alone, as in `smtps-bridge smtp.example.com`",
-            shown(word)
-        ));
-    }
-    if let Some((_, host)) = word.to_str().and_then(|text| text.rsplit_once('@')) {
-        return usage(format!(
-            "{}: that is an account, not a host: give {} alone; the account is your mail program's matter",
-            shown(word),
-            if host.is_empty() { "the host".to_owned() } else { shown(host.as_ref()) }
-        ));
-    }
-    // As stunnel takes its configuration. There is no top-level domain "conf".
-    if word.as_bytes().contains(&b'/') || word.as_bytes().ends_with(b".conf") {
-        return usage(format!(
-            "{}: there is no configuration file: give the smarthost's name, as in `smtps-bridge smtp.example.com`",
-            shown(word)
-        ));
-    }
-    let text = utf8("HOST", word)?;
-    let (name, port) = match text.strip_prefix('[') {
-        Some(rest) => match rest.split_once(']') {
-            Some((inside, "")) => (inside, None),
-            Some((inside, behind)) if behind.starts_with(':') => (inside, behind.get(1..)),
-            _ => return usage(format!("{}: write an IPv6 address as [2001:db8::1] or [2001:db8::1]:465", shown(word))),
-        },
-        None if text.matches(':').count() > 1 => {
-            return usage(format!("{}: an IPv6 address needs brackets, as in [2001:db8::1]:465", shown(word)))
-        }
-        None => text.split_once(':').map_or((text, None), |(name, port)| (name, Some(port))),
-    };
-    let port = port.map_or(Ok(mode.port()), |port| self::port(word, port))?;
-    let dial = match (name.parse::<IpAddr>(), text.starts_with('[')) {
-        (Ok(IpAddr::V6(address)), true) => Dial::Address(IpAddr::V6(address)),
-        (_, true) => return usage(format!("{}: no IPv6 address between the brackets", shown(word))),
-        (Ok(address), false) => Dial::Address(address),
-        (Err(_), false) => Dial::Name(name.to_owned()),
-    };
-    let own = match &dial {
-        Dial::Address(address) => ServerName::IpAddress((*address).into()),
-        Dial::Name(name) => dns_name(word, name)?,
-    };
-    Ok(Host { name: name.to_owned(), dial, port, server_name: server_name.cloned().unwrap_or(own) })
-}
-
-/// A DNS name as SNI and certificates have it: ASCII, without the dot of an absolute name.
-fn dns_name(word: &OsStr, name: &str) -> Result<ServerName<'static>, Error> {
-    let relative = name.strip_suffix('.').unwrap_or(name);
-    match ServerName::try_from(relative.to_owned()) {
-        // rustls takes one dot more, which SNI must not have (RFC 6066 section 3).
-        Ok(server_name) if !relative.ends_with('.') => Ok(server_name),
-        _ if name.is_empty() => {
-            usage(format!("{}: no host name", if word.is_empty() { "HOST is empty".into() } else { shown(word) }))
-        }
-        _ if !name.is_ascii() => {
-            usage(format!("{}: write the name in its ASCII form (xn--..., RFC 5890), as `idn2` prints it", shown(word)))
-        }
-        // getaddrinfo(3) reads 127.1 and 2130706433 as addresses (inet_aton(3)); certificates do not.
-        _ if looks_like_address(relative) => usage(format!(
-            "{}: an IPv4 address is four numbers from 0 to 255 without zeros in front, as in 192.0.2.1",
-            shown(word)
-        )),
-        _ if relative.len() > 253 => usage(format!(
-            "{}: a name has at most 253 octets (RFC 1035 section 2.3.4), this has {}",
-            shown(word),
-            relative.len()
-        )),
-        _ => usage(format!("{}: not a host name", shown(word))),
-    }
-}
-
-/// No top-level domain is a number (RFC 3696 section 2).
-fn looks_like_address(name: &str) -> bool {
-    let last = name.rsplit('.').next().unwrap_or_default();
-    !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit())
-}
-
-/// A number from 1 to 65535 or a service name of /etc/services.
-fn port(word: &OsStr, text: &str) -> Result<u16, Error> {
-    // IANA's names, so that a machine without /etc/services knows them too.
-    match text {
-        "submissions" | "smtps" => return Ok(SUBMISSIONS),
-        "submission" => return Ok(SUBMISSION),
-        _ => {}
-    }
-    if text.bytes().all(|b| b.is_ascii_digit()) {
-        return match number(text) {
-            Some(port) if port > 0 => Ok(port),
-            _ => usage(format!("{}: a port is a number from 1 to 65535", shown(word))),
-        };
-    }
-    let hints = AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() };
-    // A letter somewhere (RFC 6335 section 5.1): getaddrinfo(3) reads "+465" as a number.
-    let known = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.+".contains(&b))
-        && text.bytes().any(|b| b.is_ascii_alphabetic());
-    known
-        .then(|| getaddrinfo(None, Some(text), Some(hints)).ok()?.find_map(Result::ok))
-        .flatten()
-        .map(|found| found.sockaddr.port())
-        .filter(|port| *port > 0)
-        .ok_or_else(|| {
-            Error::Usage(format!("{}: no such service in /etc/services; give the port's number", shown(word)))
-        })
-}
+use crate::options::{mask, KeyHash, LogTo, Network, UserSpec, Versions};
 
 pub fn server_name(name: &str, word: &OsStr) -> Result<ServerName<'static>, Error> {
     let text = utf8(name, word)?;
-    match text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+    let inside = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    match inside.unwrap_or(text).parse::<IpAddr>() {
         Ok(address) => Ok(ServerName::IpAddress(address.into())),
+        Err(_) if text.contains(['[', ']', '%']) => {
+            usage(format!("{name} {}: it is a name, an IPv4 address, or an IPv6 address as ::1 or [::1]", shown(word)))
+        }
         Err(_) => dns_name(word, text),
     }
 }
@@ -197,7 +89,7 @@ fn seconds(word: &OsStr) -> Option<u64> {
 }
 
 /// Digits only: Rust's own parser also takes a plus sign.
-fn number<T: FromStr>(text: &str) -> Option<T> {
+pub fn number<T: FromStr>(text: &str) -> Option<T> {
     text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
@@ -271,7 +163,7 @@ pub fn user(name: &str, word: &OsStr) -> Result<UserSpec, Error> {
     }
 }
 
-fn utf8<'a>(name: &str, word: &'a OsStr) -> Result<&'a str, Error> {
+pub fn utf8<'a>(name: &str, word: &'a OsStr) -> Result<&'a str, Error> {
     match word.to_str() {
         Some(text) if !text.contains('\0') => Ok(text),
         _ => usage(format!("{name} {}: not a name", shown(word))),

@@ -1,7 +1,7 @@
 //! Which words a target can hold as they are. How it quotes the others is the matter of the file that prints it.
 
 use crate::error::Error;
-use crate::text::escape;
+use crate::text;
 
 /// What no target known here reads as anything but itself, beside letters and digits.
 pub const SIGNS: &str = "_./:@+=,-[]";
@@ -62,5 +62,5 @@ pub fn refused<T>(sentence: impl Into<String>) -> Result<T, Error> {
 }
 
 pub fn shown(word: &str) -> String {
-    escape(word.as_bytes(), 60)
+    text::word(word.as_bytes())
 }

@@ -79,7 +79,7 @@ pub fn system_roots() -> Result<RootCertStore, Error> {
     let mut store = RootCertStore::empty();
     let (_, _) = store.add_parsable_certificates(certs);
     if store.is_empty() {
-        let problem = "this system has none: install its package ca-certificates, or leave --system-roots out";
+        let problem = "this system has none; install its package ca-certificates, or leave --system-roots out";
         return Err(unusable("--system-roots", "", &problem));
     }
     Ok(store)

@@ -39,6 +39,17 @@ fn a_name_without_an_address() {
     });
 }
 
+/// Goal: a resolver that blocks a name answers 0.0.0.0, which the system takes for this machine.
+#[test]
+fn a_resolver_that_blocks_the_name() {
+    inside(|| {
+        let dir = Dir::new();
+        replace("/etc/hosts", &dir.write("hosts", format!("0.0.0.0 {NAME}\n:: {NAME}\n")));
+        let words = ["failed resolve: this machine's resolver blocks the name (its address is 0.0.0.0 or ::); ask its"];
+        report(Start::new().arg(NAME)).assert(75, &words);
+    });
+}
+
 #[test]
 fn a_resolver_that_fails() {
     inside(|| {

@@ -31,7 +31,8 @@ fn every_form_of_a_host_is_understood() {
         ("192.0.2.1:25", v4, 25, "192.0.2.1"),
         ("[::1]", v6.clone(), 465, "::1"),
         ("[::1]:465", v6.clone(), 465, "::1"),
-        ("[0:0::1]:submissions", v6, 465, "::1"),
+        ("[0:0::1]:submissions", v6.clone(), 465, "::1"),
+        ("[::1%eth0]:25", v6, 25, "::1"),
     ];
     for (word, dial, port, server_name) in table {
         let options = options(&[word]);
@@ -40,6 +41,17 @@ fn every_form_of_a_host_is_understood() {
         assert_eq!(host.server_name_text(), server_name, "{word}");
     }
     assert_eq!(longest.len(), 253);
+}
+
+/// Goal: a link-local address is one of an interface, and nobody certifies that.
+#[test]
+fn the_zone_of_an_address_is_kept_for_the_connection_alone() {
+    let host = |word| options(&[word]).hosts.remove(0);
+    let with = host("[fe80::1%eth0.7]");
+    assert_eq!((with.name.as_str(), with.zone.as_deref()), ("fe80::1%eth0.7", Some("eth0.7")));
+    assert_eq!(with.server_name_text(), "fe80::1");
+    assert!(!with.is_named_by_option());
+    assert_eq!(host("[::1]").zone, None);
 }
 
 /// Goal: options may stand before, between and behind the hosts; `--` ends them; the order of hosts is kept.

@@ -51,18 +51,36 @@ fn a_host_that_is_none_is_refused_by_name() {
             (&["a:b:c"], &["a:b:c"]),
             (&["[::1"], &["[::1"]),
             (&["[::1]465"], &["[::1]465"]),
-            (&["[a]"], &["[a]", "no IPv6 address"]),
-            (&["[127.0.0.1]"], &["[127.0.0.1]", "no IPv6 address"]),
+            (&["[a]"], &["[a]: no IPv6 address between the brackets; write a without them"]),
+            (&["[127.0.0.1]"], &["[127.0.0.1]", "no IPv6 address", "write 127.0.0.1 without"]),
+            // As Postfix has it.
+            (&["[smtp.example.com]:465"], &["no IPv6 address", "write smtp.example.com:465 without them"]),
+            (&["[fe80::1]:465"], &["a link-local address needs its interface, as in [fe80::1%eth0]"]),
+            (&["[fe80::1%]"], &["[fe80::1%]: behind % belongs an interface, as in [fe80::1%eth0]"]),
+            (&["[fe80::1%eth 0]"], &["behind % belongs an interface"]),
+            (&["fe80::1%eth0"], &["fe80::1%eth0: an IPv6 address needs brackets"]),
+            (&["smtp.example.com 465"], &["a colon belongs before the port, as in smtp.example.com:465"]),
+            (
+                &["smtp.example.com", "465"],
+                &["465: a port belongs behind its host and a colon, as in smtp.example.com:465"],
+            ),
             (&["[]:465"], &["[]:465"]),
             (
                 &["me@smtp.example.com"],
-                &["me@smtp.example.com: that is an account, not a host: give smtp.example.com alone"],
+                &["me@smtp.example.com: that is an account, not a host; give smtp.example.com alone"],
             ),
             (&["me@"], &["me@: that is an account"]),
             (&["127.1"], &["127.1: an IPv4 address is four numbers", "192.0.2.1"]),
             (&["2130706433:465"], &["2130706433:465: an IPv4 address is"]),
             (&["192.0.2.010"], &["without zeros in front"]),
             (&["--server-name", "192.0.2.256", "a"], &["192.0.2.256: an IPv4 address is"]),
+            (
+                &["--server-name", "[::1", "a"],
+                &["--server-name [::1: it is a name, an IPv4 address, or an IPv6 address"],
+            ),
+            (&["--server-name", "::1]", "a"], &["--server-name ::1]: it is a name"]),
+            (&["--server-name", "[mail.example.com]", "a"], &["--server-name [mail.example.com]: it is a name"]),
+            (&["--server-name", "fe80::1%eth0", "a"], &["--server-name fe80::1%eth0: it is a name"]),
         ]);
     });
 }
@@ -186,6 +204,45 @@ fn options_that_exclude_each_other_are_refused_together() {
             (&["--cert", "x", "a"], &["--cert", "--key"]),
             (&["--key", "x", "a"], &["--key", "--cert"]),
         ]);
+    });
+}
+
+/// Goal: a password in a word of the command line is in neither reply nor log nor report.
+#[test]
+fn a_password_in_a_word_is_shown_nowhere() {
+    within(USUAL, || {
+        for argv in [
+            &["alice:se-cret@smtp.example.com"][..],
+            &["smtps://alice:se-cret@smtp.example.com:465"],
+            &["-r", "alice:se-cret@smtp.example.com"],
+            &["--server-name", "alice:se-cret@smtp.example.com", "a"],
+            &["--allow-from", "alice:se-cret@smtp.example.com", "a"],
+        ] {
+            let refusal = refusal(Start::new().args(argv));
+            assert_eq!(refusal.code, 64, "{argv:?}: {refusal:#?}");
+            assert!(!refusal.log.contains("se-cret") && !refusal.reply.contains("se-cret"), "{argv:?}: {refusal:#?}");
+            assert!(refusal.log.contains("smtp.example.com"), "{argv:?}: {refusal:#?}");
+        }
+    });
+}
+
+/// Goal: a superserver's line without the program's own name: what stands in its place would not be in force.
+#[test]
+fn a_line_without_the_programs_own_name_is_told_as_that() {
+    within(USUAL, || {
+        for (called, argv, word) in [
+            ("smtp.example.com", &[][..], "smtp.example.com"),
+            ("smtp.example.com:465", &[], "smtp.example.com:465"),
+            ("smtp.example.com", &["--no-pq"], "smtp.example.com"),
+            ("--pin-only", &[PIN, "smtp.example.com"], "--pin-only"),
+            ("-4", &["smtp.example.com"], "-4"),
+        ] {
+            let words = [word, "it stands where the program's own name belongs", "write `smtps-bridge "];
+            refusal(Start::new().called(called).args(argv)).assert("4.3.5", 64, &words);
+        }
+        // Any name will do.
+        let refusal = refusal(Start::new().called("relay-to.smarthost").args(["--bogus", "a"]));
+        refusal.assert("4.3.5", 64, &["unknown option --bogus"]);
     });
 }
 

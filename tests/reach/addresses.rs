@@ -1,7 +1,7 @@
 //! One name with several addresses: staggered connects, and a turn for each of them. In a network of the test's own.
 
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener};
 use std::sync::Arc;
 use std::thread;
 
@@ -43,6 +43,27 @@ impl Net {
             serve(link);
         })
     }
+}
+
+/// Goal: a link-local address is dialled through its interface; where there is none of that name, the sentence says so.
+#[test]
+fn a_link_local_address_is_dialled_through_its_interface() {
+    inside(|| {
+        sh("ip link add lan type veth peer name far; ip link set lan up; ip link set far up; ip address add fe80::7/64 dev lan nodad");
+        let net = Net::new(&[]);
+        let scope = nix::net::if_::if_nametoindex("lan").unwrap();
+        let listen = || TcpListener::bind(SocketAddrV6::new("fe80::7".parse().unwrap(), 0, 0, scope)).unwrap();
+        for zone in ["lan".to_owned(), scope.to_string()] {
+            let listener = listen();
+            let host = format!("[fe80::7%{zone}]:{}", listener.local_addr().unwrap().port());
+            let server = net.serve(listener);
+            let ended = session(net.house.bridge(host).args(["--server-name", NAME]));
+            assert!(ended.line().contains(&format!("host=fe80::7%{zone} addr=[fe80::7%{scope}]:")), "{}", ended.log);
+            server.join().unwrap();
+        }
+        let other = refusal(net.house.bridge("[fe80::7%wan]:465"));
+        other.assert("4.4.1", 75, &["unreachable (no network interface wan); check this machine's network"]);
+    });
 }
 
 /// `2001:db8::1` and 192.0.2.1 are ours; whatever else is in their networks is dropped without a word.

@@ -54,11 +54,12 @@ pub struct Start {
     env: Vec<(OsString, OsString)>,
     user: Option<u32>,
     directory: Option<OsString>,
+    called: Option<OsString>,
 }
 
 impl Start {
     pub fn new() -> Start {
-        Start { program: PROGRAM.into(), args: Vec::new(), env: Vec::new(), user: None, directory: None }
+        Start { program: PROGRAM.into(), args: Vec::new(), env: Vec::new(), user: None, directory: None, called: None }
     }
 
     pub fn arg(mut self, arg: impl Into<OsString>) -> Start {
@@ -100,6 +101,12 @@ impl Start {
     /// Another build than the one that the tests belong to.
     pub fn program(mut self, program: PathBuf) -> Start {
         self.program = program.into();
+        self
+    }
+
+    /// The word before the arguments, which a superserver's line may lack.
+    pub fn called(mut self, name: &str) -> Start {
+        self.called = Some(name.into());
         self
     }
 
@@ -153,6 +160,9 @@ impl Start {
         }
         if let Some(directory) = self.directory {
             command.current_dir(directory);
+        }
+        if let Some(name) = self.called {
+            command.arg0(name);
         }
         let mut child = command.spawn().expect("the bridge starts");
         started(child.id());
