@@ -28,6 +28,39 @@ fn an_expired_certificate() {
     });
 }
 
+/// Goal: the days left are the leaf's, and the certificate that is over is marked.
+#[test]
+fn an_expired_intermediate() {
+    within(USUAL, || {
+        let house = House::new();
+        let sub = house.ca.sub_with("Old Sub", |params| params.not_after = rcgen::date_time_ymd(2021, 11, 1));
+        let mut leaf = sub.leaf();
+        leaf.cert_pem += sub.pem();
+        let report = refuses_chain(&house, &leaf, "intermediate 2 of 2 expired on 2021-11-01, today is 20");
+        assert!(report.line("chain 2").contains("to 2021-11-01, expired, "), "{}", report.screen);
+        assert!(report.line("days left").ends_with(", until 2100-01-01"), "{}", report.screen);
+        assert!(!report.screen.contains("renew"), "{}", report.screen);
+    });
+}
+
+/// Goal: a name that is none does not look like one.
+#[test]
+fn names_that_are_none() {
+    within(USUAL, || {
+        let house = House::new();
+        let leaf = house.ca.leaf_with(&["a.example"], |params| {
+            let name = |name: &str| rcgen::SanType::DnsName(rcgen::string::Ia5String::try_from(name).unwrap());
+            params.subject_alt_names.extend(["127.0.0.1", "https://b.example"].map(name));
+        });
+        let report =
+            refuses(&house, &leaf, &["certificate is for other names (a.example, 127.0.0.1, https://b.example)"]);
+        let names = "a.example, 127.0.0.1 (as a DNS name), https://b.example (no host name)";
+        assert_eq!((report.line("names"), report.line("match")), (names.to_owned(), "none for localhost".to_owned()));
+        let report = refuses(&house, &house.ca.leaf_for(&[]), &["certificate has a CN but no SAN"]);
+        assert_eq!(report.line("names"), "none (no SAN)");
+    });
+}
+
 /// Goal: a clock that is off.
 #[test]
 fn a_certificate_that_is_not_yet_valid() {

@@ -54,6 +54,7 @@ use crate::support::bridge::Start;
 use crate::support::limit::skip;
 use crate::support::outcome::refusal;
 
+pub use alerts::ALERTS;
 pub use count::{cases, Group};
 
 // Content types (RFC 8446 section 5.1).

@@ -94,9 +94,9 @@ fn a_signature_of_an_old_hash_in_the_chain_is_told_by_its_name() {
     }
     within(USUAL, || {
         for (hashes, words) in [
-            (["sha256", "sha256", "sha1"], "signed with SHA-1"),
-            (["sha256", "sha1", "sha256"], "signed with SHA-1"),
-            (["sha256", "sha256", "md5"], "signed with MD5"),
+            (["sha256", "sha256", "sha1"], "\"certificate is signed with SHA-1"),
+            (["sha256", "sha1", "sha256"], "intermediate 2 of 2 is signed with SHA-1, which is not safe (CN=The sub)"),
+            (["sha256", "sha256", "md5"], "\"certificate is signed with MD5"),
         ] {
             let refusal = Chain::new([RSA_2048, RSA_2048, EC], hashes)
                 .refused("root.pem", &[words, "ask its administrator for another"]);
@@ -130,8 +130,11 @@ fn a_weak_key_of_a_ca_is_told_as_that_and_not_as_an_unknown_issuer() {
         return;
     }
     within(USUAL, || {
-        for (keys, name) in [([RSA_1024, EC, EC], "CN=The root"), ([EC, RSA_1024, EC], "CN=The sub")] {
-            let refusal = Chain::new(keys, GOOD).refused("root.pem", &[name, "RSA of 1024 bits", "2048"]);
+        for (keys, name, whose) in [
+            ([RSA_1024, EC, EC], "CN=The root", "the key of our root CA cannot be used"),
+            ([EC, RSA_1024, EC], "CN=The sub", "the key of intermediate 2 of 2 cannot be used"),
+        ] {
+            let refusal = Chain::new(keys, GOOD).refused("root.pem", &[name, whose, "RSA of 1024 bits", "2048"]);
             assert!(!refusal.line.contains("unknown CA"), "{refusal:#?}");
         }
     });

@@ -45,6 +45,18 @@ impl Net {
     }
 }
 
+/// Goal: what the system says, without the number that it has for it. A bug that was: "(os error 113)".
+#[test]
+fn an_unreachable_smarthost_is_told_in_the_systems_words() {
+    inside(|| {
+        sh("ip route add unreachable 198.51.100.0/24");
+        let refusal = refusal(Start::new().arg("198.51.100.7"));
+        let words = ["unreachable (No route to host); check this machine's network, and any firewall in between"];
+        refusal.assert("4.4.1", 75, &words);
+        assert!(!refusal.log.contains("os error"), "{refusal:#?}");
+    });
+}
+
 /// Goal: a link-local address is dialled through its interface; where there is none of that name, the sentence says so.
 #[test]
 fn a_link_local_address_is_dialled_through_its_interface() {

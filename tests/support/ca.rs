@@ -42,9 +42,22 @@ impl Ca {
         Ca { issuer: Issuer::new(params, key), pem }
     }
 
+    /// Anything else: `change` sees the parameters of a good root last.
+    pub fn with(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Ca {
+        let (mut params, key) = (ca_params(name), KeyPair::generate().expect("a key"));
+        change(&mut params);
+        let pem = params.self_signed(&key).expect("a CA certificate").pem();
+        Ca { issuer: Issuer::new(params, key), pem }
+    }
+
     /// A CA below this one.
     pub fn sub(&self, name: &str) -> Ca {
-        let (params, key) = (ca_params(name), KeyPair::generate().expect("a key"));
+        self.sub_with(name, |_| {})
+    }
+
+    pub fn sub_with(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Ca {
+        let (mut params, key) = (ca_params(name), KeyPair::generate().expect("a key"));
+        change(&mut params);
         let pem = params.signed_by(&key, &self.issuer).expect("a CA certificate").pem();
         Ca { issuer: Issuer::new(params, key), pem }
     }

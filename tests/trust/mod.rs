@@ -1,14 +1,19 @@
 //! Whom the bridge talks to, and whom not: trust anchors, pins, client identity, versions, groups.
 
 mod anchors;
+mod by_address;
 mod ca_file;
 mod hello;
 mod identity;
 mod key_only;
+mod names;
 pub mod openssl;
 mod pins;
+mod refused;
 mod signature;
+mod strangers;
 mod versions;
+mod which;
 
 use rustls::{ServerConfig, SupportedProtocolVersion};
 
@@ -31,6 +36,26 @@ fn refuses_certificate(start: Start, tls: ServerConfig, words: &[&str]) -> Refus
     assert_eq!(peer.done(), b"", "promise 3: the server heard something");
     cases(Group::Certificates, 1);
     refusal
+}
+
+/// The same of a server that is dialled by its name, and what the sentence must not say, in the log or to the client.
+#[track_caller]
+fn refuses_by_name(start: Start, tls: ServerConfig, words: &[&str], never: &[&str]) -> Refusal {
+    let peer = unsuccessful(tls);
+    let refusal = refusal(start.args(["-4", &peer.name()]));
+    refusal.assert("4.7.5", 69, &[&["stage=handshake"], words].concat());
+    assert_eq!(peer.done(), b"", "promise 3: the server heard something");
+    for word in never {
+        assert!(!refusal.log.contains(word) && !refusal.reply.contains(word), "{word:?} is said: {refusal:#?}");
+    }
+    cases(Group::Certificates, 1);
+    refusal
+}
+
+/// A server that presents these, with the key of the leaf.
+fn chain(leaf: &Leaf, above: &[&Ca]) -> ServerConfig {
+    let chain = leaf.chain().into_iter().chain(above.iter().map(|ca| ca.cert())).collect();
+    ca::presenting(chain, leaf.key(), rustls::ALL_VERSIONS).unwrap()
 }
 
 /// A server that presents the certificate of one leaf and signs with the key of another; or with the same, where the
