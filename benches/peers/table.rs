@@ -8,7 +8,7 @@ use crate::place::Place;
 use crate::programs::{Kind, Program};
 use crate::results::{Results, Roots};
 
-/// Markdown, as the README shows it.
+/// Markdown, as benches/README.md shows it.
 pub fn medians(results: &Results, programs: &[Program]) -> String {
     let ours = |measure: &Measure, roots| results.of_kind(programs, Kind::Ours, measure.key, roots).unwrap_or_default();
     let median = |series: Option<&Series>| series.and_then(Series::median).map_or("-".to_owned(), rounded);

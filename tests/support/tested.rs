@@ -1,4 +1,4 @@
-//! Which real peers a run was tried against: one row each, of which tests/run makes the table that the README shows.
+//! Which real peers a run was tried against: one row each, of which tests/run makes the table in tests/README.md.
 
 use std::fs;
 use std::path::Path;

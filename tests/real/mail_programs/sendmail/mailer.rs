@@ -46,7 +46,7 @@ fn sendmail_keeps_a_message_while_the_certificate_of_its_mailer_is_expired() {
         configure(&machine, &provider.printed(&machine, "sendmail", &provider.good));
         machine.sh(&format!("{SENDMAIL} -qf"));
         assert_delivered(&machine, &provider);
-        let result = "mail with AUTH, the reason in mailq, a session a message";
+        let result = "mail with AUTH, the reason in mailq, one session per message";
         tested(Role::MailProgram, "sendmail", "sendmail, mailer", &version("sendmail"), result);
     });
 }
