@@ -2,7 +2,8 @@
 //! the main thread, which drives it, hears signals and clocks.
 
 use std::hint::black_box;
-use std::io;
+use std::io::{self, ErrorKind};
+use std::net::Shutdown;
 use std::sync::Arc;
 
 use zeroize::Zeroize;
@@ -87,8 +88,8 @@ impl<'a> Up<'a> {
     /// Sends what waits, as far as the socket takes it.
     pub fn flush(&mut self) {
         let before = self.sender.unsent();
-        if self.sender.flush().is_err() {
-            self.smarthost = Smarthost::Gone;
+        if let Err(error) = self.sender.flush() {
+            self.gone(&error);
         }
         if self.sender.unsent() < before {
             self.activity.progress();
@@ -172,7 +173,16 @@ impl<'a> Up<'a> {
         let said = self.crlf.as_ref().map_or(self.buffer.filled(), Crlf::left);
         match self.sender.send(said.get(..octets).unwrap_or_default()) {
             Ok(()) => self.activity.up(octets),
-            Err(_) => self.smarthost = Smarthost::Gone,
+            Err(error) => self.gone(&error),
+        }
+    }
+
+    /// What could not be sent is lost: the server must not wait for it, nor `down` for the server.
+    fn gone(&mut self, error: &io::Error) {
+        self.smarthost = Smarthost::Gone;
+        // EPIPE is our own end, behind which it may still speak.
+        if error.kind() != ErrorKind::BrokenPipe {
+            self.sender.shutdown(Shutdown::Both);
         }
     }
 
