@@ -82,7 +82,7 @@ pub const FLAGS: [Flag; 27] = [
     flag(&["-v"], "", Times::Once, "log each step"),
     flag(&["-q"], "", Times::Once, "warnings and failures only"),
     flag(&["--crlf"], "", Times::Once, "LF typed locally goes out as CRLF"),
-    flag(&["--require-auth"], "", Times::Once, "MAIL waits until the smarthost accepts a login"),
+    flag(&["--require-auth"], "", Times::Once, "smarthosts with AUTH: MAIL waits for a login"),
     flag(&["--no-reply"], "", Times::Once, "no 421 to the client; for other protocols"),
     flag(&["-h", "--help"], "", Times::Once, "this help"),
     flag(&["-V", "--version"], "", Times::Once, "the version, the roots and the cryptography"),
