@@ -4,6 +4,7 @@ use std::io::Write;
 use std::net::Shutdown;
 use std::sync::mpsc::{channel, Sender};
 use std::thread;
+use std::time::Instant;
 
 use nix::sys::signal::Signal;
 
@@ -143,6 +144,21 @@ fn eight_megabytes_behind_a_held_mail_cost_no_memory_and_destroy_no_reply() {
         let grown = session.bridge.memory("VmHWM").saturating_sub(resident);
         assert!(grown < 512, "{grown} KiB more for what is read to its end");
         session.ends("unauthenticated", 78);
+    });
+}
+
+/// Goal: promise 4. A client that reads our 421 and does not go is waited for 5 s, and then nobody waits for it any more.
+#[test]
+fn promise_4_a_client_that_stays_behind_our_421_holds_nobody() {
+    test(|| {
+        let (mut session, tell) = waiting(10);
+        tell.send(()).unwrap();
+        session.expect_last(&format!("{}{}", HELLO.1, ours(NO_PASSWORD)));
+        let heard = Instant::now();
+        let (client, session) = session.split();
+        session.ends("unauthenticated", 78);
+        assert!(heard.elapsed() >= millis(450), "{:?} for 5 s / 10", heard.elapsed());
+        drop(client);
     });
 }
 

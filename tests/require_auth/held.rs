@@ -191,6 +191,38 @@ fn pipes_and_crlf_are_no_way_around() {
     });
 }
 
+/// Goal: the beginning of a line that never comes is nobody's; a line that is known by its verb is what it is, whole or not.
+#[test]
+fn an_unfinished_line_at_the_client_s_end() {
+    test(|| {
+        for said in ["M", "mai", "MAIL"] {
+            let mut session = session(EHLO, |mut link| {
+                link.expect_end();
+                link.close_notify();
+            });
+            session.say(said);
+            session.hang_up();
+            session.expect_last("");
+            session.ends("local_eof", 0);
+        }
+        for (options, said) in [(&[][..], "MAIL FROM:<a@b"), (&["--crlf"], "MAIL FROM:<a@b"), (&["--crlf"], "MAIL ")] {
+            let script = |mut link: Link| link.expect_end();
+            let (session, mut output) = piped(|start| required(start).args(options), said, script);
+            let heard = String::from_utf8(output.rest()).unwrap();
+            assert_eq!(heard, format!("{GREETING}{}", ours(NO_PASSWORD)));
+            session.ends("unauthenticated", 78);
+        }
+        // The same under --crlf, where a line waits for its LF.
+        let script = |mut link: Link| {
+            link.expect_end();
+            link.close_notify();
+        };
+        let (session, mut output) = piped(|start| required(start).arg("--crlf"), "MAI", script);
+        assert_eq!(output.rest(), GREETING.as_bytes());
+        session.ends("local_eof", 0);
+    });
+}
+
 /// Goal: for other protocols there is no MAIL, and the option would promise what it cannot keep.
 #[test]
 fn it_excludes_no_reply() {

@@ -41,6 +41,22 @@ fn a_client_that_cannot_be_followed_before_a_235_reads_an_end_of_file() {
     });
 }
 
+/// Goal: what is owed to the lines before it is answered all the same.
+#[test]
+fn what_stands_before_an_unclear_line_is_answered() {
+    test(|| {
+        let mut session = session(NOTHING, |mut link| {
+            link.expect(HELLO.0);
+            link.expect_silence(millis(100));
+            link.say(HELLO.1);
+            link.expect_end();
+        });
+        session.say(&format!("{} {MAIL}", HELLO.0));
+        session.expect_last(HELLO.1);
+        session.ends("unauthenticated", 78);
+    });
+}
+
 /// Goal: a server that answers what nobody asked may have taken anything for a command; its words reach the client whole.
 #[test]
 fn a_server_that_cannot_be_followed_before_a_235_is_heard_and_then_the_session_ends() {
