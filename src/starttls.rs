@@ -58,7 +58,7 @@ impl Steps {
     /// Why the way ends here.
     pub fn hear(&mut self, data: &[u8]) -> Result<Next, InClear> {
         // The first octet of a record (RFC 8446 section 5.1), in place of a reply's.
-        if self.collector.last().is_empty() && matches!(data, [20..=24, ..]) {
+        if !self.collector.has_begun() && matches!(data, [20..=24, ..]) {
             return Err(InClear::ImplicitTls);
         }
         let (taken, reply) = self.collector.take(data);

@@ -235,6 +235,11 @@ impl Collector {
         (taken, None)
     }
 
+    /// Whether some of the reply has come.
+    pub fn has_begun(&self) -> bool {
+        self.octets > 0
+    }
+
     /// What came last, for the sentence about a fault or an end in the middle.
     pub fn last(&self) -> &[u8] {
         if self.line.is_empty() {

@@ -13,6 +13,7 @@ mod address;
 mod argv;
 mod ca_file;
 mod certificate;
+mod clear;
 mod refusal;
 mod relay;
 mod session;
@@ -48,6 +49,11 @@ fn ca_file() {
 #[test]
 fn certificate() {
     within(USUAL, || replay("certificate", certificate::run));
+}
+
+#[test]
+fn clear() {
+    within(USUAL, || replay("clear", clear::run));
 }
 
 #[test]
