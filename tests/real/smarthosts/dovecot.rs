@@ -58,7 +58,7 @@ submission_max_mail_size = 40M
 auth_failure_delay = 0
 ";
 
-fn dovecot() -> Option<Server> {
+pub fn dovecot() -> Option<Server> {
     let server = Server::boot(&["dovecot"])?;
     let script = "printf 'dovecot:x:990:990::/:/bin/false\ndovenull:x:991:991::/:/bin/false\n' >> /etc/passwd
         printf 'dovecot:x:990:\ndovenull:x:991:\n' >> /etc/group

@@ -83,7 +83,7 @@ plain:
   server_condition = ${if and{{eq{$auth2}{alice}}{eq{$auth3}{secret}}}}
 ";
 
-fn exim() -> Option<Server> {
+pub fn exim() -> Option<Server> {
     exim_with("")
 }
 

@@ -31,6 +31,7 @@ mod sendmail;
 mod session;
 mod sink;
 mod smtp_server;
+mod starttls;
 mod stunnel;
 
 const SINK: u16 = 10025;

@@ -61,11 +61,15 @@ match auth from any for any action sink
 ";
 
 fn opensmtpd() -> Option<Server> {
+    opensmtpd_with("")
+}
+
+pub fn opensmtpd_with(more: &str) -> Option<Server> {
     if without_tool("openssl") {
         return None;
     }
     let server = Server::boot(&["opensmtpd"])?;
-    Some(server.start("/etc/smtpd.conf", CONF, SCRIPT))
+    Some(server.start("/etc/smtpd.conf", &format!("{CONF}{more}"), SCRIPT))
 }
 
 /// Its TLS is stunnel's, and it takes mail from anybody.

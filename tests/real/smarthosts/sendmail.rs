@@ -51,7 +51,7 @@ define(`ESMTP_MAILER_ARGS', `TCP $h 10025')dnl
 MAILER(`smtp')dnl
 ";
 
-fn sendmail() -> Option<Server> {
+pub fn sendmail() -> Option<Server> {
     let server = Server::boot(&["sendmail", "sasl2-bin"])?;
     let script = "printf 'smmta:x:990:990::/var:/bin/false\nsmmsp:x:991:991::/var:/bin/false\n' >> /etc/passwd
         printf 'smmta:x:990:\nsmmsp:x:991:\n' >> /etc/group

@@ -17,9 +17,10 @@ pub struct Session<R, W> {
     say: W,
 }
 
-/// Through the bridge, from its greeting on.
+/// Through the bridge, from its greeting on; by STARTTLS on port 587.
 pub fn bridged(house: &House, host: &str) -> (Bridge, Session<TcpStream, TcpStream>) {
-    let (bridge, client) = house.bridge(host).socket();
+    let start = house.bridge(host);
+    let (bridge, client) = if host.ends_with(":587") { start.arg("--starttls") } else { start }.socket();
     let say = client.try_clone().expect("a descriptor");
     (bridge, Session { hear: BufReader::new(client), say })
 }
