@@ -33,14 +33,15 @@ pub enum Command {
     Turn,
     Quit,
     Other,
-    /// Servers would not all read it alike: a blank line, blanks before the verb, a CR inside, a chunk of no size.
+    /// Servers would not all read it alike: a blank line, blanks before the verb, a control character, a CR inside, a chunk of
+    /// no size, a word too many.
     Unclear,
 }
 
 /// A command line that has begun, wiped at its end.
 #[derive(Default)]
 pub struct Line {
-    words: [Word; 3],
+    words: [Word; 4],
     /// Which of them is being read; past the last one nothing is looked at.
     word: usize,
     /// What stood before the octet that comes next.
@@ -68,21 +69,31 @@ impl Line {
         self.begun
     }
 
-    /// Takes octets of `data` up to the end of the line, and tells what it was; None: the line goes on.
+    /// One of which nothing is looked at but its end.
+    pub fn blind() -> Line {
+        let line = Line::default();
+        Line { word: line.words.len(), begun: true, ..line }
+    }
+
+    /// Takes octets of `data` up to the end of the line, and tells what it was, or up to where it is unclear; None: the line goes
+    /// on.
     pub fn take(&mut self, data: &[u8]) -> (usize, Option<Command>) {
         let mut at = 0;
         while let Some(&octet) = data.get(at) {
-            at += 1;
-            if octet == b'\n' {
-                let command = self.command();
-                *self = Line::default();
-                return (at, Some(command));
-            }
-            self.octet(octet);
-            if self.is_understood() {
+            if self.is_understood() && !matches!(octet, b'\r' | b'\n') {
                 // No more words: only the line's end counts.
                 let rest = data.get(at..).unwrap_or_default();
                 at += memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
+                continue;
+            }
+            at += 1;
+            if octet != b'\n' {
+                self.octet(octet);
+            }
+            if octet == b'\n' || self.unclear {
+                let command = self.command();
+                *self = Line::default();
+                return (at, Some(command));
             }
         }
         (at, None)
@@ -103,6 +114,8 @@ impl Line {
             _ => {
                 self.before = Before::Word;
                 let room = if self.word == 0 { VERB } else { WORD };
+                // Some servers split a line at them, or drop them.
+                self.unclear |= octet.is_ascii_control();
                 if let Some(word) = self.words.get_mut(self.word) {
                     word.push(octet, room);
                 }
@@ -114,8 +127,8 @@ impl Line {
     /// Whether what follows cannot change what the line asks for. An initial response of AUTH is never read.
     fn is_understood(&self) -> bool {
         let words = if self.is("BDAT") {
-            3
-        } else if self.is("AUTH") {
+            4
+        } else if self.is("AUTH") || self.is("QUIT") {
             2
         } else {
             1
@@ -124,8 +137,8 @@ impl Line {
     }
 
     fn command(&self) -> Command {
-        let [verb, second, third] = &self.words;
-        if self.unclear || verb.length == 0 {
+        let [verb, second, third, fourth] = &self.words;
+        if self.unclear || self.word == 0 && verb.length == 0 {
             return Command::Unclear;
         }
         let Some(verb) = verb.text() else { return Command::Other };
@@ -134,21 +147,23 @@ impl Line {
             "MAIL" => Command::Mail,
             "RCPT" => Command::Rcpt,
             "DATA" => Command::Data { crlf: self.before == Before::Cr },
-            "BDAT" => match (second.number(), third.text().unwrap_or("?")) {
-                (Some(octets), "") if self.word < 3 => Command::Chunk { octets, last: false },
-                (Some(octets), last) if last.eq_ignore_ascii_case("LAST") => Command::Chunk { octets, last: true },
+            "BDAT" => match second.number() {
+                Some(octets) if fourth.length == 0 && (third.length == 0 || third.is("LAST")) => {
+                    Command::Chunk { octets, last: third.length > 0 }
+                }
                 _ => Command::Unclear,
             },
             "AUTH" => Command::Auth { layer: second.has_security_layer() },
             "STARTTLS" => Command::StartTls,
             "TURN" | "ATRN" | "XCLIENT" => Command::Turn,
-            "QUIT" => Command::Quit,
+            "QUIT" if second.length == 0 => Command::Quit,
+            "QUIT" => Command::Unclear,
             _ => Command::Other,
         }
     }
 
     fn is(&self, verb: &str) -> bool {
-        self.words.first().and_then(Word::text).is_some_and(|word| word.eq_ignore_ascii_case(verb))
+        self.words.first().is_some_and(|word| word.is(verb))
     }
 }
 
@@ -167,6 +182,10 @@ impl Word {
         std::str::from_utf8(self.octets.get(..self.length)?).ok()
     }
 
+    fn is(&self, word: &str) -> bool {
+        self.text().is_some_and(|text| text.eq_ignore_ascii_case(word))
+    }
+
     fn number(&self) -> Option<u64> {
         let text = self.text().filter(|text| text.bytes().all(|octet| octet.is_ascii_digit()))?;
         text.parse().ok()
@@ -175,7 +194,7 @@ impl Word {
     /// Mechanisms that may agree on one (RFC 4422 section 3.7); it would begin right behind the 235.
     fn has_security_layer(&self) -> bool {
         let known = ["DIGEST-MD5", "GSSAPI", "GSS-SPNEGO", "KERBEROS_V4", "KERBEROS_V5", "SRP"];
-        self.text().is_some_and(|name| known.iter().any(|layer| name.eq_ignore_ascii_case(layer)))
+        known.iter().any(|layer| self.is(layer))
     }
 }
 
@@ -211,21 +230,30 @@ pub fn ahead(line: &[u8]) -> Ahead {
 mod tests {
     use super::*;
 
-    /// Cut in two at every place and octet by octet, a line is the same.
-    fn command(line: &[u8]) -> Command {
-        let mut whole = Line::default();
-        let (taken, command) = whole.take(line);
-        assert_eq!(taken, line.len());
-        for at in 0..line.len() {
-            let (first, second) = line.split_at(at);
-            let mut cut = Line::default();
-            assert_eq!(cut.take(first), (at, None));
-            assert_eq!(cut.take(second), (second.len(), command));
+    /// Cut in two at every place and octet by octet, a line is the same. What is unclear is so before its end, or with it.
+    fn command(text: &[u8]) -> Command {
+        let take = |pieces: &[&[u8]]| {
+            let mut line = Line::default();
+            let mut taken = 0;
+            for piece in pieces {
+                let (n, command) = line.take(piece);
+                taken += n;
+                if let Some(command) = command {
+                    return (taken, command);
+                }
+                assert_eq!(n, piece.len());
+            }
+            panic!("{text:?} is no whole line");
+        };
+        let (taken, command) = take(&[text]);
+        assert!(taken == text.len() || command == Command::Unclear);
+        for at in 0..text.len() {
+            let (first, second) = text.split_at(at);
+            assert_eq!(take(&[first, second]), (taken, command));
         }
-        let mut single = Line::default();
-        let last = line.iter().map(|octet| single.take(&[*octet]).1).last();
-        assert_eq!(last, Some(command));
-        command.expect("a whole line")
+        let octets: Vec<&[u8]> = text.chunks(1).collect();
+        assert_eq!(take(&octets), (taken, command));
+        command
     }
 
     #[test]
@@ -238,7 +266,7 @@ mod tests {
         assert_eq!(command(b"DATA\n"), Command::Data { crlf: false });
         assert_eq!(command(b"DATA \r\n"), Command::Data { crlf: true });
         assert_eq!(command(b"STARTTLSX\r\n"), Command::Other);
-        assert_eq!(command(b"quit\r\n"), Command::Quit);
+        assert_eq!(command(b"quit \r\n"), Command::Quit);
         assert_eq!(command(b"\xff\xfe\r\n"), Command::Other);
         assert_eq!(command(&[b"NOOP ".as_slice(), &[b'x'; 5000], b"\r\n"].concat()), Command::Other);
     }
@@ -261,10 +289,7 @@ mod tests {
             "BDAT 1 LASTLASTLASTLASTLASTLAST",
             "BDAT 1 LAST x",
         ] {
-            let line = format!("{unclear}\r\n");
-            let expected =
-                if unclear.ends_with("LAST x") { Command::Chunk { octets: 1, last: true } } else { Command::Unclear };
-            assert_eq!(command(line.as_bytes()), expected, "{unclear}");
+            assert_eq!(command(format!("{unclear}\r\n").as_bytes()), Command::Unclear, "{unclear}");
         }
     }
 
@@ -272,6 +297,24 @@ mod tests {
     fn what_servers_read_differently_is_unclear() {
         for line in ["\r\n", "\n", " MAIL FROM:<a@b>\r\n", "\tDATA\r\n", "NO\rOP\r\n", "NOOP x\ry\r\n", "\r\r\n"] {
             assert_eq!(command(line.as_bytes()), Command::Unclear, "{line:?}");
+        }
+        for line in ["MAIL\x0bFROM:<a@b>\r\n", "DATA\x0c\r\n", "\0MAIL FROM:<a@b>\r\n", "QUIT x\r\n"] {
+            assert_eq!(command(line.as_bytes()), Command::Unclear, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn of_a_blind_line_nothing_counts_but_its_end() {
+        for (text, expected) in [
+            (&b"\r\n"[..], (2, Some(Command::Other))),
+            (b" QUIT\n", (6, Some(Command::Other))),
+            (b"c2VjcmV0\r\n", (10, Some(Command::Other))),
+            (b"*\rM", (3, Some(Command::Unclear))),
+            (b"c2Vj", (4, None)),
+        ] {
+            let mut line = Line::blind();
+            assert_eq!(line.take(text), expected, "{text:?}");
+            assert!(line.words.iter().all(|word| word.length == 0));
         }
     }
 
@@ -286,7 +329,9 @@ mod tests {
     #[test]
     fn an_initial_response_is_never_kept() {
         let mut line = Line::default();
-        line.take(b"AUTH PLAIN c2VjcmV0");
+        for piece in [b"AUTH PLAIN c2Vj".as_slice(), b"c", b"m", b"V0 x"] {
+            line.take(piece);
+        }
         let kept: Vec<u8> = line.words.iter().flat_map(|word| word.octets).filter(|octet| *octet != 0).collect();
         assert_eq!(kept, b"AUTHPLAIN");
     }

@@ -19,8 +19,6 @@
 
 use std::collections::VecDeque;
 
-use memchr::memchr;
-
 use super::command::{ahead, Ahead, Command, Line};
 use super::reply::{is_keyword, Code, Replies, Step};
 use super::text::{Found, LastWords, LineEnd, Place};
@@ -46,11 +44,12 @@ enum Client {
     /// A line of a SASL exchange, of which nothing is looked at but its end.
     Exchange {
         layer: bool,
+        line: Line,
     },
     Text(Place),
     /// So many octets are left of it.
     Chunk(u64),
-    Over,
+    Over(Line),
     Unknown,
 }
 
@@ -184,7 +183,7 @@ pub struct Dialogue {
     ended: bool,
     last_words: LastWords,
     login: Login,
-    /// Whether the last reply to EHLO has AUTH; None: there was none.
+    /// Whether a reply to EHLO had AUTH; None: there was none.
     offers_auth: Option<bool>,
     mails: u64,
     refusal: Option<Refusal>,
@@ -253,7 +252,7 @@ impl Dialogue {
                 Ahead::Unclear => Hold::Lost,
             },
             Client::Answer if matches!(self.owed.back(), Some(Owed::Auth { .. })) => Hold::Reply,
-            Client::Over => match ahead(data) {
+            Client::Over(line) if !line.has_begun() => match ahead(data) {
                 Ahead::Mail | Ahead::Unclear => Hold::Lost,
                 Ahead::Other => Hold::Nothing,
                 Ahead::Unsure => Hold::Unsure,
@@ -278,7 +277,6 @@ impl Dialogue {
 
     /// Takes octets that belong together, and tells how many.
     fn say(&mut self, data: &[u8]) -> usize {
-        let line = || memchr(b'\n', data).map_or(data.len(), |end| end + 1);
         match &mut self.client {
             Client::Command(line) => {
                 let (taken, command) = line.take(data);
@@ -287,10 +285,13 @@ impl Dialogue {
                 }
                 taken
             }
-            Client::Exchange { layer } => {
-                let (taken, layer) = (line(), *layer);
-                if data.get(taken.saturating_sub(1)) == Some(&b'\n') {
-                    self.owe(Owed::Auth { layer }, Client::Answer);
+            Client::Exchange { layer, line } => {
+                let layer = *layer;
+                let (taken, command) = line.take(data);
+                match command {
+                    Some(Command::Unclear) => self.lose(),
+                    Some(_) => self.owe(Owed::Auth { layer }, Client::Answer),
+                    None => {}
                 }
                 taken
             }
@@ -316,7 +317,7 @@ impl Dialogue {
                 self.lose();
                 data.len()
             }
-            Client::Over => line(),
+            Client::Over(line) => line.take(data).0,
             Client::Unknown => data.len(),
         }
     }
@@ -335,7 +336,7 @@ impl Dialogue {
             Command::Auth { layer } => self.owe(Owed::Auth { layer }, Client::Answer),
             Command::StartTls => self.owe(Owed::StartTls, Client::Answer),
             Command::Turn => self.owe(Owed::Turn, next),
-            Command::Quit => self.owe(Owed::Quit, Client::Over),
+            Command::Quit => self.owe(Owed::Quit, Client::Over(Line::default())),
             Command::Other => self.owe(Owed::Other, next),
             Command::Unclear => self.lose(),
         }
@@ -416,7 +417,7 @@ impl Dialogue {
         if self.goodbye {
             self.owed.clear();
             if self.is_known() {
-                self.client = Client::Over;
+                self.client = Client::Over(Line::default());
             }
         } else if let Some(owed) = owed {
             self.answer(owed, code);
@@ -439,7 +440,7 @@ impl Dialogue {
         } else if of_login && code.class() != 3 && self.login != Login::Done {
             self.login = Login::Refused { code, line: self.replies.text().to_vec() };
         }
-        if matches!(owed, Owed::Text | Owed::LastChunk) && code.class() == 2 {
+        if matches!(owed, Owed::Text | Owed::LastChunk) && code.class() == 2 && !self.goodbye {
             self.mails += 1;
         }
     }
@@ -449,13 +450,16 @@ impl Dialogue {
         let command = Client::Command(Line::default());
         match (owed, code) {
             (Owed::Data { crlf }, Code::START_TEXT) => {
-                self.client = Client::Text(Place::Line(if crlf { LineEnd::Crlf } else { LineEnd::Lf }));
+                self.client = Client::Text(Place::Line(if crlf { LineEnd::Crlf } else { LineEnd::Bare }));
             }
-            (Owed::Auth { layer }, Code::CHALLENGE) => self.client = Client::Exchange { layer },
-            (_, Code::START_TEXT | Code::CHALLENGE) => self.lose(),
+            (Owed::Auth { layer }, Code::CHALLENGE) => self.client = Client::Exchange { layer, line: Line::blind() },
+            // A QUIT that is refused ends nothing.
+            (_, Code::START_TEXT | Code::CHALLENGE) | (Owed::Quit, _) => self.lose(),
             (Owed::Auth { layer: true }, Code::AUTHENTICATED) => self.lose(),
             // PRDR: more replies follow.
             (Owed::Text | Owed::LastChunk, _) if code.class() == 3 => self.lose(),
+            // A server without BDAT takes the octets behind it for commands.
+            (Owed::Chunk | Owed::LastChunk, Code::UNRECOGNISED | Code::NOT_IMPLEMENTED) => self.lose(),
             (Owed::StartTls | Owed::Turn, _) if code.class() == 2 => self.lose(),
             (Owed::Data { .. } | Owed::Auth { .. } | Owed::StartTls, _) => self.client = command,
             (_, _) => {}
@@ -519,6 +523,7 @@ impl Dialogue {
     /// How it stands for a client that has ended.
     pub fn standing(&mut self) -> Standing {
         if !self.is_known() && !self.goodbye {
+            self.waited_for = true;
             return Standing::Unknown { lone_dot: self.last_words.are_a_lone_dot() };
         }
         if self.is_settled() {
@@ -551,7 +556,7 @@ impl Dialogue {
             Client::Command(_) | Client::Answer | Client::Exchange { .. } => Expected::Line,
             Client::Text(_) => Expected::Text,
             Client::Chunk(left) => Expected::Chunk(left),
-            Client::Over | Client::Unknown => Expected::Anything,
+            Client::Over(_) | Client::Unknown => Expected::Anything,
         }
     }
 
@@ -565,3 +570,6 @@ impl Dialogue {
         matches!(self.client, Client::Text(_) | Client::Chunk(_))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,8 @@ impl Code {
     pub const CHALLENGE: Code = Code(334);
     pub const START_TEXT: Code = Code(354);
     pub const UNAVAILABLE: Code = Code(421);
+    pub const UNRECOGNISED: Code = Code(500);
+    pub const NOT_IMPLEMENTED: Code = Code(502);
 
     /// The first digit: 2 yes, 3 go on, 4 not now, 5 no.
     pub fn class(self) -> u16 {

@@ -5,8 +5,11 @@ use memchr::memchr_iter;
 /// Where in a text the next octet stands.
 ///
 /// ```text
-///   Middle --CR--> Cr --LF--> Line(Crlf) --.--> Dot --CR--> DotCr --LF--> the end
-///      \-----------LF-------> Line(Lf)   --.--> Dot --CR--> DotCr --LF--> unclear, as is Dot --LF-->
+///   Middle --CR--> Cr --LF--> Line(Crlf) --.--> Dot(Crlf) --CR--> DotCr(Crlf) --LF--> the end
+///      |           \--.-----> Dot(Bare)
+///      \-----------LF-------> Line(Bare) --.--> Dot(Bare)
+///
+///   Dot --LF-->, Dot(Bare) --CR LF--> and Dot --CR--> anything else are unclear
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -21,7 +24,8 @@ pub enum Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineEnd {
     Crlf,
-    Lf,
+    /// LF or CR alone.
+    Bare,
 }
 
 /// What was found.
@@ -29,7 +33,7 @@ pub enum LineEnd {
 pub enum Found {
     /// CRLF.CRLF.
     End,
-    /// LF.LF, LF.CRLF or CRLF.LF: an end to some servers, a line of text to others.
+    /// A lone dot in other line ends, CR alone among them: an end to some servers, a line of text to others.
     Unclear,
 }
 
@@ -55,29 +59,29 @@ impl Place {
     fn octet(&mut self, octet: u8) -> Option<Found> {
         *self = match (*self, octet) {
             (Place::DotCr(LineEnd::Crlf), b'\n') => return Some(Found::End),
-            (Place::Dot(_) | Place::DotCr(LineEnd::Lf), b'\n') => return Some(Found::Unclear),
+            (Place::Dot(_), b'\n') | (Place::DotCr(_), _) => return Some(Found::Unclear),
             (Place::Line(end), b'.') => Place::Dot(end),
+            (Place::Cr, b'.') => Place::Dot(LineEnd::Bare),
             (Place::Dot(end), b'\r') => Place::DotCr(end),
             (_, b'\r') => Place::Cr,
             (Place::Cr, b'\n') => Place::Line(LineEnd::Crlf),
-            (_, b'\n') => Place::Line(LineEnd::Lf),
+            (_, b'\n') => Place::Line(LineEnd::Bare),
             (_, _) => Place::Middle,
         };
         None
     }
 }
 
-/// How much of a text can be passed over: up to a dot behind LF, or all of it. Mail is long where it has few dots, in base64.
+/// How much of a text can be passed over: up to a dot behind LF or CR, or all of it. Mail is long where it has few dots, in
+/// base64.
 fn skip(data: &[u8]) -> usize {
-    memchr_iter(b'.', data)
-        .find(|dot| data.get(..*dot).is_some_and(|before| before.ends_with(b"\n")))
-        .unwrap_or(data.len())
+    memchr_iter(b'.', data).find(|dot| matches!(data.get(..*dot), Some([.., b'\n' | b'\r']))).unwrap_or(data.len())
 }
 
 fn place_behind(data: &[u8]) -> Place {
     match data {
         [.., b'\r', b'\n'] => Place::Line(LineEnd::Crlf),
-        [.., b'\n'] => Place::Line(LineEnd::Lf),
+        [.., b'\n'] => Place::Line(LineEnd::Bare),
         [.., b'\r'] => Place::Cr,
         _ => Place::Middle,
     }
@@ -166,15 +170,17 @@ mod tests {
     #[test]
     fn an_empty_message_ends_with_the_line_end_of_data() {
         assert_eq!(Place::Line(LineEnd::Crlf).take(b".\r\n"), (3, Some(Found::End)));
-        assert_eq!(Place::Line(LineEnd::Lf).take(b".\r\n"), (3, Some(Found::Unclear)));
+        assert_eq!(Place::Line(LineEnd::Bare).take(b".\r\n"), (3, Some(Found::Unclear)));
     }
 
     #[test]
     fn servers_differ_on_these() {
-        for text in [&b"a\n.\n"[..], b"a\n.\r\n", b"a\r\n.\n"] {
+        for text in
+            [&b"a\n.\n"[..], b"a\n.\r\n", b"a\r\n.\n", b"a\r.\n", b"a\r.\r\n", b"a\r.\r.", b"a\r\n.\rb", b"a\n.\r\r"]
+        {
             assert_eq!(Place::Middle.take(text), (text.len(), Some(Found::Unclear)), "{text:?}");
         }
-        for text in [&b"a\r\n..\r\n"[..], b"a\r.\r\n", b"a\r\n. \r\n", b"a\r\n.\rb\r\n"] {
+        for text in [&b"a\r\n..\r\n"[..], b"a\r..\r\n", b"a\r\n. \r\n", b"a\r\n.\r"] {
             assert_eq!(Place::Middle.take(text), (text.len(), None), "{text:?}");
         }
     }
