@@ -14,6 +14,7 @@ mod argv;
 mod ca_file;
 mod certificate;
 mod clear;
+mod dialogue;
 mod refusal;
 mod relay;
 mod session;
@@ -54,6 +55,11 @@ fn certificate() {
 #[test]
 fn clear() {
     within(USUAL, || replay("clear", clear::run));
+}
+
+#[test]
+fn dialogue() {
+    within(USUAL, || replay("dialogue", dialogue::run));
 }
 
 #[test]

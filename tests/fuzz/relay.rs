@@ -19,9 +19,10 @@ use rustls::{ServerConfig, ServerConnection};
 
 use smtps_bridge::cli::{self, Action};
 use smtps_bridge::deadline::Deadline;
+use smtps_bridge::exit::Exit;
 use smtps_bridge::options::{Mode, Newlines, Replies};
 use smtps_bridge::relay::{self, End, Ended, Settings};
-use smtps_bridge::smtp::{Greeting, Rules};
+use smtps_bridge::smtp::{Dialogue, Greeting, Rules};
 use smtps_bridge::stdio;
 use smtps_bridge::tls::{handshake, Attempt};
 use smtps_bridge::trust::Trusted;
@@ -33,8 +34,49 @@ const GREETING: &[u8] = b"220 fuzz ESMTP\r\n";
 /// Clocks run so much faster: 30 s are 0.3 s.
 pub const SPEED: &str = "100";
 
+/// What either side says where it speaks SMTP.
+const WORDS: [&[u8]; 16] = [
+    b"EHLO me\r\n",
+    b"MAIL FROM:<a@b>\r\n",
+    b"RCPT TO:<c@d>\r\n",
+    b"DATA\r\n",
+    b"text\r\n",
+    b"\r\n.\r\n",
+    b"\n.\n",
+    b"QUIT\r\n",
+    b"BDAT 5 LAST\r\nhello",
+    b"BDAT 5\r\n",
+    b"AUTH LOGIN\r\n",
+    b"YQ==\r\n",
+    b"NOOP\n",
+    b"NO",
+    b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n",
+    b"\x16\x03\x01\x02\x00",
+];
+const REPLIES: [&[u8]; 16] = [
+    b"250 ok\r\n",
+    b"250-more\r\n",
+    b"250",
+    b"354 go on\r\n",
+    b"550 no\r\n",
+    b"334 VXNlcg==\r\n",
+    b"235 ok\r\n",
+    b"221 bye\r\n",
+    b"421 4.3.2 going down\r\n",
+    b"221-bye\r\n",
+    b"250 ok\n250 ok\n250 ok\n",
+    b"220 go on\r\n",
+    b"\r\n",
+    b"no reply\r\n",
+    b"503-no\r\n503 no\r\n",
+    b"4",
+];
+
 /// Far more than any clock of the relay at that speed: what is not over by then hangs.
 const HANG: Duration = Duration::from_secs(30);
+
+/// A server that has heard nothing for so long ends.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What does not change from run to run.
 struct House {
@@ -91,6 +133,7 @@ struct Sides {
     /// Ciphertext that the socket did not take.
     waiting: Vec<u8>,
     octet: u8,
+    smtp: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +147,8 @@ enum ServerEnd {
     HalfARecord,
 }
 
-/// Each octet is a step: the low four bits say what, the high four how much.
+/// The first octet has LF converted, and SMTP spoken. Each other one is a step: the low four bits say what, the high four how
+/// much.
 pub fn run(schedule: &[u8]) {
     let house = house();
     let threads = threads();
@@ -114,11 +158,12 @@ pub fn run(schedule: &[u8]) {
     dup2_stdin(&local).expect("dup2");
     dup2_stdout(&local).expect("dup2");
     drop(local);
-    let newlines = if schedule.first().is_some_and(|it| it & 0x80 != 0) { Newlines::Crlf } else { Newlines::AsTheyAre };
+    let is = |bit: u8| schedule.first().is_some_and(|first| first & bit != 0);
+    let (smtp, newlines) = (is(0x40), if is(0x80) { Newlines::Crlf } else { Newlines::AsTheyAre });
     let over = AtomicBool::new(false);
     let (ended, sides) = thread::scope(|scope| {
         let driver = scope.spawn(|| {
-            let mut sides = Sides::new(house, client, server);
+            let mut sides = Sides::new(house, client, server, smtp);
             sides.follow(schedule.get(1..).unwrap_or_default());
             sides.finish(&over);
             sides
@@ -161,7 +206,7 @@ fn session(house: &House, remote: UnixStream, newlines: Newlines) -> Ended {
 }
 
 impl Sides {
-    fn new(house: &House, client: UnixStream, mut server: UnixStream) -> Sides {
+    fn new(house: &House, client: UnixStream, mut server: UnixStream, smtp: bool) -> Sides {
         let mut tls = ServerConnection::new(house.server.clone()).expect("a server");
         while tls.is_handshaking() {
             tls.complete_io(&mut server).expect("a handshake");
@@ -184,6 +229,7 @@ impl Sides {
             server_end: None,
             waiting: Vec::new(),
             octet: 0,
+            smtp,
         }
     }
 
@@ -191,11 +237,13 @@ impl Sides {
         for step in schedule.iter().take(64) {
             let much = usize::from(step >> 4);
             match step & 15 {
+                0 if self.smtp => self.client_says(WORDS[much]),
                 0 => self.client_writes(much),
                 1 => self.client_writes(much * 3000),
                 2 => self.client_reads(1 + much * 1000),
                 3 if much > 7 => self.client_half_closes(),
                 4 if much > 13 => self.client_closes(),
+                5 if self.smtp => self.server_says(REPLIES[much]),
                 5 => self.server_writes(much),
                 6 => self.server_writes(much * 3000),
                 7 => (0..much).for_each(|_| self.server_writes(1)),
@@ -217,6 +265,7 @@ impl Sides {
     /// Both read on, and end what has not ended, until the relay is over.
     fn finish(&mut self, over: &AtomicBool) {
         let start = Instant::now();
+        let (mut moved, mut heard) = (start, (0, 0));
         if !self.client_ended && !self.client_gone {
             self.client_half_closes();
         }
@@ -225,8 +274,14 @@ impl Sides {
             self.client_reads(1 << 20);
             self.server_reads();
             self.send_waiting();
-            // It answers the client's end, as servers do; its last words are out by then.
-            if self.server_end.is_none() && self.waiting.is_empty() && self.tls_has_ended() {
+            if heard != (self.client_heard.len(), self.server_heard.len()) {
+                (moved, heard) = (Instant::now(), (self.client_heard.len(), self.server_heard.len()));
+            }
+            // It answers the client's end, as servers do, or leaves one that waits; its last words are out by then.
+            if self.server_end.is_none()
+                && self.waiting.is_empty()
+                && (self.tls_has_ended() || moved.elapsed() > PATIENCE)
+            {
                 self.server_ends(ServerEnd::CloseNotify);
             }
             thread::yield_now();
@@ -246,8 +301,12 @@ impl Sides {
 
     fn client_writes(&mut self, n: usize) {
         let words = self.next_octets(n);
+        self.client_says(&words);
+    }
+
+    fn client_says(&mut self, words: &[u8]) {
         let Some(client) = self.client.as_mut().filter(|_| !self.client_ended) else { return };
-        if let Ok(n) = client.write(&words) {
+        if let Ok(n) = client.write(words) {
             self.to_server.extend(&words[..n]);
         }
     }
@@ -272,11 +331,15 @@ impl Sides {
     }
 
     fn server_writes(&mut self, n: usize) {
+        let words = self.next_octets(n);
+        self.server_says(&words);
+    }
+
+    fn server_says(&mut self, words: &[u8]) {
         if self.server_end.is_some() || self.waiting.len() > 200_000 {
             return;
         }
-        let words = self.next_octets(n);
-        let n = self.tls.writer().write(&words).expect("rustls takes it");
+        let n = self.tls.writer().write(words).expect("rustls takes it");
         self.to_client.extend(&words[..n]);
         self.encrypted();
     }
@@ -368,27 +431,49 @@ impl Sides {
         assert!(sent.starts_with(&self.server_heard), "promise 2, up: {story}");
         assert!(ended.down >= self.client_heard.len() as u64 && ended.up >= self.server_heard.len() as u64, "{story}");
         assert!(ended.down <= self.to_client.len() as u64 && ended.up <= sent.len() as u64, "{story}");
-        let whole = self.client_heard == self.to_client;
+        let whole = self.client_heard == self.to_client || self.client_gone;
+        let goodbye = self.goodbye();
         match (ended.end, self.server_end) {
-            (End::CloseNotify, Some(ServerEnd::CloseNotify)) => assert!(whole || self.client_gone, "{story}"),
+            (End::CloseNotify, Some(ServerEnd::CloseNotify)) => assert!(whole, "{story}"),
+            // A reply was owed, or cut; or a text was.
+            (End::Truncated, Some(ServerEnd::CloseNotify)) => assert!(whole && !goodbye, "{story}"),
             // It may also find that nobody is there before it reads the server's end.
             (End::ClientGone, _) => assert!(self.client_gone, "{story}"),
             (End::Alert | End::BadRecord, Some(ServerEnd::Garbage | ServerEnd::Alert)) => {
-                assert!(whole || self.client_gone, "what was authenticated before: {story}");
+                assert!(whole, "what was authenticated before: {story}");
             }
-            (End::Truncated | End::Eof | End::LocalEof, Some(ServerEnd::Fin | ServerEnd::HalfARecord)) => {
-                assert!(whole || self.client_gone, "what came before the end of file: {story}");
+            (End::Truncated, Some(ServerEnd::Fin | ServerEnd::HalfARecord)) => {
+                assert!(whole && !goodbye, "what came before the end of file: {story}");
+            }
+            (End::Eof, Some(ServerEnd::Fin | ServerEnd::HalfARecord)) => {
+                assert!(whole, "what came before the end of file: {story}");
             }
             // Closed with words unread: a reset, which may destroy what is on its way.
-            (End::Truncated | End::Eof | End::LocalEof | End::Reset, Some(ServerEnd::Closed)) => {}
-            // Never ended: the driver is slower than the relay's clock.
-            (End::LocalEof, None) => {}
+            (End::Truncated | End::Eof | End::Reset, Some(ServerEnd::Closed)) => {}
+            // Nothing was owed to a client that has ended, or nothing came: the driver may be slower than the relay's clock.
+            (End::LocalEof, _) => assert!(self.client_ended, "{story}"),
+            (End::ClientTls, _) => {
+                assert!(sent.starts_with(&[0x16, 3]) && self.server_heard.is_empty(), "{story}");
+            }
             (_, end) => panic!("{end:?} is no end for this: {story}"),
         }
-        let read_on = self.server_end.is_none() || self.server_end == Some(ServerEnd::CloseNotify);
-        if ended.end == End::CloseNotify && read_on && !self.client_gone {
-            assert!(ended.up == sent.len() as u64 || self.server_heard.len() <= sent.len(), "{story}");
-        }
+        let exits: &[Exit] = match ended.end {
+            End::CloseNotify | End::Eof => &[Exit::Ok],
+            End::Truncated | End::Alert | End::BadRecord => &[Exit::Protocol],
+            End::Reset => &[Exit::IoError],
+            // It depends on what was owed.
+            End::LocalEof | End::ClientGone => &[Exit::Ok, Exit::IoError],
+            End::ClientTls => &[Exit::Config],
+            End::Idle | End::Terminated | End::Unauthenticated => &[],
+        };
+        assert!(exits.contains(&ended.exit), "{story}");
+    }
+
+    /// The server's last words are a whole 221 or 421.
+    fn goodbye(&self) -> bool {
+        let mut dialogue = Dialogue::new(Rules::Follow);
+        dialogue.received(&self.to_client[GREETING.len()..]);
+        dialogue.is_goodbye()
     }
 }
 

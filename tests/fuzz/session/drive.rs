@@ -14,14 +14,19 @@ use nix::sys::signal::Signal;
 use super::client::Client;
 use super::plan::{Hello, Last, Plan, Step, MOST};
 use super::server::Server;
+use super::twin::{Side, Twin};
 
 /// Whatever takes longer hangs, on a busy machine too.
 const LIMIT: Duration = Duration::from_secs(20);
+
+/// Where the bridge may hold what the client says, all that comes has come when nothing has for so long.
+const QUIET: Duration = Duration::from_millis(60);
 
 pub struct Drive {
     pub plan: Plan,
     pub client: Client,
     pub server: Server,
+    pub twin: Twin,
     /// The thread of the relay, for SIGTERM.
     pub bridge: Pthread,
     /// Readable when the bridge comes to the relay, at its end when the bridge is done.
@@ -39,8 +44,9 @@ pub struct Drive {
 impl Drive {
     pub fn run(mut self) -> Drive {
         self.shake_hands();
-        if self.plan.greeting {
-            self.server.say(b"220 smarthost.test\r\n");
+        if let Some(greeting) = self.plan.greeting {
+            self.server.say(greeting.octets);
+            self.twin.server_says(&greeting.octets[greeting.whole.unwrap_or_default()..]);
             self.server.flush(0);
         }
         if !self.plan.eager {
@@ -86,7 +92,7 @@ impl Drive {
             Step::ClientWrites(n) => self.client_writes(&pattern(self.client.sent.len(), n, 0x9e37)),
             Step::ClientSays(words) => self.client_writes(words),
             Step::ClientReads(n) => self.client_reads(n),
-            Step::ClientHalfCloses => self.client.half_close(),
+            Step::ClientHalfCloses => self.client_half_closes(),
             Step::ClientStopsReading => self.client.stop_reading(),
             Step::ClientCloses => self.client.close(),
             Step::ServerWrites(n) => self.server_says(&pattern(self.server.said.len(), n, 0x6a09)),
@@ -98,13 +104,13 @@ impl Drive {
             Step::ServerSays(words) => self.server_says(words),
             Step::ServerReads => self.server.read(),
             Step::ServerUpdatesKeys => self.server.update_keys(),
-            Step::ServerNotifies => self.server.notify(),
-            Step::ServerFinishes => self.server.finish(),
-            Step::ServerCloses => self.server.close(),
-            Step::ServerSaysNoTls(octets) => self.server.no_tls(octets),
-            Step::ServerAlerts => self.server.alert(),
+            Step::ServerNotifies => self.server_ends(Server::notify),
+            Step::ServerFinishes => self.server_ends(Server::finish),
+            Step::ServerCloses => self.server_ends(Server::close),
+            Step::ServerSaysNoTls(octets) => self.server_ends(|server| server.no_tls(octets)),
+            Step::ServerAlerts => self.server_ends(Server::alert),
             Step::ServerHesitates(n) => {
-                self.server.say(&pattern(self.server.said.len(), n + 1, 0x6a09));
+                self.server_says(&pattern(self.server.said.len(), n + 1, 0x6a09));
                 return self.server.flush(n / 2 + 1);
             }
             Step::Pause(ms) => self.rung(Duration::from_millis(ms.into())),
@@ -116,7 +122,16 @@ impl Drive {
 
     fn client_writes(&mut self, data: &[u8]) {
         if self.client.sent.len() < MOST {
+            let before = self.client.sent.len();
             self.client.write(data);
+            self.twin.client_says(&self.client.sent[before..]);
+        }
+    }
+
+    fn client_half_closes(&mut self) {
+        if !self.client.half_closed {
+            self.client.half_close();
+            self.twin.client_ends();
         }
     }
 
@@ -127,8 +142,15 @@ impl Drive {
 
     fn server_says(&mut self, data: &[u8]) {
         if self.server.said.len() < MOST {
+            let before = self.server.said.len();
             self.server.say(data);
+            self.twin.server_says(&self.server.said[before..]);
         }
+    }
+
+    fn server_ends(&mut self, end: impl FnOnce(&mut Server)) {
+        self.twin.speaks(Side::Server);
+        end(&mut self.server);
     }
 
     fn sigterm(&mut self) {
@@ -140,36 +162,36 @@ impl Drive {
         match self.plan.last {
             Last::Notify => {
                 self.settle();
-                self.server.notify();
+                self.server_ends(Server::notify);
             }
             Last::Finish => {
                 self.settle();
-                self.server.finish();
+                self.server_ends(Server::finish);
             }
             Last::Goodbye => {
-                self.server.say(b"\r\n221 bye\r\n");
+                self.server_says(b"\r\n221 bye\r\n");
                 self.settle();
-                self.server.finish();
+                self.server_ends(Server::finish);
             }
             Last::Close => {
                 self.settle();
-                self.server.close();
+                self.server_ends(Server::close);
             }
             Last::HalfClose => {
-                self.client.half_close();
+                self.client_half_closes();
                 self.settle();
                 if !self.plan.fast {
-                    self.server.say(b"221 bye\r\n");
-                    self.server.notify();
+                    self.server_says(b"221 bye\r\n");
+                    self.server_ends(Server::notify);
                 }
             }
             Last::ClientCloses => {
                 self.client.close();
-                self.server.say(b"250 too late\r\n");
+                self.server_says(b"250 too late\r\n");
             }
             Last::Sigterm => self.sigterm(),
             // Without --idle-timeout there is no clock but the client's end.
-            Last::Clocks if !self.plan.idle => self.client.half_close(),
+            Last::Clocks if !self.plan.idle => self.client_half_closes(),
             Last::Clocks => {}
         }
         self.server.flush(0);
@@ -177,13 +199,22 @@ impl Drive {
 
     /// Until what both sides have sent has arrived, where nothing is in its way.
     fn settle(&mut self) {
+        let may_hold = self.twin.up().is_none();
+        let (mut moved, mut last) = (Instant::now(), (0, 0));
         while !self.is_done() && self.is_open() {
-            let up = super::verdict::expected_up(&self.client.sent, self.plan.crlf);
-            self.settled = self.server.got.len() >= up.len()
-                && self.client.got.len() >= self.server.said.len()
+            let all = super::verdict::expected_up(&self.client.sent, self.plan.crlf).len();
+            let arrived = (self.server.got.len(), self.client.got.len());
+            self.settled = arrived.0 >= self.twin.up().unwrap_or(all)
+                && arrived.1 >= self.server.said.len()
                 && self.server.pending() == 0;
             if self.settled {
                 self.settled_at = self.client.sent.len();
+                return self.twin.settles();
+            }
+            if arrived != last {
+                (moved, last) = (Instant::now(), arrived);
+            }
+            if may_hold && moved.elapsed() > QUIET {
                 return;
             }
             self.pump("all has arrived");

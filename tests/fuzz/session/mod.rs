@@ -7,6 +7,7 @@ mod client;
 mod drive;
 mod plan;
 mod server;
+mod twin;
 mod verdict;
 
 use std::ffi::OsString;
@@ -30,11 +31,12 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::ServerConfig;
 use smtps_bridge::cli::{self, Action};
 use smtps_bridge::deadline::Deadline;
-use smtps_bridge::error::Error;
+use smtps_bridge::error::{Error, Stage};
 use smtps_bridge::options::{Mode, Newlines, Replies};
 use smtps_bridge::relay::{self, Ended, Settings};
-use smtps_bridge::smtp::{Greeting, Rules};
+use smtps_bridge::smtp::{Code, Greeting, Rules};
 use smtps_bridge::stdio;
+use smtps_bridge::text::escape;
 use smtps_bridge::tls::{self, Attempt};
 use smtps_bridge::trust::Trusted;
 use smtps_bridge::wait::Waiter;
@@ -42,8 +44,9 @@ use smtps_bridge::x509::Certificate;
 
 use client::Client;
 use drive::Drive;
-use plan::{Hello, Plan};
+use plan::{Hello, Opening, Plan};
 use server::Server;
+use twin::Twin;
 
 /// Divides the clocks: 30 s are 6 ms, 660 s are 132 ms. Or they are 10 s, and no clock takes part in a run.
 const FAST: &str = "5000";
@@ -120,12 +123,13 @@ impl World {
         }
         let (bell, heard) = UnixStream::pair().expect("a pair");
         heard.set_nonblocking(true).expect("O_NONBLOCK");
+        let rules = if plan.require_auth { Rules::RequireAuth } else { Rules::Follow };
         let settings = Settings {
             idle_timeout: plan.idle.then_some(Duration::from_secs(660)).filter(|_| plan.fast),
             newlines: if plan.crlf { Newlines::Crlf } else { Newlines::AsTheyAre },
             // With `Smtp` the first octet is claimed, and that can be done once in a process.
             replies: Replies::None,
-            rules: Rules::Follow,
+            rules,
             server_name: "fuzz.test",
         };
         let greeting = plan.greeting;
@@ -135,6 +139,7 @@ impl World {
         let drive = Drive {
             server: Server::new(theirs, self.servers[usize::from(!plan.tls12)].clone()),
             client,
+            twin: Twin::new(rules, plan.crlf, plan.fast),
             plan,
             bridge: pthread_self(),
             bell: heard,
@@ -169,7 +174,7 @@ impl World {
     fn bridge(
         &self,
         remote: UnixStream,
-        greeting: bool,
+        greeting: Option<Opening>,
         limit: Duration,
         settings: &Settings,
         bell: &UnixStream,
@@ -185,8 +190,17 @@ impl World {
         };
         // A stream is a stream: nothing that is asked of it is TCP's alone.
         let mut tls = tls::handshake(TcpStream::from(OwnedFd::from(remote)), &attempt)?;
-        let greeting = if greeting { tls.greeting(&attempt)?.octets } else { Vec::new() };
-        let relay = relay::start(&local, tls, Greeting::Theirs(greeting), settings, &self.waiter)?;
+        let mut greeted = Vec::new();
+        if greeting.is_some() {
+            let said = tls.greeting(&attempt)?;
+            if said.reply.code != Code::READY {
+                tls.leave();
+                return Err(Error::Turned { stage: Stage::Greeting, line: escape(&said.reply.words(), 160) });
+            }
+            greeted = said.octets;
+            assert_eq!(Some(greeted.len()), greeting.and_then(|greeting| greeting.whole), "the greeting is cut");
+        }
+        let relay = relay::start(&local, tls, Greeting::Theirs(greeted), settings, &self.waiter)?;
         let _ = { bell }.write(&[0]);
         relay.run()
     }

@@ -1,4 +1,4 @@
-//! What a run does: two octets of head, then two octets for each step of either side.
+//! What a run does: three octets of head, then two octets for each step of either side.
 
 /// So many steps, and no more octets than that in one direction.
 const STEPS: usize = 48;
@@ -9,8 +9,10 @@ pub struct Plan {
     /// The client is two pipes, else one socket.
     pub pipes: bool,
     pub crlf: bool,
-    /// The session begins with a greeting that is waited for.
-    pub greeting: bool,
+    /// What is waited for before the session begins.
+    pub greeting: Option<Opening>,
+    /// `--require-auth`.
+    pub require_auth: bool,
     /// Clocks run so fast that they take part, else so slowly that they never do.
     pub fast: bool,
     /// Both sockets take little at once.
@@ -21,6 +23,13 @@ pub struct Plan {
     pub hello: Hello,
     pub last: Last,
     pub steps: Vec<Step>,
+}
+
+#[derive(Clone, Copy)]
+pub struct Opening {
+    pub octets: &'static [u8],
+    /// So many are the greeting, and it is one. None: there is no session.
+    pub whole: Option<usize>,
 }
 
 /// What the server says in the handshake.
@@ -81,10 +90,53 @@ pub enum Last {
 
 const SIZES: [usize; 12] = [1, 2, 5, 100, 1000, 4096, 16_383, 16_384, 16_385, 40_000, 70_000, 300_000];
 
-const WORDS: [&[u8]; 8] =
-    [b"EHLO client.test\r\n", b"QUIT\r\n", b"a\nb\n", b"\n", b"\r", b".\r\n", b"\r\n.\r\n", b"\r\r\n\n"];
+const GREETINGS: [Opening; 8] = [
+    Opening { octets: b"220 smarthost.test\r\n", whole: Some(20) },
+    Opening { octets: b"220-smarthost.test\r\n220-wait\r\n220 ESMTP\r\n", whole: Some(41) },
+    Opening { octets: b"220\n", whole: Some(4) },
+    Opening { octets: b"554-no\r\n554 5.7.1 no\r\n", whole: None },
+    Opening { octets: b"421 4.3.2 later\r\n", whole: None },
+    Opening { octets: b"220-a\r\n250 b\r\n", whole: None },
+    Opening { octets: b"hello\r\n", whole: None },
+    Opening { octets: b"220 smarthost.test\r\n421 4.3.2 behind it\r\n", whole: Some(20) },
+];
 
-const REPLIES: [&[u8]; 10] = [
+const WORDS: [&[u8]; 32] = [
+    b"EHLO client.test\r\n",
+    b"QUIT\r\n",
+    b"a\nb\n",
+    b"\n",
+    b"\r",
+    b".\r\n",
+    b"\r\n.\r\n",
+    b"\r\r\n\n",
+    b"MAIL FROM:<a@b>\r\n",
+    b"RCPT TO:<c@d>\r\n",
+    b"DATA\r\n",
+    b"text\r\n",
+    b"NOOP\r\n",
+    b"RSET\n",
+    b"AUTH PLAIN AGEAYg==\r\n",
+    b"AUTH LOGIN\r\n",
+    b"YQ==\r\n",
+    b"BDAT 5\r\n",
+    b"BDAT 5 LAST\r\nhello",
+    b"hello",
+    b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n",
+    b"text\r\n.\r\nQUIT\r\n",
+    b"EHLO client.test\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 5 LAST\r\nhello",
+    b"AUTH PLAIN AGEAYg==\r\nMAIL FROM:<a@b>\r\n",
+    b"DATA\r\ntext\r\n.\r\nQUIT\r\n",
+    b"\n.\nQUIT\n",
+    b"\x16\x03\x01\x02\x00",
+    b"\x16",
+    b"MA",
+    b"NO",
+    b"STARTTLS\r\n",
+    b"BDAT 0 LAST\r\n",
+];
+
+const REPLIES: [&[u8]; 24] = [
     b"220 smarthost.test\r\n",
     b"250 ok\r\n",
     b"250-more\r\n",
@@ -95,6 +147,20 @@ const REPLIES: [&[u8]; 10] = [
     b"\r\n",
     b"221\n",
     b"4",
+    b"354 go on\r\n",
+    b"334 VXNlcg==\r\n",
+    b"235 welcome\r\n",
+    b"535-no\r\n535 5.7.8 no\r\n",
+    b"454 4.7.0 later\r\n",
+    b"550 5.1.1 no\r\n",
+    b"250-smarthost.test\r\n250-AUTH PLAIN\r\n250 SIZE\r\n",
+    b"250 ok\r\n250 ok\r\n354 go on\r\n",
+    b"250 ok\r\n221 bye\r\n",
+    b"552 too big\r\n",
+    b"503 no\r\n",
+    b"353 PRDR\r\n",
+    b"25",
+    b"0 ok\n",
 ];
 
 /// No records, or none with the right key.
@@ -115,7 +181,7 @@ const NO_TLS: [&[u8]; 8] = [
 impl Plan {
     /// None: too short to say anything.
     pub fn new(data: &[u8]) -> Option<Plan> {
-        let (&[first, second], rest) = data.split_first_chunk::<2>()?;
+        let (&[first, second, third], rest) = data.split_first_chunk::<3>()?;
         let is = |octet: u8, bit: u8| octet >> bit & 1 == 1;
         let (hello, rest) = match (second >> 6, rest) {
             (2, [at, more, bits, rest @ ..]) => {
@@ -128,7 +194,8 @@ impl Plan {
             tls12: is(first, 0),
             pipes: is(first, 1),
             crlf: is(first, 2),
-            greeting: is(first, 3),
+            greeting: is(first, 3).then_some(GREETINGS[usize::from(third & 7)]),
+            require_auth: is(third, 3),
             fast: is(first, 4),
             narrow: is(first, 5),
             eager: is(first, 6),

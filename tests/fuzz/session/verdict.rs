@@ -8,6 +8,7 @@ use smtps_bridge::report;
 use super::drive::Drive;
 use super::plan::Hello;
 use super::server::Ending;
+use super::twin::is_goodbye;
 
 /// What the client's octets are on the remote side.
 pub fn expected_up(sent: &[u8], crlf: bool) -> Vec<u8> {
@@ -25,17 +26,25 @@ pub fn check(run: &Drive, result: Result<Ended, Error>) {
     let (authenticated, ending, perhaps) = run.server.authenticated();
     let up = expected_up(&run.client.sent, run.plan.crlf);
     // Nothing is altered, added, dropped or put in another order.
-    assert!(authenticated.starts_with(&run.client.got), "the client read what the server did not say");
+    let got = match &result {
+        Ok(Ended { end: End::Unauthenticated, .. }) => without_our_reply(&run.client.got),
+        _ => run.client.got.as_slice(),
+    };
+    assert!(authenticated.starts_with(got), "the client read what the server did not say");
     assert!(up.starts_with(&run.server.got), "the server read what the client did not say");
+    if run.plan.require_auth {
+        no_mail_before_a_login(run);
+    }
     let proper = matches!(run.plan.hello, Hello::Proper);
+    let greeted = run.plan.greeting.is_none_or(|greeting| greeting.whole.is_some());
     match result {
         Ok(ended) => {
-            assert!(!matches!(run.plan.hello, Hello::Raw(_)), "a session without a handshake");
-            ended_well(run, &ended, &up, (authenticated, ending, perhaps));
+            assert!(greeted && !matches!(run.plan.hello, Hello::Raw(_)), "a session without handshake or greeting");
+            ended_well(run, &ended, got.len(), &up, (authenticated, ending, perhaps));
         }
         Err(error) => {
             let in_the_way = run.terminated || run.server.has_ended() || run.server.finished || run.server.closed;
-            assert!(!proper || run.plan.eager && in_the_way, "no session: {error}");
+            assert!(!proper || !greeted || run.plan.eager && in_the_way, "no session: {error}");
             assert!(run.client.got.is_empty(), "the client read something of no session");
             let sentence = error.to_string();
             assert!(printable(&sentence) && sentence.len() <= 600, "{sentence:?}");
@@ -49,58 +58,60 @@ pub fn check(run: &Drive, result: Result<Ended, Error>) {
     }
 }
 
-fn ended_well(run: &Drive, ended: &Ended, up: &[u8], (authenticated, ending, perhaps): (&[u8], Option<Ending>, bool)) {
-    let (client, server, plan) = (&run.client, &run.server, &run.plan);
-    let goodbye = is_goodbye(authenticated);
-    let mut allowed = Vec::new();
-    let server_ends = match ending {
-        Some(Ending::Notify) => vec![End::CloseNotify],
-        Some(Ending::Alert) => vec![End::Alert],
-        Some(Ending::NoTls) => vec![End::BadRecord],
-        None if !server.finished && !server.closed => vec![],
-        None if goodbye => vec![End::Eof],
-        // A reset is told where something was unread; once it is told, the end looks like any other.
-        None if server.closed => vec![End::Truncated, End::Reset],
-        None => vec![End::Truncated],
-    };
-    allowed.extend(&server_ends);
-    allowed.extend(perhaps.then_some(End::BadRecord));
-    allowed.extend(run.terminated.then_some(End::Terminated));
-    allowed.extend(client.left.then_some(End::ClientGone));
-    if plan.fast {
-        allowed.extend(plan.idle.then_some(End::Idle));
-        allowed.extend(client.half_closed.then_some(End::LocalEof));
-        // It answers the end that the bridge passed on.
-        allowed.extend(server.answered.then_some(if goodbye { End::Eof } else { End::Truncated }));
+/// Ours is the only line of a session that no server said.
+fn without_our_reply(got: &[u8]) -> &[u8] {
+    let line = got.strip_suffix(b"\r\n").and_then(|lines| lines.rsplit(|octet| *octet == b'\n').next());
+    match line {
+        Some(line) if line.starts_with(b"421 4.7.0 fuzz.test: ") => &got[..got.len() - line.len() - 2],
+        _ => got,
     }
-    assert!(allowed.contains(&ended.end), "end={} of {allowed:?} ({:?})", ended.end.word(), ended.reason);
-    assert!(ended.reason.as_ref().is_none_or(|it| printable(it) && it.len() <= 300), "{:?}", ended.reason);
-    let exit = match ended.end {
-        End::CloseNotify | End::Eof => Exit::Ok,
-        End::Truncated | End::Alert | End::BadRecord => Exit::Protocol,
-        End::LocalEof | End::Reset | End::Idle => Exit::IoError,
-        End::Terminated => Exit::TempFail,
-        // It depends on what was heard by then.
-        End::ClientGone if ended.exit == Exit::Ok => Exit::Ok,
-        End::ClientGone => Exit::IoError,
-        End::ClientTls | End::Unauthenticated => Exit::Config,
-    };
-    assert_eq!(ended.exit, exit, "end={}", ended.end.word());
+}
+
+/// In words that know neither DATA nor BDAT, a line that begins like MAIL is one.
+fn no_mail_before_a_login(run: &Drive) {
+    let has = |words: &[u8], part: &[u8]| words.windows(part.len()).any(|window| window == part);
+    let (got, said) = (&run.server.got, &run.server.said);
+    if !has(said, b"235 ") && !has(got, b"DATA") && !has(got, b"BDAT") {
+        assert!(!got.starts_with(b"MA") && !has(got, b"\nMA"), "MAIL went up without a login");
+    }
+}
+
+fn ended_well(
+    run: &Drive,
+    ended: &Ended,
+    got: usize,
+    up: &[u8],
+    (authenticated, ending, perhaps): (&[u8], Option<Ending>, bool),
+) {
+    let (client, server, plan) = (&run.client, &run.server, &run.plan);
+    let behind = authenticated.get(plan.greeting.and_then(|greeting| greeting.whole).unwrap_or_default()..);
+    let mut allowed = certain_end(run, ending);
+    if allowed.is_empty() {
+        allowed = possible_ends(run, ending, is_goodbye(behind.unwrap_or_default()));
+        allowed.extend(perhaps.then_some((End::BadRecord, Exit::Protocol)));
+    }
+    let story = format!("end={} exit={:?} ({:?}) of {allowed:?}", ended.end.word(), ended.exit, ended.reason);
+    assert!(allowed.contains(&(ended.end, ended.exit)), "{story}");
+    assert!(ended.reason.as_ref().is_none_or(|reason| printable(reason) && reason.len() <= 500), "{story}");
+    if run.twin.is_exact() && run.settled {
+        assert!(run.twin.account() == ended.account || !matches!(ended.end, End::CloseNotify | End::Eof), "{story}");
+    }
 
     let (counted_up, counted_down) = (ended.up as usize, ended.down as usize);
     assert!(counted_up <= up.len() && counted_down <= authenticated.len(), "more than there was: {ended:?}");
     assert!(server.got.len() <= counted_up || server.closed, "up={counted_up}, {} arrived", server.got.len());
     if run.settled && client.sent.len() == run.settled_at {
-        assert_eq!((counted_up, server.got.len()), (up.len(), up.len()), "octets of the client are missing");
+        let up = run.twin.up().unwrap_or(up.len());
+        assert_eq!((counted_up, server.got.len()), (up, up), "octets of the client are missing");
     }
     let remote_end =
         matches!(ended.end, End::CloseNotify | End::Eof | End::Truncated | End::Reset | End::Alert | End::BadRecord);
     if !client.left {
         // A pipe is closed by putting /dev/null in its place, and what is being written then goes there.
         let exact = remote_end || !plan.pipes;
-        assert!(client.got.len() >= counted_down || !exact, "down={counted_down}, {} arrived", client.got.len());
+        assert!(got >= counted_down || !exact, "down={counted_down}, {got} arrived");
         if remote_end {
-            assert_eq!((client.got.len(), counted_down), (authenticated.len(), authenticated.len()), "lost: {ended:?}");
+            assert_eq!((got, counted_down), (authenticated.len(), authenticated.len()), "lost: {ended:?}");
         }
     }
     if plan.fast {
@@ -115,14 +126,60 @@ fn ended_well(run: &Drive, ended: &Ended, up: &[u8], (authenticated, ending, per
     }
 }
 
-fn printable(text: &str) -> bool {
-    text.bytes().all(|octet| (0x20..=0x7e).contains(&octet))
+/// Where the order of what was said is certain, and one thing only ended the session.
+fn certain_end(run: &Drive, ending: Option<Ending>) -> Vec<(End, Exit)> {
+    let (client, server) = (&run.client, &run.server);
+    let server_ends = server.has_ended() || server.finished || server.closed;
+    if !run.twin.is_exact() || !run.settled || run.terminated || client.left {
+        return Vec::new();
+    }
+    if let Some(end) = run.twin.end() {
+        return if client.half_closed || server_ends { Vec::new() } else { vec![end] };
+    }
+    match (client.half_closed, server_ends, ending) {
+        (false, true, Some(Ending::Notify)) => vec![run.twin.server_end(true)],
+        (false, true, None) if !server.has_ended() => {
+            let reset = server.closed.then_some((End::Reset, Exit::IoError));
+            [run.twin.server_end(false)].into_iter().chain(reset).collect()
+        }
+        // It answers the end that was passed on.
+        (true, false, None) => run.twin.client_end().map(|exit| (End::LocalEof, exit)).into_iter().collect(),
+        _ => Vec::new(),
+    }
 }
 
-/// The last line is a complete 221 or 421 and the last of its reply.
-fn is_goodbye(said: &[u8]) -> bool {
-    let Some(lines) = said.strip_suffix(b"\n") else { return false };
-    let line = lines.rsplit(|octet| *octet == b'\n').next().unwrap_or_default();
-    let code = line.starts_with(b"221") || line.starts_with(b"421");
-    code && matches!(line.get(3), None | Some(b' ' | b'\r'))
+/// Whatever else may have come of it.
+fn possible_ends(run: &Drive, ending: Option<Ending>, goodbye: bool) -> Vec<(End, Exit)> {
+    let (client, server, plan) = (&run.client, &run.server, &run.plan);
+    let failed = |end| (!goodbye).then_some((end, Exit::IoError));
+    let mut allowed = match ending {
+        Some(Ending::Notify) => vec![(End::CloseNotify, Exit::Ok)],
+        Some(Ending::Alert) => vec![(End::Alert, Exit::Protocol)],
+        Some(Ending::NoTls) => vec![(End::BadRecord, Exit::Protocol)],
+        None if server.finished || server.closed || server.answered => vec![(End::Eof, Exit::Ok)],
+        None => vec![],
+    };
+    let ends = matches!(ending, None | Some(Ending::Notify)) && (server.finished || server.closed || ending.is_some());
+    allowed.extend((ends && !goodbye).then_some((End::Truncated, Exit::Protocol)));
+    // A reset is told where something was unread; once it is told, the end looks like any other.
+    allowed.extend(server.closed.then(|| failed(End::Reset)).flatten());
+    allowed.extend(run.terminated.then_some((End::Terminated, Exit::TempFail)));
+    if client.left {
+        // The 221 may not have been heard by then.
+        allowed.extend([(End::ClientGone, Exit::Ok), (End::ClientGone, Exit::IoError)]);
+    }
+    if client.half_closed {
+        allowed.extend([(End::LocalEof, Exit::Ok), (End::LocalEof, Exit::IoError)]);
+    }
+    allowed.extend((plan.fast && plan.idle).then_some((End::Idle, Exit::IoError)));
+    allowed.extend(client.sent.starts_with(&[0x16, 3]).then_some((End::ClientTls, Exit::Config)));
+    if plan.require_auth {
+        let config = (End::Unauthenticated, Exit::Config);
+        allowed.extend([config, (End::Unauthenticated, Exit::TempFail), (End::Eof, Exit::Ok)]);
+    }
+    allowed
+}
+
+fn printable(text: &str) -> bool {
+    text.bytes().all(|octet| (0x20..=0x7e).contains(&octet))
 }
