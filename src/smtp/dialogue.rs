@@ -17,11 +17,16 @@
 //! client's octets are told before they are sent, the server's twice: received, before they are written to the client, and
 //! delivered, after it.
 
+mod client;
+mod server;
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 
-use super::command::{ahead, Ahead, Command, Line};
-use super::reply::{is_keyword, Code, Replies, Step};
-use super::text::{Found, LastWords, LineEnd, Place};
+use super::command::Line;
+use super::reply::{Code, Replies};
+use super::text::{LastWords, Place};
 
 /// More commands than any client pipelines; each costs one octet.
 const MOST_OWED: usize = 4096;
@@ -214,54 +219,6 @@ impl Dialogue {
         }
     }
 
-    /// The client says `data`, the octets that were held before first. What may go up is taken as said.
-    pub fn pass(&mut self, data: &[u8]) -> Pass {
-        let mut go = 0;
-        while let Some(rest) = data.get(go..).filter(|rest| !rest.is_empty()) {
-            let hold = self.hold(rest);
-            if hold != Hold::Nothing {
-                self.waited_for = true;
-                return Pass { go, hold };
-            }
-            let taken = self.say(rest);
-            if self.is_lost() {
-                return Pass { go, hold: Hold::Lost };
-            }
-            self.last_words.read(rest.get(..taken).unwrap_or_default());
-            self.fresh = false;
-            go += taken;
-        }
-        Pass { go, hold: Hold::Nothing }
-    }
-
-    fn hold(&self, data: &[u8]) -> Hold {
-        // A record of the handshake (RFC 8446 section 5.1), in which no command can begin.
-        match data {
-            [0x16] if self.fresh && self.rules != Rules::NotSmtp => return Hold::Unsure,
-            [0x16, 3, ..] if self.fresh && self.rules != Rules::NotSmtp => return Hold::Tls,
-            _ => {}
-        }
-        if !self.holds_mail() {
-            return Hold::Nothing;
-        }
-        match &self.client {
-            Client::Command(line) if !line.has_begun() => match ahead(data) {
-                Ahead::Mail => Hold::Mail,
-                Ahead::Other => Hold::Nothing,
-                Ahead::Unsure => Hold::Unsure,
-                Ahead::Unclear => Hold::Lost,
-            },
-            Client::Answer if matches!(self.owed.back(), Some(Owed::Auth { .. })) => Hold::Reply,
-            Client::Over(line) if !line.has_begun() => match ahead(data) {
-                Ahead::Mail | Ahead::Unclear => Hold::Lost,
-                Ahead::Other => Hold::Nothing,
-                Ahead::Unsure => Hold::Unsure,
-            },
-            Client::Unknown => Hold::Lost,
-            _ => Hold::Nothing,
-        }
-    }
-
     fn holds_mail(&self) -> bool {
         self.rules == Rules::RequireAuth && self.login != Login::Done
     }
@@ -275,82 +232,6 @@ impl Dialogue {
         !matches!(self.client, Client::Unknown)
     }
 
-    /// Takes octets that belong together, and tells how many.
-    fn say(&mut self, data: &[u8]) -> usize {
-        match &mut self.client {
-            Client::Command(line) => {
-                let (taken, command) = line.take(data);
-                if let Some(command) = command {
-                    self.command(command);
-                }
-                taken
-            }
-            Client::Exchange { layer, line } => {
-                let layer = *layer;
-                let (taken, command) = line.take(data);
-                match command {
-                    Some(Command::Unclear) => self.lose(),
-                    Some(_) => self.owe(Owed::Auth { layer }, Client::Answer),
-                    None => {}
-                }
-                taken
-            }
-            Client::Text(place) => {
-                let (taken, found) = place.take(data);
-                match found {
-                    Some(Found::End) => self.owe(Owed::Text, Client::Command(Line::default())),
-                    Some(Found::Unclear) => self.lose(),
-                    None => {}
-                }
-                taken
-            }
-            Client::Chunk(left) => {
-                let taken = usize::try_from(*left).map_or(data.len(), |left| left.min(data.len()));
-                *left -= taken as u64;
-                if *left == 0 {
-                    self.client = Client::Command(Line::default());
-                }
-                taken
-            }
-            // What it is, the reply would have told.
-            Client::Answer => {
-                self.lose();
-                data.len()
-            }
-            Client::Over(line) => line.take(data).0,
-            Client::Unknown => data.len(),
-        }
-    }
-
-    fn command(&mut self, command: Command) {
-        let next = Client::Command(Line::default());
-        match command {
-            Command::Ehlo => self.owe(Owed::Ehlo, next),
-            Command::Mail => self.owe(Owed::Mail, next),
-            Command::Rcpt => self.owe(Owed::Rcpt, next),
-            Command::Data { crlf } => self.owe(Owed::Data { crlf }, Client::Answer),
-            Command::Chunk { octets, last } => {
-                let owed = if last { Owed::LastChunk } else { Owed::Chunk };
-                self.owe(owed, if octets == 0 { next } else { Client::Chunk(octets) });
-            }
-            Command::Auth { layer } => self.owe(Owed::Auth { layer }, Client::Answer),
-            Command::StartTls => self.owe(Owed::StartTls, Client::Answer),
-            Command::Turn => self.owe(Owed::Turn, next),
-            Command::Quit => self.owe(Owed::Quit, Client::Over(Line::default())),
-            Command::Other => self.owe(Owed::Other, next),
-            Command::Unclear => self.lose(),
-        }
-    }
-
-    fn owe(&mut self, owed: Owed, next: Client) {
-        if self.owed.len() < MOST_OWED {
-            self.owed.push_back(owed);
-            self.client = next;
-        } else {
-            self.lose();
-        }
-    }
-
     fn lose(&mut self) {
         if !self.ended {
             self.client = Client::Unknown;
@@ -361,109 +242,6 @@ impl Dialogue {
     /// The client has ended, and the server is told.
     pub fn client_ended(&mut self) {
         self.ended = true;
-    }
-
-    /// The server says `data`. False: they must not be written, because a reply of ours was.
-    pub fn received(&mut self, data: &[u8]) -> bool {
-        if self.writer == Writer::Us {
-            return false;
-        }
-        self.writer = Writer::Server;
-        let mut rest = data;
-        if self.rules == Rules::NotSmtp {
-            rest = &[];
-        } else if !self.is_known() {
-            // Only whether the server says goodbye.
-            rest = rest.get(self.replies.before_the_last_line(rest)..).unwrap_or_default();
-        }
-        while !rest.is_empty() {
-            let (taken, step) = self.replies.take(rest);
-            rest = rest.get(taken..).unwrap_or_default();
-            match step {
-                None => {}
-                Some(Step::Line) => self.line(),
-                Some(Step::Reply { code, alike }) => {
-                    self.line();
-                    self.reply(code, alike);
-                }
-                Some(Step::Junk) => {
-                    self.goodbye = false;
-                    self.lose();
-                }
-            }
-        }
-        true
-    }
-
-    /// All that was received is with the client. True: somebody waits to hear it.
-    pub fn delivered(&mut self) -> bool {
-        self.writer = Writer::Nobody;
-        std::mem::take(&mut self.waited_for) || self.is_lost()
-    }
-
-    fn line(&mut self) {
-        if self.owed.front() == Some(&Owed::Ehlo) {
-            let auth = self.replies.text().get(4..).is_some_and(|text| is_keyword(text, "AUTH"));
-            self.offers_auth = Some(auth || self.offers_auth == Some(true));
-        }
-    }
-
-    fn reply(&mut self, code: Code, alike: bool) {
-        self.goodbye = code.is_goodbye();
-        let owed = self.owed.pop_front().filter(|_| alike);
-        if let Some(owed) = owed {
-            self.judge(owed, code);
-        }
-        if self.goodbye {
-            self.owed.clear();
-            if self.is_known() {
-                self.client = Client::Over(Line::default());
-            }
-        } else if let Some(owed) = owed {
-            self.answer(owed, code);
-        } else {
-            self.lose();
-        }
-    }
-
-    /// What the log and `--require-auth` want to know of a reply.
-    fn judge(&mut self, owed: Owed, code: Code) {
-        let of_login = matches!(owed, Owed::Auth { .. });
-        let of_mail =
-            matches!(owed, Owed::Mail | Owed::Rcpt | Owed::Data { .. } | Owed::Text | Owed::Chunk | Owed::LastChunk);
-        if code.is_refusal() && (of_login || of_mail) {
-            self.refusal = Some(Refusal { line: self.replies.text().to_vec(), of_login });
-        }
-        if of_login && code == Code::AUTHENTICATED {
-            self.login = Login::Done;
-            self.refusal.take_if(|refusal| refusal.of_login);
-        } else if of_login && code.class() != 3 && self.login != Login::Done {
-            self.login = Login::Refused { code, line: self.replies.text().to_vec() };
-        }
-        if matches!(owed, Owed::Text | Owed::LastChunk) && code.class() == 2 && !self.goodbye {
-            self.mails += 1;
-        }
-    }
-
-    /// What the client's next octet is, now that this is answered.
-    fn answer(&mut self, owed: Owed, code: Code) {
-        let command = Client::Command(Line::default());
-        match (owed, code) {
-            (Owed::Data { crlf }, Code::START_TEXT) => {
-                self.client = Client::Text(Place::Line(if crlf { LineEnd::Crlf } else { LineEnd::Bare }));
-            }
-            (Owed::Auth { layer }, Code::CHALLENGE) => self.client = Client::Exchange { layer, line: Line::blind() },
-            // A QUIT that is refused ends nothing.
-            (_, Code::START_TEXT | Code::CHALLENGE) | (Owed::Quit, _) => self.lose(),
-            (Owed::Auth { layer: true }, Code::AUTHENTICATED) => self.lose(),
-            // PRDR: more replies follow.
-            (Owed::Text | Owed::LastChunk, _) if code.class() == 3 => self.lose(),
-            // A server without BDAT takes the octets behind it for commands.
-            (Owed::Chunk | Owed::LastChunk, Code::UNRECOGNISED | Code::NOT_IMPLEMENTED) => self.lose(),
-            (Owed::StartTls | Owed::Turn, _) if code.class() == 2 => self.lose(),
-            (Owed::Data { .. } | Owed::Auth { .. } | Owed::StartTls, _) => self.client = command,
-            (_, _) => {}
-        }
     }
 
     /// A MAIL is held: takes the right to write to the client, for good, once the server's last reply stands whole and none
@@ -570,6 +348,3 @@ impl Dialogue {
         matches!(self.client, Client::Text(_) | Client::Chunk(_))
     }
 }
-
-#[cfg(test)]
-mod tests;

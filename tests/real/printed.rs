@@ -59,7 +59,7 @@ fn with_listen_there_is_a_listener_beside_a_sendmail() {
         let words = "--listen 192.168.1.5:2525 --allow-from 192.168.1.20";
         let printed = machine.sh(&format!("smtps-bridge --print-config {words} {NAME}"));
         assert_eq!(headings(&printed), ["inetd-debian", "sendmail-port"]);
-        let line = format!(" {words} ").replace(" --listen 192.168.1.5:2525", "smtps-bridge") + NAME;
+        let line = format!("smtps-bridge --allow-from 192.168.1.20 --require-auth {NAME}\n");
         assert!(printed.contains("\n192.168.1.5:2525 stream tcp4 ") && printed.contains(&line), "{printed}");
         assert!(printed.contains("relay:[192.168.1.5]") && printed.contains("TCP $h 2525"), "{printed}");
     });

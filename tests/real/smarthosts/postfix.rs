@@ -50,8 +50,8 @@ fn postfix_refuses_a_third_connection() {
         let expected = session.reply();
         assert!(expected.starts_with("421 4.7.0 smtp.example.com Error: too many connections"), "{expected:?}");
         let (third, mut session) = open();
-        let expected = format!("421 4.3.2 127.0.0.1: the smarthost turned us away ({})\r\n", expected.trim_end());
-        assert_eq!(session.reply(), expected);
+        let expected = format!("421 4.3.2 127.0.0.1: the smarthost turned us away ({})", expected.trim_end());
+        assert!(session.reply().starts_with(&expected), "not {expected}");
         assert_eq!(session.ends(third).code, 75);
 
         one.quit(first).assert("close_notify", 0);
