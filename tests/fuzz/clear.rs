@@ -76,6 +76,9 @@ struct Model {
     reply: Vec<u8>,
 }
 
+/// A reply's code and its lines.
+type Whole = (u16, Vec<Vec<u8>>);
+
 impl Model {
     fn hear(&mut self, segment: &[u8]) -> Result<Next, End> {
         // A line that goes on is looked at when it is complete, or too long.
@@ -101,7 +104,7 @@ impl Model {
     }
 
     /// The code and the lines of a reply that is all there.
-    fn complete(&self) -> Result<Option<(u16, Vec<Vec<u8>>)>, End> {
+    fn complete(&self) -> Result<Option<Whole>, End> {
         let lines: Vec<Vec<u8>> = self.reply.split_inclusive(|octet| *octet == b'\n').map(bare).collect();
         if self.reply.len() > OCTETS || lines.len() > LINES {
             return Err(End::NoReply);

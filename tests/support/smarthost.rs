@@ -31,14 +31,19 @@ pub struct Settings {
     pub password: String,
     /// One more line of the answer to EHLO; STARTTLS ends the session.
     pub extension: Option<&'static str>,
+    /// See `in_clear`; None: TLS from the first octet.
+    pub clear: Option<InClear>,
     /// Certificate and TLS versions: `Leaf::server` of ca.rs.
     pub tls: ServerConfig,
 }
 
+/// What a smarthost with STARTTLS says before TLS: greeting, replies to EHLO and to STARTTLS.
+pub type InClear = [&'static str; 3];
+
 impl Settings {
     pub fn new(tls: ServerConfig) -> Settings {
         let [name, user, password] = ["smarthost.test", "alice", "secret"].map(str::to_owned);
-        Settings { name, user, password, extension: None, tls }
+        Settings { name, user, password, extension: None, clear: None, tls }
     }
 
     /// What follows `AUTH PLAIN `.
@@ -59,6 +64,7 @@ struct Shared {
     user: String,
     password: String,
     extension: Option<&'static str>,
+    clear: Mutex<Option<InClear>>,
     tls: Arc<ServerConfig>,
     inbox: Mutex<Vec<Message>>,
     sessions: AtomicUsize,
@@ -78,6 +84,7 @@ impl Smarthost {
             user: settings.user,
             password: settings.password,
             extension: settings.extension,
+            clear: Mutex::new(settings.clear),
             tls: Arc::new(settings.tls),
             inbox: Mutex::default(),
             sessions: AtomicUsize::new(0),
@@ -107,6 +114,11 @@ impl Smarthost {
     /// Passwords checked so far, right ones and wrong ones.
     pub fn logins(&self) -> usize {
         self.shared.logins.load(Ordering::SeqCst)
+    }
+
+    /// What it says before TLS from now on.
+    pub fn in_clear(&self, replies: InClear) {
+        *self.shared.clear.lock().unwrap_or_else(PoisonError::into_inner) = Some(replies);
     }
 
     /// From now on no password can be checked, or can be again.
@@ -144,13 +156,26 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    fn serve(tcp: TcpStream, shared: &Shared) -> io::Result<()> {
+    fn serve(mut tcp: TcpStream, shared: &Shared) -> io::Result<()> {
         tcp.set_nodelay(true)?;
         tcp.set_read_timeout(Some(Duration::from_secs(120)))?;
+        let clear = *shared.clear.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some([greeting, offers, ready]) = clear {
+            tcp.write_all(greeting.as_bytes())?;
+            for reply in [offers, ready] {
+                let mut octet = [0];
+                while octet != *b"\n" {
+                    tcp.read_exact(&mut octet)?;
+                }
+                tcp.write_all(reply.as_bytes())?;
+            }
+        }
         let tls = ServerConnection::new(Arc::clone(&shared.tls)).map_err(io::Error::other)?;
         let stream = BufReader::new(StreamOwned::new(tls, tcp));
         let mut session = Session { shared, stream, user: None, from: None, to: Vec::new() };
-        session.reply(&format!("220 {} ESMTP smarthost, AUTH required", shared.name))?;
+        if clear.is_none() {
+            session.reply(&format!("220 {} ESMTP smarthost, AUTH required", shared.name))?;
+        }
         while let Some(line) = session.line()? {
             if session.command(&line)? == Next::Close {
                 break;

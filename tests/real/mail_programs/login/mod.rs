@@ -14,6 +14,7 @@ use crate::support::namespace::inside_for;
 use trial::{through_inetd, Lines, Trial};
 
 mod flush;
+mod in_clear;
 mod queued;
 mod trial;
 mod unqueued;
@@ -92,10 +93,12 @@ const S454: &str = "454";
 const S530: &str = "530";
 /// sendmail's own, for a 454.
 const TEMPORARY: &str = "Temporary AUTH failure";
+/// What the bridge says of a smarthost with which there is none.
+const NO_SESSION: &str = "the bridge's reason";
 const EXIMS_OWN: &str = "authentication required but authentication attempt(s) failed";
 
 /// What tells whose words a program shows: ours first, and the last word of a session before the first one.
-const WORDS: [(&str, &str); 8] = [
+const WORDS: [(&str, &str); 11] = [
     (REFUSED, "4.7.0 smtp.example.com: login refused: 535 5.7"),
     (LATER, "4.7.0 smtp.example.com: login refused: 454 4.7"),
     // As far as sendmail's mailq shows it.
@@ -105,6 +108,9 @@ const WORDS: [(&str, &str); 8] = [
     (S535, "5.7.8 "),
     (S454, "4.7.0 Temporary authentication failure"),
     (EXIMS_OWN, EXIMS_OWN),
+    (NO_SESSION, " smtp.example.com: the server "),
+    (NO_SESSION, " smtp.example.com: text behind the "),
+    (NO_SESSION, " smtp.example.com: certificate "),
 ];
 
 /// Goal of each such test: with the option the fates of mail that cannot log in are these, and what waits arrives once

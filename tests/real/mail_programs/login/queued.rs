@@ -48,54 +48,15 @@ fn mail_of_an_exim_that_asks_for_no_login_waits_until_it_can_log_in() {
 
 #[test]
 fn mail_of_nullmailer_waits_until_it_can_log_in() {
-    const PROGRAM: Program = Program {
-        key: "06-nullmailer",
-        name: "nullmailer (`nullmailer`)",
-        place: "log",
-        boot: |provider| nullmailer::nullmailer(provider, false),
-        point: through_inetd,
-        password:
-            "sed -i \"s/^\\(127.*port=2525\\).*/\\1${password:+ user=alice pass=$password}/\" /etc/nullmailer/remotes",
-        send:
-            "printf 'Subject: hello\n\nfrom a mail program\n' | nullmailer-inject -f alice@example.org bob@example.net
-               setpriv --reuid mail --regid mail --clear-groups nullmailer-send 2>&1",
-        queue: Some(Queue {
-            retry: "setpriv --reuid mail --regid mail --clear-groups nullmailer-send 2>&1",
-            list: "mailq",
-            message: "from <alice@example.org>",
-            reasons: Reasons::Log,
-            deferred: "message(s) remain",
-            bounced: "Generating bounce for",
-        }),
-    };
-    inside_for(LIMIT, || waits(&PROGRAM, THEIRS, &[(Missing, Bounces(S530))]));
+    inside_for(LIMIT, || waits(&NULLMAILER, THEIRS, &[(Missing, Bounces(S530))]));
 }
 
 /// Goal: the same, but for a wrong password: dma gives up at the smarthost's own 535.
 #[test]
 fn mail_of_dma_waits_until_it_can_log_in_but_bounces_with_a_wrong_password() {
-    const PROGRAM: Program = Program {
-        key: "07-dma",
-        name: "dma (`dma`)",
-        place: "log",
-        boot: |provider| dma::dma(provider, false),
-        point: through_inetd,
-        password: "echo \"${password:+alice|127.0.0.1:$password}\" > /etc/dma/auth.conf",
-        send: "printf 'Subject: hello\n\nfrom a mail program\n' | dma -f alice@example.org bob@example.net",
-        queue: Some(Queue {
-            // A dma that waits has read the password that there was.
-            retry: "pkill -x dma; dma -q",
-            list: "dma -bp",
-            message: "bob@example.net",
-            reasons: Reasons::Log,
-            deferred: "remote delivery deferred: 127.0.0.1",
-            // The last line about it: what goes back, with the same password, finds nobody either.
-            bounced: "can not bounce a bounce message",
-        }),
-    };
     const WITH: Fates = &[(Wrong, Bounces(S535)), (Missing, Waits(NO_PASSWORD)), (Later, Waits(LATER))];
     const WITHOUT: Fates = &[(Wrong, Bounces(S535)), (Missing, Bounces(S530)), (Later, Bounces(S530))];
-    inside_for(LIMIT, || waits(&PROGRAM, WITH, WITHOUT));
+    inside_for(LIMIT, || waits(&DMA, WITH, WITHOUT));
 }
 
 /// Goal: OpenSMTPD sends no password over a plain hop, so with the option its mail waits, and without it bounces.
@@ -196,6 +157,46 @@ pub const EXIM: Program = Program {
         reasons: Reasons::File("/var/log/exim4/mainlog"),
         deferred: "== bob@example.net",
         bounced: "** bob@example.net",
+    }),
+};
+
+pub const NULLMAILER: Program = Program {
+    key: "06-nullmailer",
+    name: "nullmailer (`nullmailer`)",
+    place: "log",
+    boot: |provider| nullmailer::nullmailer(provider, false),
+    point: through_inetd,
+    password:
+        "sed -i \"s/^\\(127.*port=2525\\).*/\\1${password:+ user=alice pass=$password}/\" /etc/nullmailer/remotes",
+    send: "printf 'Subject: hello\n\nfrom a mail program\n' | nullmailer-inject -f alice@example.org bob@example.net
+           setpriv --reuid mail --regid mail --clear-groups nullmailer-send 2>&1",
+    queue: Some(Queue {
+        retry: "setpriv --reuid mail --regid mail --clear-groups nullmailer-send 2>&1",
+        list: "mailq",
+        message: "from <alice@example.org>",
+        reasons: Reasons::Log,
+        deferred: "message(s) remain",
+        bounced: "Generating bounce for",
+    }),
+};
+
+pub const DMA: Program = Program {
+    key: "07-dma",
+    name: "dma (`dma`)",
+    place: "log",
+    boot: |provider| dma::dma(provider, false),
+    point: through_inetd,
+    password: "echo \"${password:+alice|127.0.0.1:$password}\" > /etc/dma/auth.conf",
+    send: "printf 'Subject: hello\n\nfrom a mail program\n' | dma -f alice@example.org bob@example.net",
+    queue: Some(Queue {
+        // A dma that waits has read the password that there was.
+        retry: "pkill -x dma; dma -q",
+        list: "dma -bp",
+        message: "bob@example.net",
+        reasons: Reasons::Log,
+        deferred: "remote delivery deferred: 127.0.0.1",
+        // The last line about it: what goes back, with the same password, finds nobody either.
+        bounced: "can not bounce a bounce message",
     }),
 };
 

@@ -11,23 +11,7 @@ use crate::real::mail_programs::listen;
 /// Goal: see `waits`.
 #[test]
 fn msmtp_says_why_it_could_not_log_in() {
-    const PROGRAM: Program = Program {
-        key: "09-msmtp",
-        name: "msmtp (`msmtp`)",
-        place: "its output",
-        boot: |provider| {
-            let machine = listening(&["msmtp"], provider)?;
-            machine.write("/etc/msmtprc.printed", &provider.printed(&machine, "msmtp", &provider.good));
-            Some(machine)
-        },
-        point: through_inetd,
-        password: "umask 77; cd /etc && if [ \"$password\" ]; then change=s/^password.*/password\\ $password/
-                   else change=s/^auth.*/auth\\ off/; fi
-                   sed \"$change; s/^user account/user alice/\" msmtprc.printed > msmtprc",
-        send: "printf 'Subject: hello\n\nfrom a mail program\n' | msmtp -f alice@example.org bob@example.net",
-        queue: None,
-    };
-    inside_for(LIMIT, || waits(&PROGRAM, STOPS, WITHOUT));
+    inside_for(LIMIT, || waits(&MSMTP, STOPS, WITHOUT));
 }
 
 #[test]
@@ -56,34 +40,12 @@ fn ssmtp_says_why_it_could_not_log_in() {
 /// Goal: the printed script, which starts the bridge, in a busybox that has its sendmail; `-v` is for its words.
 #[test]
 fn busybox_says_why_it_could_not_log_in() {
-    const PROGRAM: Program = Program {
-        key: "11-busybox",
-        name: "busybox (`busybox`)",
-        place: "its output, with `-v`",
-        boot: |_| Machine::boot(&["busybox"]),
-        point: |machine, lines| machine.write("/etc/send.printed", &lines.of("busybox")),
-        password:
-            "cd /etc && if [ \"$password\" ]; then change=\"s/-appassword/-ap$password/; s/^password$/$password/\"
-                   else change='s/ -a[mup][^ ]*//g'; fi
-                   sed \"s/me@example.com/alice@example.org/; s/-auaccount/-aualice/; s/^account$/alice/; $change\" \
-                       send.printed > send",
-        send: "printf 'Subject: hello\n\nfrom a mail program\n' | sh /etc/send -v bob@example.net",
-        queue: None,
-    };
-    inside_for(LIMIT, || waits(&PROGRAM, STOPS, WITHOUT));
+    inside_for(LIMIT, || waits(&BUSYBOX, STOPS, WITHOUT));
 }
 
 #[test]
 fn swaks_says_why_it_could_not_log_in() {
-    const PROGRAM: Program = Program {
-        key: "12-swaks",
-        name: "swaks",
-        boot: |provider| with("swaks", provider),
-        send: "swaks --server 127.0.0.1:2525 ${password:+--auth PLAIN --auth-user alice --auth-password $password} \
-               --from alice@example.org --to bob@example.net",
-        ..SCRIPT
-    };
-    inside_for(LIMIT, || waits(&PROGRAM, STOPS, WITHOUT));
+    inside_for(LIMIT, || waits(&SWAKS, STOPS, WITHOUT));
 }
 
 #[test]
@@ -208,6 +170,46 @@ fn mail_of_qmail_remote_waits_because_it_never_logs_in() {
         waits(&PROGRAM, &[(Missing, Waits(NO_PASSWORD))], &[(Missing, Bounces(S530))]);
     });
 }
+
+pub const MSMTP: Program = Program {
+    key: "09-msmtp",
+    name: "msmtp (`msmtp`)",
+    place: "its output",
+    boot: |provider| {
+        let machine = listening(&["msmtp"], provider)?;
+        machine.write("/etc/msmtprc.printed", &provider.printed(&machine, "msmtp", &provider.good));
+        Some(machine)
+    },
+    point: through_inetd,
+    password: "umask 77; cd /etc && if [ \"$password\" ]; then change=s/^password.*/password\\ $password/
+               else change=s/^auth.*/auth\\ off/; fi
+               sed \"$change; s/^user account/user alice/\" msmtprc.printed > msmtprc",
+    send: "printf 'Subject: hello\n\nfrom a mail program\n' | msmtp -f alice@example.org bob@example.net",
+    queue: None,
+};
+
+pub const BUSYBOX: Program = Program {
+    key: "11-busybox",
+    name: "busybox (`busybox`)",
+    place: "its output, with `-v`",
+    boot: |_| Machine::boot(&["busybox"]),
+    point: |machine, lines| machine.write("/etc/send.printed", &lines.of("busybox")),
+    password: "cd /etc && if [ \"$password\" ]; then change=\"s/-appassword/-ap$password/; s/^password$/$password/\"
+               else change='s/ -a[mup][^ ]*//g'; fi
+               sed \"s/me@example.com/alice@example.org/; s/-auaccount/-aualice/; s/^account$/alice/; $change\" \
+                   send.printed > send",
+    send: "printf 'Subject: hello\n\nfrom a mail program\n' | sh /etc/send -v bob@example.net",
+    queue: None,
+};
+
+pub const SWAKS: Program = Program {
+    key: "12-swaks",
+    name: "swaks",
+    boot: |provider| with("swaks", provider),
+    send: "swaks --server 127.0.0.1:2525 ${password:+--auth PLAIN --auth-user alice --auth-password $password} \
+           --from alice@example.org --to bob@example.net",
+    ..SCRIPT
+};
 
 /// What needs no lines and no password of its own: both stand in the command.
 const SCRIPT: Program = Program {
