@@ -3,7 +3,7 @@
 //! strace(1) injects the errors. Each call that a session makes once the program is loaded fails in a run of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::process::ExitStatusExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,7 +34,8 @@ fn errors(call: &str) -> &'static [&'static str] {
         "read" => &["EINTR", "EAGAIN", "EIO", "ECONNRESET"],
         "write" | "writev" => &["EINTR", "EAGAIN", "EPIPE", "ENOSPC", "EIO"],
         "recvfrom" | "recvmsg" => &["EINTR", "EAGAIN", "ECONNRESET", "ENOMEM"],
-        "sendto" | "sendmsg" | "sendmmsg" => &["EINTR", "EAGAIN", "ECONNRESET", "ENOBUFS", "EPIPE"],
+        // No EPIPE: a socket that is alive is never a broken pipe.
+        "sendto" | "sendmsg" | "sendmmsg" => &["EINTR", "EAGAIN", "ECONNRESET", "ENOBUFS"],
         "poll" | "ppoll" => &["EINTR", "ENOMEM"],
         "connect" => &["ECONNREFUSED", "EACCES", "ENETUNREACH", "ENOMEM"],
         "socket" => &["EMFILE", "EAFNOSUPPORT", "ENOBUFS"],
@@ -98,7 +99,9 @@ fn session_of(house: &House, leaf: &Leaf, before: &str) -> Outcome {
     } else {
         let _ = client.shutdown(Shutdown::Write);
     }
-    let _ = client.read_to_end(&mut heard);
+    if client.read_to_end(&mut heard).is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+        heard.extend(b"and nothing more, and no end");
+    }
     drop(client);
     let (status, log) = bridge.finish_anyhow();
     // Perhaps nobody ever called the server.
