@@ -8,11 +8,13 @@ pub use rustls::crypto::ring as library;
 
 #[cfg(all(feature = "aws-lc-rs", feature = "ring"))]
 compile_error!(
-    "the features aws-lc-rs (on by default) and ring exclude each other: build with one of them, see the README"
+    "the features aws-lc-rs (on by default) and ring exclude each other: build with one of them, see packaging/README.md"
 );
 
 #[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
-compile_error!("a cryptographic library is missing: build with the feature aws-lc-rs or with ring, see the README");
+compile_error!(
+    "a cryptographic library is missing: build with the feature aws-lc-rs or with ring, see packaging/README.md"
+);
 
 /// Whether there is X25519MLKEM768: ring has no ML-KEM.
 pub const POST_QUANTUM: bool = cfg!(feature = "aws-lc-rs");

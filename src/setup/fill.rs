@@ -28,7 +28,7 @@ pub struct Fill<'a> {
 
 /// For the mail programs that log in.
 pub const ONE_PROVIDER: &str =
-    "All hosts on the bridge's command line get this one password: they must all be the same provider's.";
+    "All hosts on the bridge's command line get this one password, so they must all be the same provider's.";
 
 impl<'a> Fill<'a> {
     /// # Errors
@@ -146,9 +146,9 @@ impl<'a> Fill<'a> {
     /// Who reaches the address.
     pub fn reach(&self) -> &'static str {
         if self.listen.ip().is_loopback() {
-            "This machine only: what comes in here is plaintext and carries your password."
+            "This machine only: what comes in here is plain text and carries your password."
         } else {
-            "Not only this machine: what comes in here is plaintext and carries your password."
+            "Not only this machine: what comes in here is plain text and carries your password."
         }
     }
 

@@ -38,22 +38,23 @@ pub fn debian(fill: &Fill) -> Result<String, Error> {
     let (user, why) = fill.user();
     let (proof, allow, notes, login) = (fill.proof(), fill.hosts_allow(), fill.comments(), fill.require_auth("# "));
     Ok(format!(
-        r#"# smtps-bridge under openbsd-inetd or inetutils-inetd. This line goes into /etc/inetd.conf; then, as root:
-# systemctl reload inetd   (or: kill -HUP $(cat /run/inetd.pid); inetutils-inetd: systemctl reload inetutils-inetd)
+        r#"# smtps-bridge under openbsd-inetd or inetutils-inetd. Put this line into /etc/inetd.conf; then, as root:
+# systemctl restart inetd   (inetutils-inetd: systemctl restart inetutils-inetd; without systemd, if inetd runs already:
+# kill -HUP $(cat /run/inetd.pid))
 # {proof}
 #
 # {ip:<12} {reach}
 # {protocol}         the address's own family: with "tcp" inetd tries the other one too, and complains
-# nowait.6000  one process a connection. inetd stops a service for ten minutes after so many starts in a minute, and
+# nowait.6000  one process per connection. inetd stops a service for ten minutes after so many starts in a minute, and
 #              the default of openbsd-inetd, 256, is less than a queue of 300 messages flushed at once (that of
 #              inetutils-inetd is 40 by its manual; its version 2.4 has none). 6000 is far more than two parallel
 #              deliveries of a mail program reach, and still ends a loop.
 # {user:<12} {why}
 {login}{listen} stream {protocol} nowait.6000 {user} {program} smtps-bridge {words}
 #
-# tcpd is not needed: the bridge refuses strangers by itself and says why, where a client that tcpd refuses gets no
-# greeting at all. Those who keep all their services behind tcpd put this line into /etc/inetd.conf instead, and the
-# other one into /etc/hosts.allow, since "ALL: ALL" in /etc/hosts.deny would else keep all mail back:
+# tcpd is not needed: the bridge refuses strangers by itself and says why, while a client that tcpd refuses gets no
+# greeting at all. If all your services are behind tcpd, put this line into /etc/inetd.conf instead, and the other one into
+# /etc/hosts.allow, because "ALL: ALL" in /etc/hosts.deny would keep all mail waiting:
 #inetd.conf: {listen} stream {protocol} nowait.6000 {user} /usr/sbin/tcpd {program} {words}
 #hosts.allow: {allow}
 {notes}"#
@@ -68,13 +69,13 @@ pub fn busybox(fill: &Fill) -> Result<String, Error> {
     let (user, why) = fill.user();
     let (proof, notes, login) = (fill.proof(), fill.comments(), fill.require_auth("# "));
     Ok(format!(
-        r"# smtps-bridge under busybox's inetd. This line goes into /etc/inetd.conf; then, as root:
+        r"# smtps-bridge under busybox's inetd. Put this line into /etc/inetd.conf; then, as root:
 # kill -HUP $(pidof inetd)
 # {proof}
 #
 # {ip:<12} {reach}
 # {protocol:<12} the address's own family
-# nowait.6000  one process a connection. After so many starts in a minute inetd stops the service for a minute. 6000 is
+# nowait.6000  one process per connection. After so many starts in a minute inetd stops the service for a minute. 6000 is
 #              far more than two parallel deliveries of a mail program reach, and still ends a loop.
 # {user:<12} {why}
 {login}{ip}:{port} stream {protocol} nowait.6000 {user} {program} smtps-bridge {words}
@@ -88,26 +89,26 @@ pub fn freebsd(fill: &Fill) -> Result<String, Error> {
     let (user, why) = fill.user();
     let (proof, allow, notes, login) = (fill.proof(), fill.hosts_allow(), fill.comments(), fill.require_auth("# "));
     Ok(format!(
-        r#"# smtps-bridge under the inetd of FreeBSD. It knows no address for one line, only -a for all of them, so the service
-# has a name. This goes into /etc/services:
+        r#"# smtps-bridge under the inetd of FreeBSD, which has no address per line, only -a for all of them. So the service has a
+# name. Put this into /etc/services:
 #services: smtps-bridge {port}/tcp
 # and the line below into /etc/inetd.conf. Then, as root:
 # sysrc inetd_enable=YES inetd_flags="-wW -C 60 -R 6000" && service inetd restart
 # {proof}
 #
-# WARNING: this listens on every address of the machine. The bridge itself refuses strangers: whoever does not come
-# from this machine or from an --allow-from reads a 421 and gets no session. A firewall in front does no harm.
+# WARNING: this listens on every address of the machine. The bridge itself refuses strangers: a client that is neither on
+# this machine nor in --allow-from reads a 421 and gets no session. Use a firewall as well.
 #
 # {protocol}         the address's own family
 # nowait/20/0  at most 20 sessions at once, ten times the two parallel deliveries of a mail program; the 21st waits. The
-#              0 lifts the limit of -C, 60 starts a minute from one client: all of them are this machine.
-# -R 6000      starts a minute of one service, 256 by default: less than a queue of 300 messages flushed at once. Above
-#              it inetd stops the service. 6000 still ends a loop.
+#              0 lifts the limit of -C, 60 starts per minute from one client, because all of them are this machine.
+# -R 6000      starts per minute of one service. The default, 256, is less than a queue of 300 messages flushed at once.
+#              Above it inetd stops the service. 6000 still ends a loop.
 # {user:<12} {why}
 {login}smtps-bridge stream {protocol} nowait/20/0 {user} {program} smtps-bridge {words}
 #
-# With -w in its flags, as above, inetd asks /etc/hosts.allow. FreeBSD's allows all; if yours does not, a client that it
-# refuses gets no greeting at all, and all mail is kept back. This line goes above the others there:
+# With -w in its flags, as above, inetd asks /etc/hosts.allow. FreeBSD's allows all. If yours does not, a client that it
+# refuses gets no greeting at all, and all mail waits. Put this line above the others there:
 #hosts.allow: {allow} : allow
 {notes}"#
     ))

@@ -29,7 +29,7 @@ pub fn text(fill: &Fill) -> Result<String, Error> {
     Ok(format!(
         r#"<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
-<!-- smtps-bridge under launchd (macOS). This file goes to /Library/LaunchDaemons/smtps-bridge.plist, owned by root;
+<!-- smtps-bridge under launchd (macOS). Save this file as /Library/LaunchDaemons/smtps-bridge.plist, owned by root;
      then, as root: launchctl bootstrap system /Library/LaunchDaemons/smtps-bridge.plist
      {proof} -->
 <plist version="1.0">
@@ -39,7 +39,7 @@ pub fn text(fill: &Fill) -> Result<String, Error> {
 	<key>ProgramArguments</key>
 	<array>
 {command}	</array>{login}
-	<!-- One process a connection, and at most so many at once, about ten times what a mail program opens. -->
+	<!-- One process per connection, and at most 20 at once, about ten times what a mail program opens. -->
 	<key>inetdCompatibility</key>
 	<dict>
 		<key>Wait</key>

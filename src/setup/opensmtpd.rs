@@ -25,8 +25,8 @@ pub fn text(fill: &Fill) -> Result<String, Error> {
     }
     let warning = warning(fill);
     Ok(format!(
-        r#"# OpenSMTPD does not need smtps-bridge, and with AUTH cannot use it: it never sends a password over a hop without TLS of
-# its own, be it {ip}. It speaks {tls} itself. These lines go into /etc/smtpd.conf; then, as root:
+        r#"# OpenSMTPD does not need smtps-bridge, and cannot log in through it: without TLS of its own it sends no password, not even
+# to {ip}. It speaks {tls} itself. Put these lines into /etc/smtpd.conf; then, as root:
 # smtpd -n && systemctl restart opensmtpd
 {warning}table secrets file:/etc/mail/secrets
 action "smarthost" relay host {scheme}://provider@{smarthost} auth <secrets>
@@ -35,11 +35,11 @@ match from local for any action "smarthost"
 # The password, as one line in /etc/mail/secrets, mode 0640, group opensmtpd:
 #password: provider account:password
 #
-# Only where the smarthost takes mail without a password, because it knows this machine's address or the certificate that
-# --cert shows, the bridge can stand between them, without --require-auth, and with this in place of the action above:
+# Only if the smarthost takes mail without a password, because it knows this machine's address or your --cert, OpenSMTPD can
+# use the bridge, without --require-auth, and with this in place of the action above:
 #bridge: action "smarthost" relay host smtp://{ip}:{port}
 #
-# The queue: smtpctl show queue. The reason: smtpctl show queue, and the log. Try again now: smtpctl schedule all
+# The queue: smtpctl show queue. The reason: smtpctl show queue, and the log. To try again now: smtpctl schedule all
 "#
     ))
 }

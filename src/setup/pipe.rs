@@ -15,12 +15,12 @@ pub fn busybox(fill: &Fill) -> Result<String, Error> {
     let (command, notes) = (command(&fill)?, fill.comments());
     Ok(format!(
         r#"#!/bin/sh
-# busybox's sendmail through smtps-bridge: no superserver, no port. It reads the message from standard input; the
+# busybox's sendmail through smtps-bridge, without a superserver and a port. It reads the message from standard input; the
 # recipients are its arguments. There is no queue: what cannot be sent is lost, with the reason on stderr.
-# Debian's busybox is built without sendmail: busybox sendmail says so.
+# Debian's busybox has no sendmail: "busybox sendmail" says so.
 #
-# The last lines are your account and its password, so this file must be yours alone: chmod 700. sendmail reads them from
-# descriptor 4; as its arguments, every user of this machine would see them in ps(1).
+# The last lines are your account and its password, so only you may read this file: chmod 700. sendmail reads them from
+# descriptor 4, because every user of this machine would see its arguments in ps(1).
 {notes}exec busybox sendmail -f me@example.com -amPLAIN -H '{command}' "$@" 4<< 'END'
 account
 password
@@ -33,8 +33,8 @@ pub fn swaks(fill: &Fill) -> Result<String, Error> {
     let (command, notes) = (command(fill)?, fill.comments());
     Ok(format!(
         r#"#!/bin/sh
-# A message by swaks through smtps-bridge, to see whether your account works: no superserver, no port. It asks for the
-# password and shows the whole dialogue, and the bridge's log line behind it.
+# A message by swaks through smtps-bridge, without a superserver and a port, to see whether your account works. It asks for
+# the password, and shows the whole dialogue and the bridge's log line.
 exec swaks --pipe '{command}' --auth PLAIN --auth-user account \
     --from me@example.com --to you@example.com "$@"
 {notes}"#

@@ -9,11 +9,11 @@ pub fn socket(fill: &Fill) -> Result<String, Error> {
     let (listen, reach, proof) = (fill.listen, fill.reach(), fill.proof());
     Ok(format!(
         r"# smtps-bridge under systemd: the port. One instance of smtps-bridge@.service serves one connection.
-# This file goes to /etc/systemd/system/smtps-bridge.socket, beside /etc/systemd/system/smtps-bridge@.service, and the
-# user to /etc/sysusers.d/smtps-bridge.conf. Then, as root:
+# Save this file as /etc/systemd/system/smtps-bridge.socket, the service as /etc/systemd/system/smtps-bridge@.service, and the
+# user as /etc/sysusers.d/smtps-bridge.conf. Then, as root:
 # systemd-sysusers && systemctl daemon-reload && systemctl enable --now smtps-bridge.socket
 # {proof}
-# What happened: journalctl -t smtps-bridge
+# The log: journalctl -t smtps-bridge
 
 [Unit]
 Description=Plain SMTP to a smarthost over TLS
@@ -22,15 +22,15 @@ Documentation=man:smtps-bridge(8)
 [Socket]
 # {reach}
 ListenStream={listen}
-# systemd accepts and starts one process a connection, as inetd does; without it the bridge would get the listening
+# systemd accepts, and starts one process per connection, as inetd does. Without this the bridge would get the listening
 # socket, and say so.
 Accept=yes
 # At most so many sessions at once, about ten times what an MTA on this machine opens; the next one is closed without
 # a greeting, and the MTA tries again later. There is no MaxConnectionsPerSource=: a mail
 # program's connections all come from one address.
 MaxConnections=100
-# Off. By default the socket fails, for good, after 200 connections in 2 seconds: a queue flushed at once, or an MTA
-# that tries again while the smarthost is down, would end all mail until someone looks.
+# Off. By default the socket fails for good after 200 connections in 2 seconds: a queue flushed at once, or an MTA that
+# tries again while the smarthost is down, would stop all mail until someone looks.
 TriggerLimitIntervalSec=0
 
 [Install]
@@ -40,7 +40,7 @@ WantedBy=sockets.target
 }
 
 pub fn sysusers(_: &Fill) -> Result<String, Error> {
-    Ok(r#"# The user that smtps-bridge@.service runs as. This file goes to /etc/sysusers.d/smtps-bridge.conf; then, as root:
+    Ok(r#"# The user that smtps-bridge@.service runs as. Save this file as /etc/sysusers.d/smtps-bridge.conf; then, as root:
 # systemd-sysusers
 u smtps-bridge - "SMTP to TLS bridge"
 "#
@@ -51,27 +51,27 @@ pub fn service(fill: &Fill) -> Result<String, Error> {
     let (command, rights, homes) = (command(fill)?, rights(fill)?, homes(fill));
     let (notes, login) = (fill.comments(), fill.require_auth("# "));
     Ok(format!(
-        r#"# smtps-bridge under systemd: one connection. This file goes to /etc/systemd/system/smtps-bridge@.service; for the rest,
+        r#"# smtps-bridge under systemd: one connection. Save this file as /etc/systemd/system/smtps-bridge@.service; for the rest,
 # and the command that starts it, see smtps-bridge.socket.
 
 [Unit]
 Description=SMTP session to a smarthost over TLS
 Documentation=man:smtps-bridge(8)
-# A session that failed is in the log; kept as a failed unit as well, hundreds of them would pile up while a smarthost
-# is down.
+# A session that failed is in the log. If each were kept as a failed unit as well, hundreds of them would pile up while the
+# smarthost is down.
 CollectMode=inactive-or-failed
 
 [Service]
-# "-": an exit code above 0 says why there was no session, to whoever runs the bridge by hand. To systemd it is no
-# failure of the service.
+# "-": an exit code above 0 tells a person or a script why there was no session. To systemd it is no failure of the
+# service.
 {login}ExecStart=-{command}
 # The client on descriptors 0 and 1, and never on 2.
 StandardInput=socket
 StandardOutput=inherit
 StandardError=journal
 {rights}
-# What the bridge never needs, by rules that the kernel checks at a call: new rights by executing a file or by
-# set-user-ID, other kinds of sockets, scheduling in real time, namespaces, memory that is written and then executed.
+# The bridge never needs new rights by executing a file or by set-user-ID, other kinds of sockets, real-time scheduling,
+# namespaces, or memory that is written and then executed. The kernel checks these rules at each call.
 NoNewPrivileges=yes
 CapabilityBoundingSet=
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
@@ -83,16 +83,16 @@ LockPersonality=yes
 ProtectHostname=yes
 ProtectClock=yes
 DevicePolicy=closed
-# A system call that is not on the list fails and ends nothing. Landlock is how the bridge gives up files by itself, and
-# is on no list of systemd's yet. The first line makes the filter half as long.
+# A system call that is not on the list fails, and the process goes on. With Landlock the bridge gives up files by itself;
+# it is on none of systemd's lists yet. The first line makes the filter half as long.
 SystemCallArchitectures=native
 SystemCallFilter=@system-service landlock_create_ruleset landlock_add_rule landlock_restrict_self
 SystemCallFilter=~@privileged @resources
 SystemCallErrorNumber=EPERM
-# A view of the files of its own: nothing can be written, homes are empty, and other processes are not seen. The bridge
-# has the same by Landlock from its first connection on; this is the wall around its start.
-# The price: systemd builds the view anew for each session. Processor time of a short session, systemd's own part
-# included: 9 ms without any of these walls, 16 with those above, 29 with these too (two cores, systemd 252). Where
+# A view of the file system of its own: nothing can be written, homes are empty, and other processes cannot be seen. Landlock
+# does the same from the bridge's first connection on; this is the wall around its start.
+# The price: systemd builds the view for each session. A short session takes 9 ms of processor time without any of these
+# walls, 16 ms with those above, and 29 ms with these too, systemd's own part included (two cores, systemd 252). If your
 # sessions are many and short, take out the lines from here to ProcSubset=.
 ProtectSystem=strict
 ProtectHome={homes}
@@ -103,10 +103,9 @@ ProtectControlGroups=yes
 ProtectProc=invisible
 ProcSubset=pid
 # Left out: ProtectKernelTunables= (10 ms more for files that only root may write), PrivateTmp= (makes and removes two
-# directories for each session, in which nothing would ever lie), PrivateUsers= (no session where user namespaces are
-# turned off), PrivateDevices= (no log where /dev/log is not journald's), IPAddressDeny= (the smarthost's addresses are
-# not known here).
-# Nothing of a session stays: no core dump, no shared memory, no file that others can read.
+# directories per session that nothing uses), PrivateUsers= (no session if user namespaces are turned off), PrivateDevices=
+# (no log if /dev/log is not journald's), IPAddressDeny= (the smarthost's addresses are not known here).
+# A session leaves nothing behind: no core dump, no shared memory, no file that others can read.
 LimitCORE=0
 RemoveIPC=yes
 UMask=0077

@@ -24,16 +24,16 @@ pub fn tcpserver(fill: &Fill) -> Result<String, Error> {
     let (proof, notes, login) = (fill.proof(), fill.comments(), fill.require_auth("# "));
     Ok(format!(
         r#"#!/bin/sh
-# smtps-bridge under tcpserver (ucspi-tcp). This file goes to /etc/smtps-bridge/run; then, as root, with daemontools or
+# smtps-bridge under tcpserver (ucspi-tcp). Save this file as /etc/smtps-bridge/run; then, as root, with daemontools or
 # runit: chmod 755 /etc/smtps-bridge/run && ln -s /etc/smtps-bridge /etc/service/
 # (without either: start /etc/smtps-bridge/run in the background at boot)
 # {proof}
 #
 # {ip:<12} {reach}
-# -H -R -l 0   no lookup of the client's name, user or our own: the client would wait for them
-# -c 100       so many sessions at once, ten times and more what a mail program opens; the next one waits for its turn
+# -H -R -l 0   no lookup of the client's name and user, or of our own name: the client would wait for it
+# -c 100       at most 100 sessions at once, over ten times what a mail program opens; the next one waits for its turn
 # {mark:<12} {user}: {why}
-# --log syslog for those who read the log of the supervisor: leave it out
+# --log syslog if you read the supervisor's log instead, leave it out
 {login}exec tcpserver -q -H -R -l 0 -c 100{rights} {ip} {port} \
 	{command}
 {notes}"#
@@ -51,15 +51,15 @@ pub fn s6(fill: &Fill) -> Result<String, Error> {
     let (proof, notes, login) = (fill.proof(), fill.comments(), fill.require_auth("# "));
     Ok(format!(
         r"#!/bin/sh
-# smtps-bridge under s6-tcpserver (s6 and s6-networking). This file goes to /etc/smtps-bridge/run; then, as root:
+# smtps-bridge under s6-tcpserver (s6 and s6-networking). Save this file as /etc/smtps-bridge/run; then, as root:
 # chmod 755 /etc/smtps-bridge/run && ln -s /etc/smtps-bridge /run/service/ && s6-svscanctl -a /run/service
 # {proof}
 #
 # {ip:<12} {reach}
-# -c -C 100    so many sessions at once, in all and from one client, ten times and more what a mail program opens; the
-#              next one waits for its turn
+# -c -C 100    at most 100 sessions at once, in all and per client, over ten times what a mail program opens; the next one
+#              waits for its turn
 # {mark:<12} {user}: {why}
-# --log syslog for those who read the log of the supervisor: leave it out
+# --log syslog if you read the supervisor's log instead, leave it out
 {login}exec {server} -c 100 -C 100 {ip} {port} \
 	{command}
 {notes}"

@@ -12,25 +12,25 @@ pub fn text(fill: &Fill) -> Result<String, Error> {
     let (user, why) = fill.user();
     let (proof, notes, login) = (fill.proof(), fill.comments(), fill.require_auth("\t# "));
     Ok(format!(
-        r"# smtps-bridge under xinetd. This file goes to /etc/xinetd.d/smtps-bridge; then, as root: systemctl restart xinetd
-# (or: kill -HUP $(pidof xinetd))
+        r"# smtps-bridge under xinetd. Save this file as /etc/xinetd.d/smtps-bridge; then, as root: systemctl restart xinetd
+# (without systemd, if xinetd runs already: kill -HUP $(pidof xinetd))
 # {proof}
 service smtps-bridge
 {{
-	# Not in /etc/services, so that no name has to be added there.
+	# It is not in /etc/services, so no name has to be added there.
 	type            = UNLISTED
 	# {reach}
 	bind            = {ip}
 	port            = {port}
 	socket_type     = stream
 	protocol        = tcp
-	# One process a connection.
+	# One process per connection.
 	wait            = no
 	# {user}: {why}.
 	user            = {user}
 {login}	server          = {program}
 	server_args     = {words}
-	# Not through tcpd's files: the bridge refuses strangers by itself and says why, where a client that libwrap
+	# Do not ask tcpd's files: the bridge refuses strangers by itself and says why, while a client that libwrap
 	# refuses gets no greeting at all.
 	flags           = NOLIBWRAP
 	# At most so many sessions at once, about ten times what an MTA on this machine opens; the next one is closed
@@ -38,10 +38,10 @@ service smtps-bridge
 	instances       = 100
 	# No limit of its own for one client: a mail program's connections all come from one address.
 	per_source      = UNLIMITED
-	# xinetd closes the port for 10 seconds after 500 starts in one. Its default, 50, is what a queue flushed at once
-	# can reach; 500 still ends a loop.
+	# xinetd closes the port for 10 seconds after 500 starts in one second. A queue flushed at once can reach its
+	# default, 50; 500 still ends a loop.
 	cps             = 500 10
-	# The bridge writes one line a session itself; xinetd only says whom it turned away.
+	# The bridge writes one line per session itself; xinetd only says whom it turned away.
 	log_type        = SYSLOG mail info
 	log_on_success  =
 	log_on_failure  = HOST

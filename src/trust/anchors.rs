@@ -10,7 +10,9 @@ use crate::options::Anchors;
 use super::files;
 
 #[cfg(not(any(feature = "built-in-roots", feature = "system-roots")))]
-compile_error!("trust anchors are missing: build with the feature built-in-roots or with system-roots, see the README");
+compile_error!(
+    "trust anchors are missing: build with the feature built-in-roots or with system-roots, see packaging/README.md"
+);
 
 /// When the built-in roots (webpki-roots, see Cargo.lock) were published. A test compares the pair with Cargo.lock.
 pub const ROOTS: (&str, &str) = ("1.0.10", "2026-10-19");

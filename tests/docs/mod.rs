@@ -53,7 +53,9 @@ fn pages() -> Vec<String> {
     let mut pages = files("packaging");
     // Scripts for cargo, tar and others.
     pages.retain(|path| !path.starts_with("packaging/release/") && !path.starts_with("packaging/package/"));
-    pages.extend(["README.md", "CHANGELOG.md", "SECURITY.md", MANUAL].map(str::to_owned));
+    let others =
+        ["README.md", "CHANGELOG.md", "SECURITY.md", MANUAL, "tests/README.md", "benches/README.md", "fuzz/README.md"];
+    pages.extend(others.map(str::to_owned));
     pages
 }
 

@@ -1,9 +1,10 @@
-//! README, SECURITY.md and CHANGELOG: they name what exists, and quote what is said.
+//! README, SECURITY.md, CHANGELOG and the other pages: they name what exists, and quote what is said.
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use smtps_bridge::cli::FLAGS;
-use smtps_bridge::error::{Clear, Error, Facts, Failure, Fault, Issuer, Names, Place, Rank, Stage, Trouble};
+use smtps_bridge::error::{Clear, Error, Facts, Failure, Fault, Issuer, Place, Rank, Stage, Trouble};
 use smtps_bridge::report;
 use smtps_bridge::trust::ROOTS;
 
@@ -11,7 +12,7 @@ use super::causes::facts;
 use super::{files, long_options, pages, read, root};
 
 /// Long options of other programs that our pages mention.
-const FOREIGN: [&str; 21] = [
+const FOREIGN: [&str; 22] = [
     "--auth",
     "--auth-user",
     "--bench",
@@ -23,6 +24,7 @@ const FOREIGN: [&str; 21] = [
     "--growth",
     "--locked",
     "--no-default-features",
+    "--latency",
     "--now",
     "--path",
     "--pipe",
@@ -59,6 +61,7 @@ fn our_pages_name_no_file_that_does_not_exist() {
     for path in pages() {
         let text = read(&path);
         let words = text.split(|c: char| c.is_whitespace() || "()[]`,;\"'".contains(c));
+        let words = words.map(|word| word.split('#').next().unwrap_or_default());
         for word in words.map(|word| word.trim_end_matches(['.', ':', '/'])) {
             let ours = ["packaging/", "tests/", "examples/", "benches/", "man/", "src/", ".cargo/"];
             if ours.iter().any(|folder| word.starts_with(folder)) && !word.contains('*') && !root().join(word).exists()
@@ -70,12 +73,85 @@ fn our_pages_name_no_file_that_does_not_exist() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
+/// Goal: a heading that is renamed, or a page that moves, takes its links along.
+#[test]
+fn our_links_lead_to_files_and_headings_that_exist() {
+    let mut wrong = Vec::new();
+    for page in pages().into_iter().filter(|path| path.ends_with(".md")) {
+        let text = read(&page);
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = match file {
+                "" => root().join(&page),
+                _ => root().join(&page).with_file_name("").join(file),
+            };
+            let found = link.starts_with("https://")
+                || target.exists()
+                    && (heading.is_empty()
+                        || fs::read_to_string(&target).unwrap_or_default().lines().any(|line| slug(line) == heading));
+            if !found {
+                wrong.push(format!("{page}: {link}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
+
+/// The anchor of a heading, as GitHub and GitLab make it; of any other line, nothing.
+fn slug(line: &str) -> String {
+    let heading = if line.starts_with('#') { line.trim_start_matches('#').trim() } else { "" };
+    let letters = heading.to_lowercase().replace(' ', "-");
+    letters.chars().filter(|c| c.is_alphanumeric() || *c == '-' || *c == '_').collect()
+}
+
 /// Goal: what the README says goes into sendmail's files is what the tests of sendmail put there.
 #[test]
 fn the_readme_has_the_line_for_sendmails_password() {
     let mailer = read("packaging/mta/sendmail.mailer.mc");
     let authinfo = mailer.lines().find_map(|line| line.strip_prefix("dnl authinfo: ")).expect("a line for authinfo");
     assert!(read("README.md").lines().any(|line| line.trim() == authinfo), "the README lacks {authinfo}");
+}
+
+/// Goal: whoever comes to the page reads it.
+#[test]
+fn the_readme_has_at_most_200_lines() {
+    assert!(read("README.md").lines().count() <= 200);
+}
+
+/// Goal: the README's cure for a refused sender address stands in the lines of that program too, word for word.
+#[test]
+fn the_senders_address_is_set_in_the_printed_lines_as_the_readme_says() {
+    let readme = read("README.md");
+    let rows: Vec<Vec<&str>> = readme
+        .lines()
+        .skip_while(|line| !line.starts_with("| program | KIND | sender address |"))
+        .skip(2)
+        .map_while(|line| line.strip_prefix("| ")?.strip_suffix(" |").map(|row| row.split(" | ").collect()))
+        .collect();
+    let commands = rows.iter().filter_map(|row| {
+        Some((row[1].trim_matches('`'), row[2].strip_prefix('`')?.strip_suffix('`').filter(|it| !it.contains('`'))?))
+    });
+    let commands: Vec<_> = commands.collect();
+    assert_eq!(commands.len(), 6, "{rows:?}");
+    for (kind, command) in commands {
+        let ready =
+            files("packaging/mta").into_iter().filter(|path| path.starts_with(&format!("packaging/mta/{kind}")));
+        let lines: String = ready.map(|path| read(&path)).collect();
+        assert!(lines.contains(command), "the lines for {kind} lack {command}");
+    }
+    for line in sendmails_sender(&readme) {
+        assert!(read("packaging/mta/sendmail.mailer.mc").contains(line), "the lines for sendmail lack {line}");
+        assert!(read("packaging/mta/sendmail.port.mc").contains(line), "the lines for sendmail-port lack {line}");
+    }
+}
+
+/// The lines of the README for sendmail.mc and its map.
+fn sendmails_sender(readme: &str) -> Vec<&str> {
+    let lines: Vec<&str> =
+        readme.lines().filter_map(|line| line.strip_prefix("    ")).filter(|line| line.ends_with(")dnl")).collect();
+    let lines: Vec<&str> = lines.into_iter().filter(|line| !line.starts_with("include(")).collect();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    lines
 }
 
 /// Goal: each answer to a fault of our relatives has a test, and it is there.
@@ -107,9 +183,6 @@ fn the_sentences_in_the_readme_are_those_of_the_program() {
     let refused = |fault| Error::Certificate { fault, facts: facts() };
     let causes = [
         refused(Fault::Expired { on: "2026-11-01".to_owned(), place }),
-        Error::Refused { port: 465 },
-        Error::NoSuchName { host: "smtp.example.com".to_owned() },
-        refused(Fault::WrongName { names: Names::Others(vec!["mail.example.net".to_owned()], 0), too: None }),
         refused(Fault::UnknownIssuer(Issuer::Missing("CN=Example CA".to_owned()))),
         Error::Tls {
             stage: Stage::Handshake,

@@ -19,6 +19,7 @@ use machine::Machine;
 pub mod machine;
 mod mail_programs;
 mod printed;
+pub mod readme;
 mod smarthosts;
 mod story;
 mod superservers;

@@ -20,6 +20,7 @@ mod opensmtpd;
 mod pipe;
 mod postfix;
 mod probes;
+mod readme;
 pub mod sendmail;
 
 /// What the tests of each program with a queue show.

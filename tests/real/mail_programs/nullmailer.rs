@@ -26,7 +26,7 @@ fn nullmailer_keeps_a_message_while_the_certificate_is_expired() {
 }
 
 /// Once through the queue, as its service runs it: pausetime is 0.
-const RUN: &str = "setpriv --reuid mail --regid mail --clear-groups nullmailer-send 2>&1";
+pub(super) const RUN: &str = "setpriv --reuid mail --regid mail --clear-groups nullmailer-send 2>&1";
 
 /// With openbsd-inetd, which listens.
 pub(super) fn nullmailer(provider: &Provider, expired: bool) -> Option<Machine> {

@@ -1,6 +1,6 @@
 //! Mail whose password is wrong, missing, or cannot be checked just now. With `--require-auth` it waits, with the reason
 //! beside it, and leaves once the cause is gone; without the option many programs lose it. The smarthost is a real
-//! Postfix, and where it answers AUTH with 454, our own. What each program does is the README's table.
+//! Postfix, and where it answers AUTH with 454, our own. What each program does is a table of tests/README.md.
 
 use std::fmt;
 use std::fs;
@@ -179,7 +179,7 @@ fn row(program: &Program, with: Fates, without: Fates) {
     write(&format!("login-{}", program.key), &format!("| {cells} |\n"));
 }
 
-/// For tests/run, which makes the README's tables of them.
+/// For tests/run, which makes tables of them.
 fn write(file: &str, row: &str) {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/auth");
     fs::create_dir_all(&dir).expect("a directory");

@@ -29,7 +29,7 @@ pub(super) fn configure(machine: &Machine, lines: &str) {
     let authinfo = lines.lines().find_map(|line| line.strip_prefix("dnl authinfo: ")).expect("a line for authinfo");
     machine.write("/etc/mail/authinfo", &authinfo.replace("account", "alice").replace("P:password", "P:secret"));
     // What the packages do when they are configured: users, empty files, and the .cf from the .mc; no DNS here.
-    let said = machine.sh("cd /etc/mail
+    machine.sh("cd /etc/mail
          if ! grep -q smmta /etc/passwd; then
              printf 'smmta:x:990:990::/var:/bin/false\nsmmsp:x:991:991::/var:/bin/false\n' >> /etc/passwd
              printf 'smmta:x:990:\nsmmsp:x:991:\n' >> /etc/group
@@ -37,15 +37,23 @@ pub(super) fn configure(machine: &Machine, lines: &str) {
          cp service.switch-nodns service.switch
          touch m4/dialup.m4 m4/provider.m4 local-host-names relay-domains
          echo 'postmaster: root' > aliases
-         debian=/usr/share/sendmail/cf/debian/sendmail.mc
-         sed \"/^MAILER_DEFINITIONS/i include(\\`/etc/mail/smtps-bridge.mc')dnl\" $debian > sendmail.mc
-         grep -q smtps-bridge.mc sendmail.mc
+         chmod 600 authinfo");
+    build(machine, "smtps-bridge.mc");
+    machine.sh("cd /etc/mail && makemap hash access < /dev/null && makemap hash authinfo < authinfo");
+}
+
+/// Debian's own sendmail.mc with this file of /etc/mail in it.
+pub(super) fn build(machine: &Machine, lines: &str) {
+    let said = machine.sh(&format!(
+        "cd /etc/mail
+         sed \"/^MAILER_DEFINITIONS/i include(\\`/etc/mail/{lines}')dnl\" \
+             /usr/share/sendmail/cf/debian/sendmail.mc > sendmail.mc
+         grep -q {lines} sendmail.mc
          m4 sendmail.mc > sendmail.cf
          # Many tests at once are a load at which it would leave its queue alone.
          sed -i 's/^#*O QueueLA=.*/O QueueLA=1000/; s/^#*O RefuseLA=.*/O RefuseLA=1000/' sendmail.cf
-         makemap hash access < /dev/null
-         chmod 600 authinfo && makemap hash authinfo < authinfo
-         /usr/libexec/sendmail/sendmail -bt -d0.1 < /dev/null");
+         {SENDMAIL} -bt -d0.1 < /dev/null"
+    ));
     assert!(!said.contains("***") && !said.contains("Warning"), "{said}");
 }
 
