@@ -9,7 +9,7 @@ use smtps_bridge::report;
 use smtps_bridge::trust::ROOTS;
 
 use super::causes::facts;
-use super::{files, long_options, pages, read, root};
+use super::{files, long_options, pages, read, root, MANUAL};
 
 /// Long options of other programs that our pages mention.
 const FOREIGN: [&str; 22] = [
@@ -216,9 +216,33 @@ fn the_date_of_the_roots_belongs_to_the_version_in_the_lock_file() {
     assert!(read("Cargo.toml").lines().any(|line| line.starts_with(&bound)), "Cargo.toml lacks {bound}");
 }
 
+/// Goal: a release has one number and one date; both stand in the manual's and the change log's first lines.
 #[test]
-fn the_change_log_begins_with_this_version() {
+fn the_change_log_begins_with_this_version_and_the_manuals_date() {
     let changes = read("CHANGELOG.md");
     let mut headings = changes.lines().filter(|line| line.starts_with("## ") && *line != "## Unreleased");
-    assert_eq!(headings.next(), Some(concat!("## ", env!("CARGO_PKG_VERSION"))));
+    let date = headings.next().and_then(|line| line.strip_prefix(concat!("## ", env!("CARGO_PKG_VERSION"), " - ")));
+    let date = date.expect("a heading with this version and a date");
+    let manual = read(MANUAL);
+    let words: Vec<&str> = manual.lines().find_map(|line| line.strip_prefix(".Dd ")).unwrap_or("").split(' ').collect();
+    let [month, day, year] = words.as_slice() else { panic!("the manual's date: {words:?}") };
+    let month = MONTHS.iter().position(|name| name == month).expect("a month") + 1;
+    assert_eq!(date, format!("{year}-{month:02}-{:0>2}", day.trim_end_matches(',')));
+    let locked = concat!("name = \"smtps-bridge\"\nversion = \"", env!("CARGO_PKG_VERSION"), "\"\n");
+    assert!(read("fuzz/Cargo.lock").contains(locked), "fuzz/Cargo.lock has another version");
 }
+
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
