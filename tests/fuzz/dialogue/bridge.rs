@@ -33,6 +33,7 @@ pub struct Said {
     pub code: Option<u16>,
     /// None: nobody asked.
     pub asked: Option<Asked>,
+    pub alike: bool,
     /// Nobody who only reads along can tell what comes behind it.
     pub confuses: bool,
     pub last_line: Vec<u8>,
@@ -140,15 +141,15 @@ impl Bridge {
     /// False: it was asked nothing.
     pub fn server_answers(&mut self, how: u8) -> bool {
         let Some(reply) = (!self.closed).then(|| self.server.answer(how)).flatten() else { return false };
-        let Reply { asked, code, octets, confuses } = reply;
-        self.server_says(&octets, Some(code), Some(asked), confuses);
+        let Reply { asked, code, octets, alike, confuses } = reply;
+        self.server_says(&octets, (Some(code), Some(asked), alike, confuses));
         true
     }
 
     /// Its end, whether it was asked or not.
     pub fn server_closes(&mut self, code: u16) {
         if !self.closed {
-            self.server_says(format!("{code} bye\r\n").as_bytes(), Some(code), None, false);
+            self.server_says(format!("{code} bye\r\n").as_bytes(), (Some(code), None, true, false));
         }
     }
 
@@ -160,7 +161,7 @@ impl Bridge {
         }
         let surplus = is_reply && verdict::owed(self, 0, self.received).asked.is_empty();
         if !self.closed && (surplus || !is_reply) {
-            self.server_says(words, None, None, true);
+            self.server_says(words, (None, None, false, true));
         }
         // A reply too many is told from one that is owed by nobody: it is there before the client asks for another.
         if surplus {
@@ -168,12 +169,12 @@ impl Bridge {
         }
     }
 
-    fn server_says(&mut self, octets: &[u8], code: Option<u16>, asked: Option<Asked>, confuses: bool) {
+    fn server_says(&mut self, octets: &[u8], (code, asked, alike, confuses): (Option<u16>, Option<Asked>, bool, bool)) {
         self.down.extend_from_slice(octets);
         self.closed = matches!(code, Some(221 | 421));
         let line = octets.split_inclusive(|octet| *octet == b'\n').next_back().unwrap_or_default();
         let last_line = line.trim_ascii_end().to_vec();
-        self.said.push(Said { end: self.down.len(), code, asked, confuses, last_line });
+        self.said.push(Said { end: self.down.len(), code, asked, alike, confuses, last_line });
     }
 
     /// `down` reads so much, and is about to write it.
@@ -237,14 +238,14 @@ impl Bridge {
                 assert!(!self.dialogue.received(b"250 too late\r\n"), "two write to the client");
             }
         }
-        if self.client_ends && self.unread.is_empty() && self.wants_words() {
+        if self.client_ends && !self.told && self.unread.is_empty() && self.wants_words() {
             if self.hold == Hold::Unsure {
                 self.held.clear();
                 self.hold = Hold::Nothing;
             }
             let standing = self.dialogue.standing();
             self.ended = Some(standing);
-            if matches!(standing, Standing::Settled { .. }) && !self.told {
+            if matches!(standing, Standing::Settled { .. }) {
                 self.tell();
             }
         }

@@ -110,6 +110,8 @@ pub struct Reply {
     pub asked: Asked,
     pub code: u16,
     pub octets: Vec<u8>,
+    /// All its lines have its code.
+    pub alike: bool,
     /// Nobody who only reads along can tell what comes behind it.
     pub confuses: bool,
 }
@@ -326,8 +328,8 @@ impl Server {
 fn reply(asked: Asked, code: u16, how: u8) -> Reply {
     let lines = usize::from(how >> 3 & 3);
     let end = if how & 0x20 == 0 { "\r\n" } else { "\n" };
-    let unlike = how & 0x80 != 0 && lines > 0;
-    let first = if unlike { 299 } else { code };
+    let alike = how & 0x80 == 0 || lines == 0;
+    let first = if alike { code } else { 299 };
     let last = match (asked, how & 0x40) {
         (Asked::Ehlo, 0) => format!("{code} AUTH PLAIN LOGIN{end}"),
         (_, 0) => format!("{code} words{end}"),
@@ -337,10 +339,10 @@ fn reply(asked: Asked, code: u16, how: u8) -> Reply {
     let confuses = match (asked, code) {
         (_, 221 | 421) => false,
         (Asked::Text | Asked::Chunk { last: true }, 300..400) | (Asked::StartTls | Asked::Turn, 220..300) => true,
-        (Asked::Data, 354) | (Asked::Auth { .. }, 334) => unlike,
+        (Asked::Data, 354) | (Asked::Auth { .. }, 334) => !alike,
         (_, 334 | 354) | (Asked::Quit, _) => true,
-        (Asked::Auth { layer }, 235) => layer || unlike,
-        _ => unlike,
+        (Asked::Auth { layer }, 235) => layer || !alike,
+        _ => !alike,
     };
-    Reply { asked, code, octets: octets.into_bytes(), confuses }
+    Reply { asked, code, octets: octets.into_bytes(), alike, confuses }
 }

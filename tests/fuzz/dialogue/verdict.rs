@@ -40,7 +40,7 @@ fn is_cut(bridge: &Bridge) -> bool {
 fn has_logged_in(bridge: &Bridge) -> bool {
     let before = heard(bridge).position(|said| said.confuses).unwrap_or(usize::MAX);
     let mut heard = heard(bridge).take(before.saturating_add(1));
-    heard.any(|said| matches!((said.asked, said.code), (Some(Asked::Auth { .. }), Some(235))))
+    heard.any(|said| said.alike && matches!((said.asked, said.code), (Some(Asked::Auth { .. }), Some(235))))
 }
 
 pub fn check(bridge: &mut Bridge) {
@@ -108,7 +108,7 @@ fn is_lone_dot(up: &[u8]) -> bool {
 fn account(bridge: &Bridge) -> Account {
     let mut account = Account::default();
     let mut of_login = false;
-    for said in heard(bridge) {
+    for said in heard(bridge).filter(|said| said.alike) {
         let (Some(asked), Some(code)) = (said.asked, said.code) else { continue };
         let auth = matches!(asked, Asked::Auth { .. });
         let of_mail = asked.is_message() || matches!(asked, Asked::Mail | Asked::MailAlone | Asked::Rcpt | Asked::Data);
@@ -135,7 +135,8 @@ pub fn held(bridge: &Bridge) {
         Hold::Reply | Hold::Mail => assert!(login),
         Hold::Lost => {
             // Behind QUIT or the server's end a MAIL is lost, and there is no doubt about it.
-            let over = owed(bridge, 0, bridge.delivered).place == Place::Over;
+            let blind = !bridge.server.habits.knows_chunks();
+            let over = blind || owed(bridge, 0, bridge.delivered).place == Place::Over;
             let confused = heard(bridge).any(|said| said.confuses);
             let unclear = matches!(bridge.held.first(), Some(b' ' | b'\t' | b'\r'));
             assert!(login && (over || unclear || !bridge.dialogue.is_known()));

@@ -180,7 +180,8 @@ impl Drive {
             Last::HalfClose => {
                 self.client_half_closes();
                 self.settle();
-                if !self.plan.fast {
+                // Either the bridge passes that end on, and is left, or it waits for a word of the server.
+                if !self.plan.fast && self.twin.client_end().is_none() {
                     self.server_says(b"221 bye\r\n");
                     self.server_ends(Server::notify);
                 }

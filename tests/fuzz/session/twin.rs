@@ -23,7 +23,8 @@ pub struct Twin {
     exact: bool,
     /// How it stood when the client ended.
     left: Option<Standing>,
-    refused: Option<Exit>,
+    /// How the bridge ends the session by itself.
+    end: Option<(End, Exit)>,
 }
 
 impl Twin {
@@ -40,7 +41,7 @@ impl Twin {
             speaker: None,
             exact: !crlf && !fast,
             left: None,
-            refused: None,
+            end: None,
         }
     }
 
@@ -91,21 +92,26 @@ impl Twin {
         self.held.drain(..pass.go);
         self.hold = pass.hold;
         self.up += pass.go;
-        if self.hold == Hold::Mail && self.refused.is_none() {
-            let refused = self.dialogue.refuse();
-            self.refused = refused.map(|why| if why.temporary { Exit::TempFail } else { Exit::Config });
+        if self.end.is_none() {
+            self.end = self.decide();
         }
     }
 
-    /// How the bridge ends the session by itself.
-    pub fn end(&self) -> Option<(End, Exit)> {
-        match (self.hold, self.refused) {
-            (Hold::Tls, _) => Some((End::ClientTls, Exit::Config)),
-            (_, Some(exit)) => Some((End::Unauthenticated, exit)),
-            (Hold::Lost, _) if self.dialogue.is_goodbye() => Some((End::Eof, Exit::Ok)),
-            _ if self.hold == Hold::Lost || self.dialogue.is_lost() => Some((End::Unauthenticated, Exit::Config)),
-            _ => None,
+    fn decide(&mut self) -> Option<(End, Exit)> {
+        let config = |put_off| if put_off { Exit::TempFail } else { Exit::Config };
+        match self.hold {
+            Hold::Tls => Some((End::ClientTls, Exit::Config)),
+            Hold::Mail => self.dialogue.refuse().map(|why| (End::Unauthenticated, config(why.temporary))),
+            hold if hold != Hold::Lost && !self.dialogue.is_lost() => None,
+            // Behind the last word of the server.
+            _ if self.dialogue.is_known() && !self.dialogue.is_settled() => None,
+            _ if self.dialogue.is_goodbye() => Some((End::Eof, Exit::Ok)),
+            _ => Some((End::Unauthenticated, config(self.dialogue.is_put_off()))),
         }
+    }
+
+    pub fn end(&self) -> Option<(End, Exit)> {
+        self.end
     }
 
     /// What it makes of the server's end; `notified`: with close_notify.
@@ -118,9 +124,9 @@ impl Twin {
         }
     }
 
-    /// With what it leaves a server that says nothing more, if that end is passed on at once.
+    /// With what it leaves a server that says nothing more, if it is certain that the client's end is passed on at once.
     pub fn client_end(&self) -> Option<Exit> {
-        match self.left? {
+        match self.left.filter(|_| self.exact)? {
             Standing::Settled { inside: false } => Some(Exit::Ok),
             Standing::Settled { inside: true } => Some(Exit::IoError),
             Standing::Leaving | Standing::Owed | Standing::Unknown { .. } => None,

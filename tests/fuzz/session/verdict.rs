@@ -31,7 +31,9 @@ pub fn check(run: &Drive, result: Result<Ended, Error>) {
         _ => run.client.got.as_slice(),
     };
     assert!(authenticated.starts_with(got), "the client read what the server did not say");
-    assert!(up.starts_with(&run.server.got), "the server read what the client did not say");
+    // A server whose greeting is none for us is left with a word of ours.
+    let quit = result.is_err() && run.server.got == b"QUIT\r\n";
+    assert!(quit || up.starts_with(&run.server.got), "the server read what the client did not say");
     if run.plan.require_auth {
         no_mail_before_a_login(run);
     }
