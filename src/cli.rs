@@ -60,32 +60,32 @@ const fn flag(names: &'static [&'static str], value: &'static str, times: Times,
 
 pub const FLAGS: [Flag; 27] = [
     flag(&[CHECK], "", Times::Once, "report on every host and exit; no session"),
-    flag(&[PRINT_CONFIG], OPTIONAL, Times::Once, "print lines for inetd, an MTA ...; or list"),
+    flag(&[PRINT_CONFIG], OPTIONAL, Times::Once, "print lines for inetd, an MTA ..., or list"),
     flag(&[LISTEN], "ADDR:PORT", Times::Once, "in those lines [127.0.0.1:2525]"),
-    flag(&["--starttls"], "", Times::Once, "STARTTLS with every host; its port is then 587"),
+    flag(&["--starttls"], "", Times::Once, "STARTTLS with every host, port 587 by default"),
     flag(&["--server-name"], "NAME", Times::Once, "verify and send NAME instead of HOST"),
     flag(&["--ca-file"], "FILE", Times::Once, "trust the CA certificates in FILE (PEM) only"),
     flag(&["--system-roots"], "", Times::Once, SYSTEM_ROOTS),
-    flag(&["--pin"], "sha256//BASE64", Times::Many, "and the key must be one of these"),
-    flag(&["--pin-only"], "sha256//BASE64", Times::Many, "the key is the whole trust"),
-    flag(&["--cert"], "FILE", Times::Once, "client certificate (PEM, chain behind it)"),
+    flag(&["--pin"], "sha256//BASE64", Times::Many, "its key must be one of these as well"),
+    flag(&["--pin-only"], "sha256//BASE64", Times::Many, "trust this key, whatever its certificate"),
+    flag(&["--cert"], "FILE", Times::Once, "client certificate (PEM, then its chain)"),
     flag(&["--key"], "FILE", Times::Once, "its private key (PEM)"),
     flag(&["--min-tls"], "1.2|1.3", Times::Once, "oldest TLS version [1.2]"),
     flag(&["--no-pq"], "", Times::Once, NO_PQ),
     flag(&["-4"], "", Times::Once, "IPv4 only"),
     flag(&["-6"], "", Times::Once, "IPv6 only"),
     flag(&["--setup-timeout"], "S", Times::Once, "seconds to reach a smarthost [60]"),
-    flag(&["--idle-timeout"], "S", Times::Once, "seconds without a byte; 0: off [7200]"),
+    flag(&["--idle-timeout"], "S", Times::Once, "end after S idle seconds; 0: never [7200]"),
     flag(&["--allow-from"], "ADDR[/LEN]", Times::Many, "serve this client or network too"),
     flag(&["--user"], "NAME|UID:GID", Times::Once, "run as this user [root: nobody]"),
     flag(&["--log"], "syslog|stderr|none", Times::Once, "where to log [see the manual]"),
     flag(&["-v"], "", Times::Once, "log each step"),
     flag(&["-q"], "", Times::Once, "warnings and failures only"),
-    flag(&["--crlf"], "", Times::Once, "LF typed locally goes out as CRLF"),
+    flag(&["--crlf"], "", Times::Once, "send CRLF for LF: for people and scripts"),
     flag(&["--require-auth"], "", Times::Once, "smarthosts with AUTH: MAIL waits for a login"),
     flag(&["--no-reply"], "", Times::Once, "no 421 to the client; for other protocols"),
     flag(&["-h", "--help"], "", Times::Once, "this help"),
-    flag(&["-V", "--version"], "", Times::Once, "the version, the roots and the cryptography"),
+    flag(&["-V", "--version"], "", Times::Once, "version, CA certificates and cryptography"),
 ];
 
 const SYSTEM_ROOTS: &str = if cfg!(feature = "system-roots") {
@@ -233,9 +233,9 @@ pub fn glance(argv: &[OsString]) -> Glance {
 pub fn help() -> String {
     let mut text = String::from(
         "Usage: smtps-bridge [options] HOST[:PORT] [HOST[:PORT] ...]\n\n\
-         Carries plain SMTP from its stdin and stdout to a smarthost on implicit TLS\n\
-         (port 465) or STARTTLS, for inetd, xinetd, systemd and pipes. Hosts are tried\n\
-         in order; all must accept the same credentials. The certificate is verified.\n\n",
+         Carries plain SMTP from its stdin and stdout to a smarthost over TLS, on port\n\
+         465 or with STARTTLS, for inetd, xinetd, systemd and pipes. Hosts are tried in\n\
+         order; all must accept the same credentials. The certificate is verified.\n\n",
     );
     for flag in &FLAGS {
         let _ = writeln!(text, "  {:<31}{}", format!("{} {}", flag.names.join(", "), flag.value), flag.help);

@@ -3,7 +3,7 @@
 _smtps_bridge() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     local options='--check --print-config --listen --starttls --server-name --ca-file --system-roots --pin --pin-only --cert
-        --key --min-tls --no-pq -4 -6 --setup-timeout --idle-timeout --allow-from --user --log -v -q --crlf --no-reply
+        --key --min-tls --no-pq -4 -6 --setup-timeout --idle-timeout --allow-from --user --log -v -q --crlf --require-auth --no-reply
         -h --help -V --version'
     COMPREPLY=()
     case $before in
