@@ -12,7 +12,7 @@ use super::{shown, usage};
 use crate::error::Error;
 use crate::options::{Dial, Host, Mode, SUBMISSION, SUBMISSIONS};
 
-/// HOST, HOST:PORT, [V6] or [V6]:PORT, with a zone (RFC 4007 section 11) as in [fe80::1%eth0]; `server_name` replaces what
+/// HOST, HOST:PORT, `[V6]` or `[V6]:PORT`, with a zone (RFC 4007 section 11) as in `[fe80::1%eth0]`; `server_name` replaces what
 /// is verified.
 ///
 /// # Errors

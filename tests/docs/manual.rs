@@ -45,6 +45,25 @@ fn the_help_has_every_option_and_fits_a_terminal_of_80_by_40() {
     }
 }
 
+/// Goal: an option that is added is completed too. packaging/package/check tries the completions in their shells.
+#[test]
+fn the_completions_have_every_option() {
+    for (shell, before, after) in
+        [("smtps-bridge.bash", " ", " "), ("_smtps-bridge", "", "["), ("smtps-bridge.fish", "", " ")]
+    {
+        let text = read(&format!("packaging/completions/{shell}")).replace(['\'', '"', ',', '{', '}', '*', '\n'], " ");
+        for name in FLAGS.iter().flat_map(|flag| flag.names) {
+            let word = match (shell, name.strip_prefix("--")) {
+                ("smtps-bridge.fish", Some(long)) => format!("-l {long}"),
+                ("smtps-bridge.fish", None) => format!("-s {}", &name[1..]),
+                _ => (*name).to_owned(),
+            };
+            let found = [after, " "].iter().any(|after| text.contains(&format!("{before}{word}{after}")));
+            assert!(found, "{shell} lacks {name}");
+        }
+    }
+}
+
 #[test]
 fn the_exit_status_of_the_manual_is_that_of_the_program() {
     let manual = section("EXIT STATUS");
