@@ -92,7 +92,8 @@ fn a_client_on_pipes_that_closes_while_its_mail_is_held() {
             } else {
                 drop(output);
                 tell.send(()).unwrap();
-                session.ends("client_gone", 74);
+                // A process that another test is about to start has the pipe's other end for a moment longer.
+                session.ends_one_of(&[("client_gone", 74), ("unauthenticated", 78)]);
             }
         }
     });
