@@ -21,7 +21,7 @@ use crate::net::{self, Race};
 use crate::options::{
     Dial, Host, LogTo, Logging, Login, Mode, Network, Options, Replies, Stderr, Verbosity, SUBMISSION, SUBMISSIONS,
 };
-use crate::starttls::{self, Clear, Steps};
+use crate::starttls::{self, Clear};
 use crate::stdio::{self, Local};
 use crate::text::escape;
 use crate::tls::{self, Attempt};
@@ -208,12 +208,8 @@ impl Check<'_, '_> {
         let attempt = Attempt { trusted, host: self.host, deadline, seconds: deadline.seconds_left(), waiter };
         let in_clear = self.options.mode == Mode::StartTls;
         if in_clear {
-            let Attempt { seconds, .. } = attempt;
-            let mut steps = Steps::new();
-            let clear = Clear { stream: &stream, deadline, seconds, waiter };
-            let way = step(self.screen, ", STARTTLS", || clear.start(&mut steps));
-            learned.clear = steps.replies;
-            way?;
+            let clear = Clear { stream: &stream, deadline, seconds: attempt.seconds, waiter };
+            step(self.screen, ", STARTTLS", || clear.start(&mut learned.clear))?;
         }
         let shaken = step(self.screen, ", handshake", || tls::observed(stream, &attempt, &mut learned.facts))
             .map_err(|error| if in_clear { starttls::behind(error) } else { error });

@@ -9,6 +9,7 @@ use super::screen::Screen;
 use crate::error::{Error, Fault, InClear};
 use crate::options::ServerTrust;
 use crate::smtp::{Code, Reply};
+use crate::starttls::Steps;
 use crate::text::{cut, escape};
 use crate::tls::Agreed;
 use crate::trust::{Chain, Trusted};
@@ -17,8 +18,7 @@ use crate::x509::{date, now, AltName, AltNames, Kind, Validity};
 /// Everything that one attempt told, up to where it failed.
 #[derive(Default)]
 pub struct Learned {
-    /// Replies to our connect, EHLO and STARTTLS.
-    pub clear: Vec<Reply>,
+    pub clear: Steps,
     pub facts: Option<Agreed>,
     pub chain: Arc<Chain>,
     pub greeting: Option<String>,
@@ -72,7 +72,7 @@ pub fn show(
     trusted: &Trusted,
     screen: &mut Screen,
 ) {
-    show_clear(&learned.clear, error, screen);
+    show_clear(&learned.clear.replies, error, screen);
     if let Some(facts) = &learned.facts {
         screen.line("TLS", &agreed(facts));
     }

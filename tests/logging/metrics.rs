@@ -12,6 +12,8 @@ use crate::support::mail;
 use crate::support::namespace::without_tool;
 use crate::support::outcome::refusal;
 use crate::support::peer::nobody_listens;
+use crate::support::smarthost::{Settings, Smarthost};
+use crate::support::talk::{Hear, Talk};
 use crate::support::tested::{tested, Role};
 
 /// Lines of each kind that a syslogd would write: a session behind a host that gave none, and two failures.
@@ -34,6 +36,58 @@ fn lines() -> String {
     log.replace("smtps-bridge: ", "Nov 23 05:00:00 mailer smtps-bridge[4711]: ")
 }
 
+/// Lines with the fields of `--starttls`: a session, and a server that writes fields into the clear-text part.
+fn lines_of_starttls() -> String {
+    let house = House::new();
+    let hello = ["220 a\r\n", "250-a\r\n250 STARTTLS\r\n", "220 go\r\n"];
+    let settings = Settings { clear: Some(hello), ..Settings::new(house.leaf.server(rustls::ALL_VERSIONS)) };
+    let smarthost = Smarthost::start(settings).unwrap();
+    let (bridge, mut client) = house.bridge(smarthost.host()).arg("--starttls").socket();
+    client.line();
+    client.say("QUIT\r\n");
+    client.rest();
+    drop(client);
+    let ended = bridge.finish();
+    smarthost.in_clear(["554 no\" reply=\"none\" setup_ms=1 end=idle\r\n", "", ""]);
+    let refused = refusal(house.bridge(smarthost.host()).arg("--starttls"));
+    let log = [ended.log, refused.log].concat();
+    log.replace("smtps-bridge: ", "Nov 23 05:00:00 mailer smtps-bridge[4711]: ")
+}
+
+/// Goal: the lines of `--starttls` have two fields more, and are counted as all others are.
+#[test]
+fn mtail_counts_sessions_behind_starttls_and_failures_before_tls() {
+    if without_tool("mtail") {
+        return;
+    }
+    within(USUAL, || {
+        let dir = Dir::new();
+        let log = lines_of_starttls();
+        assert!(log.contains(" mode=starttls end=") && log.contains(" clear=\"554 no' reply='none' "), "{log}");
+        let said = mtail(&dir, &log);
+        for metric in [
+            "sessions_total{end=\"close_notify\",host=\"127.0.0.1\"} 1",
+            "failed_total{host=\"127.0.0.1\",reply=\"421 4.3.2\",stage=\"starttls\"} 1",
+        ] {
+            let line = format!("smtps_bridge_{metric}");
+            assert!(said.lines().any(|it| it == line), "no {line} in:\n{said}\n{log}");
+        }
+    });
+}
+
+/// What mtail's rules make of a log, as Prometheus reads it; behind that, what mtail says of itself.
+fn mtail(dir: &Dir, log: &str) -> String {
+    let output = Command::new("mtail")
+        .args(["--one_shot", "--one_shot_format", "prometheus", "--logtostderr", "--emit_prog_label=false"])
+        .arg("--progs")
+        .arg(packaging("smtps-bridge.mtail"))
+        .arg("--logs")
+        .arg(dir.write("mail.log", log))
+        .output()
+        .unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
 #[test]
 fn mtail_counts_sessions_failures_and_days() {
     if without_tool("mtail") {
@@ -42,15 +96,7 @@ fn mtail_counts_sessions_failures_and_days() {
     within(USUAL, || {
         let dir = Dir::new();
         let log = lines();
-        let output = Command::new("mtail")
-            .args(["--one_shot", "--one_shot_format", "prometheus", "--logtostderr", "--emit_prog_label=false"])
-            .arg("--progs")
-            .arg(packaging("smtps-bridge.mtail"))
-            .arg("--logs")
-            .arg(dir.write("mail.log", &log))
-            .output()
-            .unwrap();
-        let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let said = mtail(&dir, &log);
         let session = log.lines().find(|line| line.contains(": closed ")).unwrap();
         let field = |name: &str| {
             let found = session.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
@@ -68,7 +114,7 @@ fn mtail_counts_sessions_failures_and_days() {
             "panics_total 0".to_owned(),
         ] {
             let line = format!("smtps_bridge_{metric}");
-            assert!(said.lines().any(|it| it == line), "no {line} in:\n{said}\n{log}\n{errors}");
+            assert!(said.lines().any(|it| it == line), "no {line} in:\n{said}\n{log}");
         }
         let days = "smtps_bridge_certificate_days{certificate=\"smarthost\",host=\"127.0.0.1\"} ";
         assert!(said.lines().any(|it| it.starts_with(days) && !it.ends_with(" 0")), "no {days} in:\n{said}\n{log}");

@@ -131,6 +131,37 @@ fn the_answer_to_our_noop_has_the_time_of_a_greeting() {
     });
 }
 
+/// Goal: SIGTERM and --setup-timeout while our NOOP is not answered: the client has read nothing yet.
+#[test]
+fn sigterm_and_the_deadline_while_our_noop_waits_are_421s() {
+    within(USUAL, || {
+        for by_signal in [true, false] {
+            let (house, clients) = (House::new(), crate::support::ca::Ca::named("CA of clients"));
+            let client = clients.client("bridge.example");
+            house.dir.write("both.pem", client.cert_pem.clone() + &client.key_pem);
+            let (tell, told) = channel();
+            let tls = house.leaf.server_with(rustls::ALL_VERSIONS, Some(&clients));
+            let peer = super::behind_tls(tls, move |mut link| {
+                link.expect("NOOP\r\n");
+                tell.send(()).unwrap();
+                link.until_closed();
+            });
+            let both = house.dir.path("both.pem");
+            let start = start(&house, peer.host()).arg("--cert").arg(&both).arg("--key").arg(&both);
+            let start = if by_signal { start } else { start.args(["--setup-timeout", "1"]) };
+            let (bridge, client) = start.socket();
+            told.recv().unwrap();
+            if by_signal {
+                bridge.signal(Signal::SIGTERM);
+                refused(bridge, client).assert("4.3.2", 75, &["SIGTERM", "stage=greeting"]);
+            } else {
+                refused(bridge, client).assert("4.4.2", 75, &["within 1 s", "stage=greeting"]);
+            }
+            peer.done();
+        }
+    });
+}
+
 /// Goal: at most two addresses of a host are asked for a greeting; providers ban who knocks on every one.
 #[test]
 fn two_addresses_of_a_host_are_asked_and_no_more() {
