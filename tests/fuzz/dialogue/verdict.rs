@@ -128,6 +128,7 @@ fn account(bridge: &Bridge) -> Account {
 pub fn held(bridge: &Bridge) {
     let hello = bridge.up.is_empty() && bridge.held.first() == Some(&0x16) && bridge.rules != Rules::NotSmtp;
     let login = bridge.rules == Rules::RequireAuth && !has_logged_in(bridge);
+    assert!(bridge.rules == Rules::NotSmtp || !bridge.up.starts_with(&[0x16, 3]), "TLS went up");
     match bridge.hold {
         Hold::Nothing => {}
         Hold::Unsure => assert!(login && bridge.held.len() <= 8 || hello && bridge.held.len() == 1),

@@ -45,10 +45,19 @@ impl Twin {
         }
     }
 
-    /// None: it is not certain.
+    /// So much goes up; None: it is not certain.
     pub fn up(&self) -> Option<usize> {
-        // Of a line that is lost the beginning may have gone up.
         (self.certain || self.exact && self.hold != Hold::Lost).then_some(self.up)
+    }
+
+    /// With so much everything has arrived.
+    pub fn awaits(&self, all: usize) -> usize {
+        // Of a line that is lost the beginning may have gone up.
+        if self.exact || self.certain {
+            self.up
+        } else {
+            all
+        }
     }
 
     pub fn is_exact(&self) -> bool {
