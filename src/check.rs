@@ -130,10 +130,10 @@ impl Check<'_, '_> {
     fn run(&mut self) -> Result<(), Error> {
         self.screen.heading(&heading(self.host));
         let addresses = self.resolve()?;
-        let look = usize::from(self.host.port == SUBMISSIONS);
+        let looks = (self.options.mode, self.host.port) == (Mode::ImplicitTls, SUBMISSIONS);
         let mut tried = Vec::new();
         for (number, addr) in addresses.iter().enumerate() {
-            let share = self.deadline.share(addresses.len().saturating_sub(number) + look);
+            let share = self.deadline.share(addresses.len().saturating_sub(number) + usize::from(looks));
             let mut it = self.address(*addr, share);
             match it.error.take() {
                 Some(error @ (Error::Terminated { .. } | Error::OutOf { .. })) => return Err(error),
@@ -165,7 +165,7 @@ impl Check<'_, '_> {
                         | Error::ConnectTimeout { .. }
                         | Error::Tls { trouble: Trouble::SilentOnHello { .. }, .. }
                 );
-                if silent && self.host.port == SUBMISSIONS {
+                if silent && looks {
                     let refused = look::look(best.addr.ip(), self.deadline, self.waiter, self.screen)?;
                     self.seen.on_587 = Some(if refused { On587::Refused } else { On587::Other });
                 }

@@ -149,8 +149,8 @@ impl<'a> Search<'a, '_> {
                     return Err(self.failure(error, Some(addr), failed.len() + 1))
                 }
                 Err(error) => {
-                    // It was asked, and answered.
-                    greetings += usize::from(matches!(error, Error::InClear(_)));
+                    // It was asked in clear, and answered.
+                    greetings += usize::from(matches!(&error, Error::InClear(cause) if cause.is_answer()));
                     failed.push((addr, error));
                 }
             }

@@ -45,6 +45,10 @@ pub enum InClear {
 }
 
 impl InClear {
+    pub fn is_answer(&self) -> bool {
+        !matches!(self, InClear::NoGreeting { .. })
+    }
+
     /// For the log alone.
     pub fn said(&self) -> Option<&str> {
         match self {

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
 use smtps_bridge::cli::{self, Action, Reader};
-use smtps_bridge::options::{Options, Replies, ServerTrust};
+use smtps_bridge::options::{Mode, Options, Replies, ServerTrust};
 
 /// The words, each ended by a NUL, which no word can hold.
 pub fn run(data: &[u8]) {
@@ -46,5 +46,5 @@ fn complete(options: &Options) {
         ServerTrust::KeyOnly { pins } => assert!(!pins.is_empty(), "promise 3"),
         ServerTrust::Chain { .. } => {}
     }
-    assert!(matches!(options.replies, Replies::Smtp | Replies::None));
+    assert!(matches!((options.replies, options.mode), (Replies::Smtp, _) | (Replies::None, Mode::ImplicitTls)));
 }

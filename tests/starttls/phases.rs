@@ -194,6 +194,31 @@ fn two_addresses_of_a_host_are_asked_and_no_more() {
     });
 }
 
+/// Goal: one that accepts and says nothing was not asked: it leaves the others their turn.
+#[test]
+fn silent_addresses_leave_a_third_one_its_turn() {
+    inside(|| {
+        let house = House::new();
+        sh("for n in 2 3 4; do ip addr add 127.0.1.$n/8 dev lo; done");
+        let addresses = ["127.0.1.2", "127.0.1.3", "127.0.1.4"];
+        let hosts: String = addresses.iter().map(|address| format!("{address} localhost\n")).collect();
+        replace("/etc/hosts", &house.dir.write("hosts", hosts));
+        let [one, two, three] = addresses.map(|address| std::net::TcpListener::bind((address, 587)).unwrap());
+        let tls = std::sync::Arc::new(house.leaf.server(rustls::ALL_VERSIONS));
+        let server = std::thread::spawn(move || {
+            let mut tcp = accept(&three);
+            super::up_to_tls(&mut tcp);
+            let mut link = Link::new(tcp, &tls);
+            link.handshake();
+            serve(link);
+        });
+        let line = super::carries(start(&house, "localhost").args(["-4", "--setup-timeout", "6"]));
+        server.join().unwrap();
+        assert!(line.contains(" addr=127.0.1.4:587 "), "{line}");
+        drop((one, two));
+    });
+}
+
 /// Goal: the default port is 587, for all hosts of the line, and Landlock lets us go there and nowhere else.
 #[test]
 fn the_port_is_587_for_every_host_of_the_line() {

@@ -6,7 +6,7 @@ use super::{behind_tls, carries, serve, server, start, up_to_tls, write, BYE, OU
 use crate::support::bridge::House;
 use crate::support::limit::{within, USUAL};
 use crate::support::outcome::{refusal, GREETING};
-use crate::support::peer::{nobody_listens, Peer, TLS_1_2, TLS_1_3};
+use crate::support::peer::{accept, nobody_listens, Link, Peer, TLS_1_2, TLS_1_3};
 use crate::support::talk::{Hear, Talk};
 
 /// Goal: the plain case. The client reads one line of ours, which is not counted; its own EHLO is the first over TLS.
@@ -56,6 +56,31 @@ fn our_greeting_names_the_verified_name() {
             peer.done();
             bridge.finish().assert("close_notify", 0);
         }
+    });
+}
+
+/// Goal: EHLO has the literal of our own address, whatever its family.
+#[test]
+fn our_ehlo_names_our_address() {
+    within(USUAL, || {
+        let house = House::new();
+        let leaf = house.ca.leaf_for(&["::1"]);
+        let listener = std::net::TcpListener::bind("[::1]:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let tls = std::sync::Arc::new(leaf.server(TLS_1_3));
+        let server = std::thread::spawn(move || {
+            let mut tcp = accept(&listener);
+            write(&mut tcp, super::GREETING);
+            tcp.expect("EHLO [IPv6:::1]\r\n");
+            write(&mut tcp, super::OFFERS);
+            tcp.expect(super::STARTTLS);
+            write(&mut tcp, super::READY);
+            let mut link = Link::new(tcp, &tls);
+            link.handshake();
+            serve(link);
+        });
+        carries(start(&house, format!("[::1]:{port}")));
+        server.join().unwrap();
     });
 }
 
