@@ -73,7 +73,7 @@ fn run(directory: &Path) -> Outcome<()> {
         format!("the smarthost should hold two messages of alice, and has {inbox:?}")
     })?;
     println!("\n   The smarthost holds it, byte for byte, from the authenticated user alice.");
-    println!("   Syslog gets one line a session (shown from a second one, with a pipe as descriptor 2):");
+    println!("   Syslog gets one line per session (shown from a second one, with a pipe as descriptor 2):");
     print_wrapped("   log: ", &log);
 
     println!("\nNo session: the client reads a 421, so that mail waits in its queue and never bounces.");

@@ -28,7 +28,7 @@ remote_max_parallel = 2
 #password: {ip}:account:password
 # then, as root: cd /etc/exim4 && chown root:Debian-exim passwd.client && chmod 640 passwd.client
 #
-# Most providers accept only your own address as the sender, refuse others with 553 or 550, and so bounce the mail. If yours
+# Many providers accept only your own address as the sender, refuse others with 553 or 550, and so bounce the mail. If yours
 # is one of them, as root, for each user who sends mail: echo root: me@example.com >> /etc/email-addresses
 #
 # {ONE_PROVIDER}

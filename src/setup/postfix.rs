@@ -23,7 +23,7 @@ smtps_bridge_password_maps = hash:/etc/postfix/smtps-bridge-password
 # then, as root: chmod 600 /etc/postfix/smtps-bridge-password && postmap hash:/etc/postfix/smtps-bridge-password
 # To log in, Postfix needs Cyrus SASL's PLAIN (Debian: the package libsasl2-modules).
 #
-# Most providers accept only your own address as the sender, refuse others with 553 or 550, and so bounce the mail. If yours
+# Many providers accept only your own address as the sender, refuse others with 553 or 550, and so bounce the mail. If yours
 # is one of them, as root: postconf -e sender_canonical_maps=static:me@example.com
 #
 # {ONE_PROVIDER}

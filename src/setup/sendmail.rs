@@ -85,7 +85,7 @@ dnl Only root may be able to write to the map's directory and to every directory
 dnl file" and the mail waits, as it does without a line with that key. To log in, sendmail needs Cyrus SASL's PLAIN (Debian:
 dnl the package libsasl2-modules). Without it, mailq says "Temporary AUTH failure".
 dnl
-dnl Most providers accept only your own address as the sender, refuse others with 553 or 550, and so bounce the mail. If
+dnl Many providers accept only your own address as the sender, refuse others with 553 or 550, and so bounce the mail. If
 dnl yours is one of them, add these below the lines without a mark, with what "hostname -f" prints on this machine:
 dnl FEATURE(`masquerade_envelope')dnl
 dnl FEATURE(`genericstable', `hash /etc/mail/genericstable')dnl

@@ -12,7 +12,7 @@ pub fn nullmailer(fill: &Fill) -> Result<String, Error> {
 # as root: cd /etc/nullmailer && chown mail:mail remotes && chmod 600 remotes && systemctl restart nullmailer
 {ip} smtp port={port} user=account pass=password
 #
-# Most providers accept only your own address as the sender, refuse others with 553 or 550, and so bounce the mail. If yours
+# Many providers accept only your own address as the sender, refuse others with 553 or 550, and so bounce the mail. If yours
 # is one of them, as root: echo me@example.com > /etc/nullmailer/allmailfrom
 #
 # {ONE_PROVIDER}
@@ -42,7 +42,7 @@ INSECURE
 # WARNING: a wrong password bounces the mail, because dma bounces when the login itself is refused. Prove that it works
 # before you let mail in. Without any password the mail waits, if the bridge has --require-auth, as the printed lines do.
 #
-# Most providers accept only your own address as the sender, refuse others with 553 or 550, and so bounce the mail. If yours
+# Many providers accept only your own address as the sender, refuse others with 553 or 550, and so bounce the mail. If yours
 # is one of them, as root: echo MASQUERADE me@example.com >> /etc/dma/dma.conf
 #
 # {ONE_PROVIDER}
@@ -73,7 +73,7 @@ password password
 #
 # {ONE_PROVIDER}
 #
-# Most providers accept only your own address as the sender, and refuse others with 553 or 550. If yours is one of them:
+# Many providers accept only your own address as the sender, and refuse others with 553 or 550. If yours is one of them:
 # sed -i '/^account default/a from me@example.com\nset_from_header on' /etc/msmtprc
 #
 # The proof: printf 'Subject: test\n\nhello\n' | msmtp -d -f me@example.com you@example.com
@@ -100,7 +100,7 @@ FromLineOverride=YES
 AuthUser=account
 AuthPass=password
 #
-# Most providers accept only your own address as the sender, and refuse others with 553 or 550. If yours is one of them, as
+# Many providers accept only your own address as the sender, and refuse others with 553 or 550. If yours is one of them, as
 # root, for each user who sends mail: echo root:me@example.com >> /etc/ssmtp/revaliases
 #
 # {ONE_PROVIDER}

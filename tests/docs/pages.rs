@@ -118,6 +118,16 @@ fn the_readme_has_at_most_200_lines() {
     assert!(read("README.md").lines().count() <= 200);
 }
 
+/// Goal: a newcomer finds the folder of a test on one page.
+#[test]
+fn the_page_of_the_tests_names_every_folder() {
+    let page = read("tests/README.md");
+    let cells: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next()).collect();
+    for module in read("tests/main.rs").lines().filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';')) {
+        assert!(cells.iter().any(|cell| cell.split('`').any(|name| name == module)), "tests/README.md lacks {module}");
+    }
+}
+
 /// Goal: the README's cure for a refused sender address stands in the lines of that program too, word for word.
 #[test]
 fn the_senders_address_is_set_in_the_printed_lines_as_the_readme_says() {

@@ -1,9 +1,6 @@
-//! `--print-config` on a machine where the bridge is /usr/bin/smtps-bridge: the ready files, what it finds there, and
-//! the README's own commands.
+//! `--print-config` on a machine where the bridge is /usr/bin/smtps-bridge: the ready files, and what it finds there.
 
-use std::fs;
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
@@ -11,11 +8,10 @@ use socket2::{Domain, Socket, Type};
 use smtps_bridge::setup::kinds;
 
 use crate::setup::ready::ready;
-use crate::support::namespace::{inside_for, sh, without_tool};
+use crate::support::namespace::{inside_for, sh};
 use crate::support::talk::Hear;
 
 use super::machine::Machine;
-use super::superservers::systemd;
 use super::{Provider, LIMIT, NAME};
 
 /// Goal: what is printed is what lies ready, byte for byte, also for a user who is nobody.
@@ -117,58 +113,6 @@ fn without_a_kind_and_without_an_inetd_the_lines_are_those_of_systemd() {
         let printed = machine.sh(&format!("smtps-bridge --print-config {NAME}"));
         assert!(printed.starts_with("## there is no inetd here, and systemd runs: systemd ("), "{printed}");
     });
-}
-
-/// Goal: the commands of the README, as they stand there, lead to the first message.
-#[test]
-fn the_commands_of_the_readme_for_inetd_send_a_message() {
-    inside_for(LIMIT, || {
-        let Some(machine) = Machine::boot(&["openbsd-inetd"]) else { return };
-        machine.write("/etc/inetd.conf", "");
-        machine.sh("inetd");
-        follow(&machine, "inetd (openbsd-inetd, Debian's)");
-    });
-}
-
-#[test]
-fn the_commands_of_the_readme_for_xinetd_send_a_message() {
-    inside_for(LIMIT, || {
-        let Some(machine) = Machine::boot(&["xinetd"]) else { return };
-        machine.sh("xinetd -stayalive");
-        follow(&machine, "xinetd");
-    });
-}
-
-#[test]
-fn the_commands_of_the_readme_for_systemd_send_a_message() {
-    inside_for(LIMIT, || {
-        let Some(machine) = systemd::empty() else { return };
-        follow(&machine, "systemd");
-    });
-}
-
-/// Runs the commands of a section; only the smarthost, the account and its password are those of the test.
-#[track_caller]
-fn follow(machine: &Machine, section: &str) {
-    if without_tool("swaks") {
-        return;
-    }
-    let provider = Provider::new();
-    let commands = commands(section);
-    let (message, setup) = commands.split_last().expect("commands");
-    machine.sh(&setup.join("\n").replace(NAME, &provider.words(&provider.good)));
-    machine.until_listening();
-    assert!(message.starts_with("swaks "), "{message}");
-    machine.sh(&message.replace("--auth-user account", "--auth-user alice --auth-password secret"));
-    let inbox = provider.good.inbox();
-    assert_eq!(inbox.iter().map(|message| message.user.as_str()).collect::<Vec<_>>(), ["alice"]);
-}
-
-fn commands(section: &str) -> Vec<String> {
-    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("the README");
-    let lines = readme.lines().skip_while(|line| *line != format!("### {section}")).skip(1);
-    let lines = lines.take_while(|line| !line.starts_with('#'));
-    lines.filter_map(|line| line.strip_prefix("    ")).map(str::to_owned).collect()
 }
 
 /// Goal: the scanner in the corner: a line for an address of the network serves the device that it names, and tells
