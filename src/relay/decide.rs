@@ -10,7 +10,7 @@ use super::watch::{Client, Smarthost, Watch, DRAIN_S};
 use crate::deadline::{seconds, Deadline};
 use crate::exit::Exit;
 use crate::smtp::{unavailable, Hold, Standing};
-use crate::text::{escape, line};
+use crate::text::{errno_text, escape, line};
 use crate::tls::Received;
 
 /// After the client's end, when nobody knows what is owed: so long without an octet until we pass the end on. Servers end
@@ -130,7 +130,7 @@ impl Watch<'_> {
         let mut dialogue = self.dialogue.lock();
         let answered = dialogue.is_fresh() || dialogue.is_complete() && dialogue.is_settled();
         let lost_nothing = answered && !self.up.holds_something() || dialogue.is_goodbye();
-        Outcome::new(End::ClientGone, if lost_nothing { Exit::Ok } else { Exit::IoError }).because(shown(error))
+        Outcome::new(End::ClientGone, if lost_nothing { Exit::Ok } else { Exit::IoError }).because(errno_text(error))
     }
 
     pub fn remote_end(&mut self, end: Received) -> Outcome {
@@ -163,10 +163,6 @@ impl Watch<'_> {
             (_, _) if complete => Outcome::new(End::Eof, Exit::Ok),
             (_, _) => Outcome::new(End::Truncated, Exit::Protocol),
         };
-        Outcome { reason: reason.filter(|_| outcome.end == End::Reset).map(|error| shown(&error)), ..outcome }
+        Outcome { reason: reason.filter(|_| outcome.end == End::Reset).map(|error| errno_text(&error)), ..outcome }
     }
-}
-
-fn shown(error: &io::Error) -> String {
-    escape(error.to_string().as_bytes(), 100)
 }

@@ -168,10 +168,3 @@ fn no_sentence_names_the_host_once_more() {
     let other = "421 4.4.4 mail.example.net: no such name (HOST is smtp.example.com); is HOST spelled right?\r\n";
     assert_eq!(lookup("mail.example.net"), other);
 }
-
-#[test]
-fn dump_all() {
-    let texts: BTreeSet<String> =
-        every_error().into_iter().map(|e| e.sentence(Seen::default()).to_string().replace(NAME, "N")).collect();
-    std::fs::write("/tmp/facts-sentences.txt", texts.into_iter().collect::<Vec<_>>().join("\n")).unwrap();
-}
