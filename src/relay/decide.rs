@@ -1,7 +1,7 @@
 //! How a session ends: what is held for good, which clock has run out, what the end of either side means. The rows of the
 //! manual's table of ends.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::Shutdown;
 use std::time::Duration;
 
@@ -128,7 +128,9 @@ impl Watch<'_> {
     pub fn client_gone(&mut self, error: &io::Error) -> Outcome {
         self.client = Client::Gone;
         let mut dialogue = self.dialogue.lock();
-        let answered = dialogue.is_fresh() || dialogue.is_complete() && dialogue.is_settled();
+        // Who goes before the first word has lost nothing; a greeting that cannot be written, to a full disk, is something else.
+        let went = matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::TimedOut);
+        let answered = went && dialogue.is_fresh() || dialogue.is_complete() && dialogue.is_settled();
         let lost_nothing = answered && !self.up.holds_something() || dialogue.is_goodbye();
         Outcome::new(End::ClientGone, if lost_nothing { Exit::Ok } else { Exit::IoError }).because(errno_text(error))
     }
