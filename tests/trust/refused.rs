@@ -1,17 +1,12 @@
 //! Servers that refuse us, by an alert: what it is about, and what it is not about.
 
 use std::io::{self, Write};
-use std::sync::Arc;
-
-use rustls::crypto::aws_lc_rs::{default_provider, kx_group};
-use rustls::crypto::CryptoProvider;
-use rustls::ServerConfig;
 
 use crate::hostile::{cases, Group, ALERTS};
 use crate::support::bridge::{House, Start};
 use crate::support::limit::{within, USUAL};
 use crate::support::namespace::without_tool;
-use crate::support::outcome::{refusal, unsuccessful};
+use crate::support::outcome::refusal;
 use crate::support::peer::Peer;
 use crate::trust::openssl::Server;
 
@@ -85,6 +80,14 @@ fn a_server_that_shares_no_cipher_or_group_is_told_what_to_allow() {
 #[cfg(not(feature = "ring"))]
 #[test]
 fn a_server_with_ml_kem_alone_is_reached_without_no_pq() {
+    use std::sync::Arc;
+
+    use rustls::crypto::aws_lc_rs::{default_provider, kx_group};
+    use rustls::crypto::CryptoProvider;
+    use rustls::ServerConfig;
+
+    use crate::support::outcome::unsuccessful;
+
     within(USUAL, || {
         let house = House::new();
         let server = || {
