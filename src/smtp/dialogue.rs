@@ -313,9 +313,9 @@ impl Dialogue {
         }
     }
 
-    /// The client has said nothing yet, and can have lost nothing.
+    /// Neither side has said a word behind the greeting: the client can have lost nothing.
     pub fn is_fresh(&self) -> bool {
-        self.fresh
+        self.fresh && self.is_known() && !self.replies.is_cut()
     }
 
     /// Whether the server may end here: it has answered everything, and nothing is half said.

@@ -25,7 +25,8 @@ fn a_closed_0_is_a_client_with_nothing_to_say() {
         let output = bridge.child.stdout.take().unwrap().rest();
         assert_eq!(String::from_utf8_lossy(&output), format!("{GREETING}221 bye\r\n"));
         assert!(peer.done().is_empty());
-        bridge.finish().assert("close_notify", 0);
+        // Whose end is first is a race.
+        assert_eq!(bridge.finish().code, 0);
     });
 }
 
