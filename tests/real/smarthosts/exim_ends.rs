@@ -13,7 +13,7 @@ use crate::real::LIMIT;
 use super::exim::exim_with;
 use super::mail::mails;
 use super::session::{bridged, Session};
-use super::{listening, Server};
+use super::{listens, Server};
 
 /// The process of the one session, below the daemon's.
 const SESSION: &str = "pgrep -P $(pgrep -o -x exim4)";
@@ -25,9 +25,9 @@ fn exim_restarted_in_mid_session_takes_the_mail_all_the_same() {
         let Some(server) = exim_with("") else { return };
         let (bridge, mut session) = logged_in(&server);
         machine(&server).sh("kill $(pgrep -o -x exim4)");
-        server.until("the daemon is gone", || !listening());
+        server.until("the daemon is gone", || !listens(465));
         machine(&server).sh("exim4 -bd");
-        server.until("it listens again", listening);
+        server.until("it listens again", || listens(465));
         let mail = &mails(&[])[0];
         session.send(mail, true);
         let ended = session.quit(bridge);

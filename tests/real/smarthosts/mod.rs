@@ -75,7 +75,7 @@ impl Server {
         machine.sh(&format!("mkdir -p {dir}"));
         machine.write(file, config);
         machine.sh(script);
-        self.until("it listens", listening);
+        self.until("it listens", || listens(465));
         self
     }
 
@@ -179,8 +179,8 @@ impl Taken {
 }
 
 /// Somebody listens on port 465.
-fn listening() -> bool {
-    // Port 465 in state LISTEN, as proc(5) writes it.
+/// Whether a socket of this IPv4 port is in state LISTEN, as proc(5) writes it.
+fn listens(port: u16) -> bool {
     let table = fs::read_to_string("/proc/self/net/tcp").unwrap_or_default();
-    table.lines().any(|line| line.contains(":01D1 00000000:0000 0A "))
+    table.contains(&format!(":{port:04X} 00000000:0000 0A "))
 }

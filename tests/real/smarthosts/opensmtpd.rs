@@ -79,8 +79,10 @@ pub fn opensmtpd_behind_stunnel() -> Option<Server> {
 action sink relay host smtp://127.0.0.1:10025
 match from any for any action sink
 ";
+    // smtpd is back before it listens, and stunnel resets a client whose connection it cannot hand on.
     let script = format!(
         "{SCRIPT}
+        until grep -q ':0019 00000000:0000 0A ' /proc/net/tcp; do sleep 0.01; done
         mkdir -p /etc/stunnel
         printf 'cert = /etc/smarthost-cert.pem\nkey = /etc/smarthost-key.pem\n' > /etc/stunnel/smarthost.conf
         printf '[smtps]\naccept = 127.0.0.1:465\nconnect = 127.0.0.1:25\n' >> /etc/stunnel/smarthost.conf

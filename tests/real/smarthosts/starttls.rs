@@ -1,7 +1,5 @@
 //! The same smarthosts on port 587, with STARTTLS.
 
-use std::fs;
-
 use crate::real::machine::version;
 use crate::real::LIMIT;
 use crate::support::namespace::inside_for;
@@ -14,14 +12,14 @@ use super::postfix::postfix;
 use super::sendmail::sendmail;
 use super::session::bridged;
 use super::sink::Sink;
-use super::{Server, SINK};
+use super::{listens, Server, SINK};
 
 impl Server {
     /// Runs what makes it listen on 587 too, and goes there from now on.
     #[track_caller]
     fn by_starttls(self, script: &str) -> Server {
         self.machine.as_ref().expect("a machine").sh(script);
-        self.until("it listens on 587", listening);
+        self.until("it listens on 587", || listens(587));
         Server { host: "127.0.0.1:587".to_owned(), ..self }
     }
 
@@ -38,12 +36,6 @@ impl Server {
         let version = version(key);
         tested(Role::Smarthost, &format!("starttls-{key}"), program, &version, &taken.kinds);
     }
-}
-
-fn listening() -> bool {
-    // Port 587 in state LISTEN, as proc(5) writes it.
-    let table = fs::read_to_string("/proc/self/net/tcp").unwrap_or_default();
-    table.lines().any(|line| line.contains(":024B 00000000:0000 0A "))
 }
 
 #[test]
