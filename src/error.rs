@@ -18,7 +18,7 @@ use std::net::SocketAddr;
 use crate::exit::Exit;
 
 pub use certificate::{Fault, Issuer, Names, Too};
-pub use facts::{Facts, Given, NamedBy, On587, Place, Rank, Seen, Version};
+pub use facts::{Elsewhere, Facts, Given, MlKem, NamedBy, Place, Rank, Seen, Version};
 pub use in_clear::{Asked, InClear};
 pub use sentence::Sentence;
 pub use trouble::{Clear, Trouble};

@@ -56,7 +56,7 @@ fn run(stderr: Stderr, started: Instant) -> Exit {
             Ok(text) => say(stdio::write_all(text.as_bytes())),
             Err(error) => failed(&setup::complain(error, &mut local), &[], &local, Replies::None),
         },
-        Ok(Action::Check(options)) => check::run(&options, &mut local, stderr, &waiter, started),
+        Ok(Action::Check(options)) => check::run(&options, &mut local, stderr, &waiter),
         Err(error) => match reader {
             Reader::PrintConfig => failed(&setup::complain(error, &mut local), &[], &local, Replies::None),
             Reader::Check => check::refused(&error, &mut local, &waiter),
@@ -106,7 +106,7 @@ fn session(options: &Options, local: &mut Local, waiter: &Waiter, started: Insta
     confine::no_more_threads();
     hooks::probe("threads");
     let ended = relay.run().map_err(no_session)?;
-    report::expiring(&about, trusted.identity);
+    report::expiring(&about, trusted.identity.map(|cert| cert.validity));
     Ok(report::closed(&about, local, &ended, started))
 }
 

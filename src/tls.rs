@@ -11,7 +11,7 @@ mod raw;
 mod split;
 
 use std::io::{self, ErrorKind};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 
 use nix::poll::PollFlags;
@@ -226,6 +226,11 @@ impl Tls {
     /// The end of the connection at `stage`.
     pub fn write(&mut self, data: &[u8], stage: Stage) -> Result<(), Error> {
         self.sender.send(data).map_err(|_| Error::Reset { stage, heard: Heard::Something })
+    }
+
+    /// Our end of the connection.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.receiver.shared.stream.local_addr().ok()
     }
 
     /// Leaves a server that has greeted us.

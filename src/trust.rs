@@ -42,8 +42,8 @@ pub struct Trusted {
     /// The trust anchors in words.
     pub anchors: String,
     pub given: Given,
-    /// The dates of our own certificate, where there is one.
-    pub identity: Option<x509::Validity>,
+    /// Our own certificate, where there is one that can be read.
+    pub identity: Option<Certificate>,
     presented: Presented,
     asked: Arc<Asked>,
     /// None: no chain is checked, the key is the whole trust.
@@ -54,7 +54,15 @@ impl Trusted {
     /// # Errors
     /// `Error::Unusable`, naming the file, the problem and the cure.
     pub fn new(trust: &Trust) -> Result<Trusted, Error> {
-        let provider = Arc::new(provider(trust.groups));
+        Trusted::with_groups(trust, trust.groups)
+    }
+
+    /// The same with other groups than those that were asked for.
+    ///
+    /// # Errors
+    /// As `new`.
+    pub fn with_groups(trust: &Trust, groups: Groups) -> Result<Trusted, Error> {
+        let provider = Arc::new(provider(groups));
         let presented = Presented::default();
         let (check, anchors, roots) = match &trust.server {
             ServerTrust::KeyOnly { pins } => (Check::Key(pins.clone()), "--pin-only".to_owned(), None),
@@ -80,10 +88,10 @@ impl Trusted {
             None => (builder.with_no_client_auth(), None),
             Some(paths) => {
                 let (chain, key) = files::identity(paths)?;
-                let dates = chain.first().and_then(Certificate::read).map(|cert| cert.validity);
+                let leaf = chain.first().and_then(Certificate::read);
                 let config =
                     builder.with_client_auth_cert(chain, key).map_err(|error| files::mismatch(paths, &error))?;
-                (config, dates)
+                (config, leaf)
             }
         };
         // One process is one session: nothing to resume, and a ticket or early data would only add state to attack.

@@ -10,8 +10,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64ct::{Base64, Encoding};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use x509_cert::certificate::{CertificateInner, Raw};
-use x509_cert::der::asn1::ObjectIdentifier;
+use x509_cert::der::asn1::{BitStringRef, ObjectIdentifier};
 use x509_cert::der::{DateTime, Decode};
+use x509_cert::ext::Extension;
 
 use crate::crypto::sha256;
 
@@ -29,6 +30,9 @@ pub struct Certificate {
     /// SHA-256 of the SubjectPublicKeyInfo (RFC 7469 section 2.4).
     pub key_hash: [u8; 32],
     pub names: AltNames,
+    /// Whether its key may sign a handshake, and be a client's (RFC 5280 sections 4.2.1.3 and 4.2.1.12).
+    pub may_sign: bool,
+    pub may_be_a_client: bool,
     /// X.509 version 1 has no extensions, and webpki does not take it as a server's certificate.
     pub is_version_one: bool,
     /// The hash of its signature, where that is no proof any more.
@@ -42,6 +46,7 @@ impl Certificate {
         let cert = CertificateInner::<Raw>::from_der(cert).ok()?;
         let content = &cert.tbs_certificate;
         let key = Key::read(&content.subject_public_key_info)?;
+        let extensions = content.extensions.as_deref().unwrap_or_default();
         let old = OLD_SIGNATURES.iter().find(|(oid, _)| *oid == cert.signature_algorithm.oid);
         Some(Certificate {
             subject: Name::read(&content.subject)?,
@@ -52,7 +57,9 @@ impl Certificate {
             },
             key_hash: sha256(&key.der)?,
             key,
-            names: AltNames::read(content.extensions.as_deref().unwrap_or_default()),
+            names: AltNames::read(extensions),
+            may_sign: may_sign(extensions),
+            may_be_a_client: may_be_a_client(extensions),
             is_version_one: content.version == x509_cert::Version::V1,
             old_signature: old.map(|(_, hash)| *hash),
         })
@@ -67,6 +74,29 @@ impl Certificate {
         format!("sha256//{}", Base64::encode_string(&self.key_hash))
     }
 }
+
+/// Without the extension everything is allowed; what cannot be read is left to the verifier.
+fn may_sign(extensions: &[Extension]) -> bool {
+    let Some(usage) = find(extensions, KEY_USAGE) else { return true };
+    let bits = BitStringRef::from_der(usage).ok();
+    // digitalSignature is the first bit.
+    bits.is_none_or(|bits| bits.raw_bytes().first().is_some_and(|octet| octet & 0x80 != 0))
+}
+
+fn may_be_a_client(extensions: &[Extension]) -> bool {
+    let Some(usage) = find(extensions, EXTENDED_KEY_USAGE) else { return true };
+    let purposes = Vec::<ObjectIdentifier>::from_der(usage).ok();
+    purposes.is_none_or(|purposes| purposes.iter().any(|purpose| [CLIENT_AUTH, ANY_PURPOSE].contains(purpose)))
+}
+
+fn find(extensions: &[Extension], id: ObjectIdentifier) -> Option<&[u8]> {
+    extensions.iter().find(|extension| extension.extn_id == id).map(|extension| extension.extn_value.as_bytes())
+}
+
+const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
+const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
+const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
+const ANY_PURPOSE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
 
 /// RFC 8017 appendix A.2.4, RFC 3279 section 2.2.
 const OLD_SIGNATURES: [(ObjectIdentifier, &str); 4] = [

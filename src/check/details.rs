@@ -1,30 +1,18 @@
 //! What was learned about one address, accepted or refused: TLS, chain, names, dates, pin, greeting and EHLO.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 
 use super::screen::Screen;
+use crate::dial::Told;
 use crate::error::{Error, Fault, InClear};
 use crate::options::ServerTrust;
 use crate::smtp::{Code, Reply};
-use crate::starttls::Steps;
 use crate::text::{cut, escape};
 use crate::tls::Agreed;
 use crate::trust::{Chain, Trusted};
 use crate::x509::{date, now, AltName, AltNames, Kind, Validity};
-
-/// Everything that one attempt told, up to where it failed.
-#[derive(Default)]
-pub struct Learned {
-    pub clear: Steps,
-    pub facts: Option<Agreed>,
-    pub chain: Arc<Chain>,
-    pub greeting: Option<String>,
-    pub offers: Option<Offers>,
-    pub quit: Option<String>,
-}
 
 /// What EHLO offers.
 pub struct Offers {
@@ -58,6 +46,14 @@ impl Offers {
         }
     }
 
+    pub fn show(&self, screen: &mut Screen) {
+        let offered = if self.offered.is_empty() { "nothing of use".to_owned() } else { self.offered.join(", ") };
+        screen.line("EHLO", &offered);
+        if !self.lacking.is_empty() {
+            screen.line("lacks", &self.lacking.join(", "));
+        }
+    }
+
     pub fn lacks(&self, extension: &str) -> bool {
         self.lacking.contains(&extension)
     }
@@ -65,19 +61,19 @@ impl Offers {
 
 /// `error` is why the address gave no session, so that nothing is told twice.
 pub fn show(
-    learned: &Learned,
+    told: &Told,
     error: Option<&Error>,
     server_name: &ServerName<'static>,
     trust: &ServerTrust,
     trusted: &Trusted,
     screen: &mut Screen,
 ) {
-    show_clear(&learned.clear.replies, error, screen);
-    if let Some(facts) = &learned.facts {
+    show_clear(&told.clear, error, screen);
+    if let Some(facts) = &told.agreed {
         screen.line("TLS", &agreed(facts));
     }
-    show_chain(&learned.chain, screen);
-    match (trust, trusted.anchor(&learned.chain)) {
+    show_chain(&told.chain, screen);
+    match (trust, trusted.anchor(&told.chain)) {
         (ServerTrust::KeyOnly { .. }, _) => screen.line("anchor", "none: the key is the whole trust (--pin-only)"),
         (ServerTrust::Chain { .. }, Some(anchor)) => {
             screen.line("anchor", &anchor);
@@ -85,29 +81,27 @@ pub fn show(
         }
         (ServerTrust::Chain { .. }, None) => {}
     }
-    if let Some(leaf) = learned.chain.leaf() {
+    if let Some(leaf) = told.chain.leaf() {
         screen.line("names", &names(&leaf.names));
         let matching = leaf.names.matching(server_name).map(shown);
         screen.line("match", &matching.unwrap_or_else(|| format!("none for {}", cut(&server_name.to_str(), NAME))));
-        let told = |fault: &Fault| matches!(fault, Fault::Expired { .. } | Fault::NotYetValid { .. });
-        let told = matches!(error, Some(Error::Certificate { fault, .. }) if told(fault));
-        show_days(leaf.validity, told, "ask the server's administrator to renew it", screen);
+        let is_dated = |fault: &Fault| matches!(fault, Fault::Expired { .. } | Fault::NotYetValid { .. });
+        let is_told = matches!(error, Some(Error::Certificate { fault, .. }) if is_dated(fault));
+        show_days(leaf.validity, is_told, "ask the server's administrator to renew it", screen);
+        if !leaf.may_sign {
+            screen.wrong("warning", UNUSABLE_SOON);
+        }
         screen.line("pin", &leaf.pin());
     }
-    if let Some(greeting) = &learned.greeting {
-        screen.line("greeting", &cut(greeting, WORDS));
-    }
-    if let Some(offers) = &learned.offers {
-        let offered = if offers.offered.is_empty() { "nothing of use".to_owned() } else { offers.offered.join(", ") };
-        screen.line("EHLO", &offered);
-        if !offers.lacking.is_empty() {
-            screen.line("lacks", &offers.lacking.join(", "));
-        }
-    }
-    if let Some(quit) = &learned.quit {
-        screen.line("QUIT", &cut(quit, WORDS));
+    if let Some(greeting) = &told.greeting {
+        screen.line("greeting", &escape(greeting.first(), WORDS));
     }
 }
+
+// https://github.com/rustls/webpki/pull/510
+const UNUSABLE_SOON: &str =
+    "the certificate's key usage does not allow digital signatures, and a later version of this \
+                             program will refuse it: ask the server's administrator to reissue it";
 
 /// What was said before TLS: nobody vouches for a word of it. The reply that ended it is told with its failure.
 fn show_clear(replies: &[Reply], error: Option<&Error>, screen: &mut Screen) {

@@ -1,4 +1,4 @@
-//! As much SMTP as a look at a server needs: read the greeting, say EHLO, say QUIT. Never a credential, never MAIL.
+//! As much SMTP as a look at a server needs, behind its greeting: EHLO and QUIT. Never a credential, never MAIL.
 
 use std::net::SocketAddr;
 
@@ -20,14 +20,6 @@ pub struct Dialogue<'a> {
 }
 
 impl Dialogue<'_> {
-    /// # Errors
-    /// `Error::Turned` for anything but 220, `Error::NotSmtp`, and all that can happen to a connection at the greeting stage.
-    pub fn greeting(&mut self, said: &mut Option<String>) -> Result<(), Error> {
-        let reply = self.tls.greeting(&self.attempt)?.reply;
-        *said = Some(escape(reply.first(), LINE));
-        turned_unless(reply, Code::READY, Stage::Greeting).map(drop)
-    }
-
     /// EHLO with the address literal of our socket (RFC 5321 section 4.1.4: a client without a name of its own).
     ///
     /// # Errors
@@ -35,7 +27,12 @@ impl Dialogue<'_> {
     pub fn ehlo(&mut self, local: SocketAddr) -> Result<Reply, Error> {
         let line = format!("EHLO {}\r\n", address_literal(local.ip()));
         self.tls.write(line.as_bytes(), Stage::Relay)?;
-        turned_unless(self.reply(Stage::Relay)?, Code::OK, Stage::Relay)
+        let reply = self.tls.reply(Stage::Relay, &self.attempt)?.reply;
+        if reply.code == Code::OK {
+            Ok(reply)
+        } else {
+            Err(Error::Turned { stage: Stage::Relay, line: escape(&reply.words(), 160) })
+        }
     }
 
     /// # Errors
@@ -43,18 +40,6 @@ impl Dialogue<'_> {
     pub fn quit(&mut self) -> Result<String, Error> {
         self.attempt.deadline = self.attempt.deadline.min(Deadline::after(seconds(QUIT_S)));
         self.tls.write(b"QUIT\r\n", Stage::Close)?;
-        Ok(escape(self.reply(Stage::Close)?.first(), LINE))
-    }
-
-    fn reply(&mut self, stage: Stage) -> Result<Reply, Error> {
-        Ok(self.tls.reply(stage, &self.attempt)?.reply)
-    }
-}
-
-fn turned_unless(reply: Reply, wanted: Code, stage: Stage) -> Result<Reply, Error> {
-    if reply.code == wanted {
-        Ok(reply)
-    } else {
-        Err(Error::Turned { stage, line: escape(&reply.words(), 160) })
+        Ok(escape(self.tls.reply(Stage::Close, &self.attempt)?.reply.first(), LINE))
     }
 }

@@ -61,11 +61,16 @@ impl<'a> Screen<'a> {
 
     /// What follows is about this.
     pub fn heading(&mut self, text: &str) {
-        self.heading = Some(text.to_owned());
-        self.warned = false;
+        self.about(text);
         if self.verbosity == Verbosity::All {
             self.write_heading();
         }
+    }
+
+    /// A heading for what may be nothing.
+    pub fn about(&mut self, text: &str) {
+        self.heading = Some(text.to_owned());
+        self.warned = false;
     }
 
     pub fn line(&mut self, label: &str, text: &str) {

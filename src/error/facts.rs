@@ -92,12 +92,44 @@ pub enum Rank {
 pub struct Seen {
     /// `--check` says it, and need not be advised.
     pub in_report: bool,
-    /// What is on port 587.
-    pub on_587: Option<On587>,
+    pub ml_kem: Option<MlKem>,
+    /// What is on the other port of a mail server.
+    pub other_port: Option<(u16, Elsewhere)>,
+}
+
+impl Seen {
+    /// A report that has tried nothing.
+    pub fn report() -> Seen {
+        Seen { in_report: true, ..Seen::default() }
+    }
+}
+
+/// What came of a hello without ML-KEM, where none came of one with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MlKem {
+    /// It is answered, each time, and the other one is not.
+    InTheWay,
+    NotInTheWay,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum On587 {
+pub enum Elsewhere {
     Refused,
+    Silent,
+    StartTls,
+    ImplicitTls,
+    /// Whatever it is, it has been told.
     Other,
+}
+
+impl Elsewhere {
+    pub fn words(self) -> &'static str {
+        match self {
+            Elsewhere::Refused => "connection refused",
+            Elsewhere::Silent => "it is silent",
+            Elsewhere::StartTls => "it offers STARTTLS",
+            Elsewhere::ImplicitTls => "it speaks implicit TLS",
+            Elsewhere::Other => "",
+        }
+    }
 }

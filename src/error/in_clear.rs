@@ -1,7 +1,7 @@
 //! What ends the clear-text way to the handshake (`--starttls`). Nobody vouches for what a server says there: its words go to
 //! the log, behind `clear=`, and no further; the reply to the client has their code at most.
 
-use super::Sentence;
+use super::{Elsewhere, Seen, Sentence};
 use crate::exit::Exit;
 use crate::smtp::Code;
 
@@ -74,9 +74,13 @@ impl InClear {
         }
     }
 
-    pub fn sentence(&self) -> Sentence {
+    pub fn sentence(&self, seen: Seen) -> Sentence {
         let between = "ask its administrator; maybe somebody in between";
         match self {
+            InClear::NoGreeting { seconds } if matches!(seen.other_port, Some((_, Elsewhere::ImplicitTls))) => {
+                let cause = format!("no greeting within {seconds} s, but 465 speaks implicit TLS");
+                Sentence::new(cause, "leave out --starttls and the port")
+            }
             InClear::NoGreeting { seconds } => Sentence::new(
                 format!("no greeting within {seconds} s"),
                 "if this port is for implicit TLS, leave out --starttls",
@@ -107,7 +111,9 @@ impl InClear {
             InClear::NotSmtp { .. } => {
                 Sentence::new("this is not SMTP", "correct the port").more("maybe somebody in between answers")
             }
-            InClear::ImplicitTls => Sentence::new("this port is for implicit TLS", "leave out --starttls"),
+            InClear::ImplicitTls => {
+                Sentence::new("this port is for implicit TLS", "leave out --starttls, but name this port")
+            }
             InClear::NotTls { .. } => Sentence::new("text instead of TLS behind the reply to STARTTLS", between),
         }
     }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use nix::errno::Errno;
 
-use super::{Error, Failure, Heard, On587, Seen, Stage};
+use super::{Elsewhere, Error, Failure, Heard, Seen, Stage};
 use crate::text::{cut, errno_text};
 
 /// `cause (detail); cure; more`.
@@ -114,7 +114,6 @@ fn without_path(word: &str) -> String {
     }
 }
 
-const RUNNING: &str = "is HOST right, and is its mail server running?";
 const ITS_LOG: &str = "ask the server's administrator for its log";
 
 impl Error {
@@ -158,11 +157,13 @@ impl Error {
                 Sentence::new(cause, "does this machine's resolver work?").more("see --setup-timeout")
             }
 
-            Error::Refused { port } => refused(*port, seen),
+            Error::Refused { port } => {
+                let cure = "is HOST right, and is its mail server running?";
+                nobody("connection refused", *port, cure, seen)
+            }
             Error::ConnectTimeout { port } => {
-                let cause = format!("no answer on port {port}");
-                Sentence::new(cause, "is HOST right, and does a firewall drop what we send?")
-                    .more(only_587(*port, seen))
+                let cure = "is HOST right, and does a firewall drop what we send?";
+                nobody("no answer", *port, cure, seen)
             }
             Error::Unreachable { problem } => {
                 Sentence::new("unreachable", "check this machine's network, and any firewall in between")
@@ -176,7 +177,7 @@ impl Error {
                 Sentence::new(format!("unreachable, because this machine has no {family} route"), "is its network up?")
             }
 
-            Error::InClear(cause) => cause.sentence(),
+            Error::InClear(cause) => cause.sentence(seen),
             Error::Closed { stage: Stage::Handshake, heard: Heard::Nothing }
             | Error::Reset { stage: Stage::Handshake, heard: Heard::Nothing } => Sentence::new(
                 "the server ended the connection before our TLS hello",
@@ -187,6 +188,9 @@ impl Error {
             }
             Error::Reset { stage, .. } => {
                 Sentence::new(format!("the server reset the connection {}", during(*stage)), ITS_LOG)
+            }
+            Error::Silent { stage: Stage::Relay, seconds } => {
+                Sentence::new(format!("no reply within {seconds} s"), ITS_LOG)
             }
             Error::Silent { stage, seconds } => {
                 let cause = match stage {
@@ -225,21 +229,21 @@ fn out_of(source: &io::Error) -> Sentence {
     Sentence::new(cause, cure).detail(errno_text(source))
 }
 
-fn refused(port: u16, seen: Seen) -> Sentence {
-    match seen.on_587 {
-        Some(On587::Refused) => Sentence::new(format!("connection refused on port {port}, and on 587 too"), RUNNING),
-        Some(On587::Other) | None => {
-            Sentence::new(format!("connection refused on port {port}"), RUNNING).more(only_587(port, seen))
+/// A port where nobody answers, and what the report has seen on the other one.
+fn nobody(cause: &str, port: u16, cure: &str, seen: Seen) -> Sentence {
+    let cause = format!("{cause} on port {port}");
+    match seen.other_port {
+        Some((other, Elsewhere::StartTls)) => {
+            Sentence::new(format!("{cause}, but {other} offers STARTTLS"), "use --starttls with that port")
         }
-    }
-}
-
-/// Where the report looked at 587, it has told what is there.
-fn only_587(port: u16, seen: Seen) -> &'static str {
-    if port == 465 && seen.on_587.is_none() {
-        "if it has only 587, use --starttls with that port"
-    } else {
-        ""
+        Some((other, Elsewhere::ImplicitTls)) => {
+            Sentence::new(format!("{cause}, but {other} speaks implicit TLS"), "leave out --starttls and the port")
+        }
+        Some((other, Elsewhere::Refused)) => Sentence::new(format!("{cause}, and refused on {other}"), cure),
+        Some((other, Elsewhere::Silent)) => Sentence::new(format!("{cause}, and {other} is silent"), cure),
+        Some((_, Elsewhere::Other)) => Sentence::new(cause, cure),
+        None if port == 465 => Sentence::new(cause, cure).more("if it has only 587, use --starttls with that port"),
+        None => Sentence::new(cause, cure),
     }
 }
 

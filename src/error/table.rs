@@ -48,6 +48,11 @@ impl Error {
                 let (exit, status) = cause.row();
                 row(Stage::StartTls, exit, status)
             }
+            // Behind the greeting, which only the report waits behind: the code of a session that ends so.
+            Error::Closed { stage: Stage::Relay, .. } => row(Stage::Relay, Exit::Protocol, "4.4.2"),
+            Error::Reset { stage: Stage::Relay, .. } | Error::Silent { stage: Stage::Relay, .. } => {
+                row(Stage::Relay, Exit::IoError, "4.4.2")
+            }
             Error::Closed { stage, .. } | Error::Reset { stage, .. } | Error::Silent { stage, .. } => {
                 row(*stage, Exit::TempFail, "4.4.2")
             }

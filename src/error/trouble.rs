@@ -2,7 +2,7 @@
 
 use super::certificate::NO_SNI;
 use super::sentence::during;
-use super::{Facts, NamedBy, Seen, Sentence, Stage};
+use super::{Elsewhere, Facts, MlKem, NamedBy, Seen, Sentence, Stage};
 
 #[derive(Clone, Debug)]
 pub enum Trouble {
@@ -59,12 +59,12 @@ impl Trouble {
     pub fn sentence(&self, stage: Stage, facts: &Facts, seen: Seen) -> Sentence {
         let ask = |what: &str| format!("ask the server's administrator {what}");
         match self {
-            Trouble::ClosedOnHello => Sentence::new("the server closed on our TLS hello", on_hello(facts, seen)),
-            Trouble::ResetOnHello => Sentence::new("the server reset on our TLS hello", on_hello(facts, seen)),
+            Trouble::ClosedOnHello => on_hello("the server closed on our TLS hello", facts, seen),
+            Trouble::ResetOnHello => on_hello("the server reset on our TLS hello", facts, seen),
             Trouble::SilentOnHello { seconds } => {
-                Sentence::new(format!("no answer to our TLS hello within {seconds} s"), on_hello(facts, seen))
+                on_hello(&format!("no answer to our TLS hello within {seconds} s"), facts, seen)
             }
-            Trouble::Clear { what, line } => clear(*what, line, facts),
+            Trouble::Clear { what, line } => clear(*what, line, facts, seen),
             Trouble::OldTls if facts.given.min_tls => Sentence::new(
                 "the server has only TLS 1.2 or older",
                 "ask its administrator for TLS 1.3, or leave out --min-tls here",
@@ -121,14 +121,20 @@ fn told(alert: &str) -> String {
 }
 
 /// Whether ML-KEM is in the way is nothing to say untried.
-fn on_hello(facts: &Facts, seen: Seen) -> &'static str {
-    if facts.is_address {
-        NO_SNI
-    } else if seen.in_report {
-        "ask its administrator, or that of a firewall in between"
-    } else {
-        "on this machine, run smtps-bridge --check with this HOST"
-    }
+fn on_hello(cause: &str, facts: &Facts, seen: Seen) -> Sentence {
+    let cure = match (seen.ml_kem, seen.other_port) {
+        (Some(MlKem::InTheWay), _) if !facts.given.no_pq => "use --no-pq until the middlebox in between is repaired",
+        (_, Some((_, Elsewhere::StartTls))) => "use --starttls with port 587, which offers it",
+        _ if facts.is_address => NO_SNI,
+        _ if seen.in_report => "ask its administrator, or that of a firewall in between",
+        _ => "on this machine, run smtps-bridge --check with this HOST",
+    };
+    let detail = match seen.ml_kem {
+        Some(MlKem::InTheWay) => "one without ML-KEM is answered",
+        Some(MlKem::NotInTheWay) => "without ML-KEM too",
+        None => "",
+    };
+    Sentence::new(cause, cure).detail(detail)
 }
 
 fn in_common(facts: &Facts) -> &'static str {
@@ -144,15 +150,20 @@ fn in_common(facts: &Facts) -> &'static str {
 }
 
 /// Not a word of it: an attacker must not write into an administrator's queue. The log has it.
-fn clear(what: Clear, line: &str, facts: &Facts) -> Sentence {
+fn clear(what: Clear, line: &str, facts: &Facts, seen: Seen) -> Sentence {
     let on_465 = facts.port == 465;
     let port = "correct the port, as that of implicit TLS is usually 465";
     match what {
         Clear::Busy => Sentence::new("the server turned us away before TLS", "trying again later may help")
             .detail(format!("code {}", line.get(..3).unwrap_or_default())),
         Clear::Smtp => {
-            let cure =
-                if on_465 { "use --starttls" } else { "use --starttls, or the port of implicit TLS, usually 465" };
+            let cure = match seen.other_port {
+                Some((_, Elsewhere::ImplicitTls)) => {
+                    "use --starttls, or leave out the port, because 465 speaks implicit TLS"
+                }
+                _ if on_465 => "use --starttls",
+                _ => "use --starttls, or the port of implicit TLS, usually 465",
+            };
             Sentence::new("plain SMTP instead of TLS: this port is for STARTTLS", cure)
         }
         Clear::Named(_) | Clear::Something => {

@@ -1,11 +1,13 @@
 //! `--check`: what a person reads when something is wrong, or nothing is.
 
+mod ahead;
 mod certificates;
 pub mod failures;
 mod look;
 mod network;
 mod polite;
 mod screen;
+mod tries;
 
 use std::io::Read;
 use std::process::Stdio;

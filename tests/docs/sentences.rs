@@ -2,16 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use smtps_bridge::error::{Error, Failure, Fault, On587, Seen};
+use smtps_bridge::error::{Elsewhere, Error, Failure, Fault, MlKem, Seen};
 use smtps_bridge::report;
 
 use super::causes::{every_error_with, every_facts, host, NAME};
 
-const SEEN: [Seen; 4] = [
-    Seen { in_report: false, on_587: None },
-    Seen { in_report: true, on_587: None },
-    Seen { in_report: true, on_587: Some(On587::Refused) },
-    Seen { in_report: true, on_587: Some(On587::Other) },
+const NOTHING: Seen = Seen { in_report: false, ml_kem: None, other_port: None };
+const REPORT: Seen = Seen { in_report: true, ..NOTHING };
+const SEEN: [Seen; 9] = [
+    NOTHING,
+    REPORT,
+    Seen { ml_kem: Some(MlKem::InTheWay), ..REPORT },
+    Seen { ml_kem: Some(MlKem::NotInTheWay), ..REPORT },
+    Seen { other_port: Some((587, Elsewhere::Refused)), ..REPORT },
+    Seen { other_port: Some((587, Elsewhere::Silent)), ..REPORT },
+    Seen { other_port: Some((587, Elsewhere::StartTls)), ..REPORT },
+    Seen { other_port: Some((465, Elsewhere::ImplicitTls)), ..REPORT },
+    Seen { other_port: Some((587, Elsewhere::Other)), ..REPORT },
 ];
 
 /// Every cause with every fact.

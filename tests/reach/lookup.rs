@@ -16,7 +16,7 @@ pub const NAME_ERROR: u8 = 3;
 const REFUSED: u8 = 5;
 
 /// A type of question (RFC 1035 section 3.2.2).
-const A: u8 = 1;
+pub const A: u8 = 1;
 
 /// This machine's resolver asks a name server on 127.0.0.1 and nothing else.
 pub fn resolver() -> Dir {
@@ -33,7 +33,7 @@ pub fn name_server(code: u8, address: Option<Ipv4Addr>) {
 }
 
 /// The same for questions of some types, which get no answer at all otherwise.
-fn name_server_for(answers: fn(u8) -> bool, code: u8, address: Option<Ipv4Addr>) {
+pub fn name_server_for(answers: fn(u8) -> bool, code: u8, address: Option<Ipv4Addr>) {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 53)).expect("port 53 in a namespace of our own");
     thread::spawn(move || {
         let mut packet = [0; 512];

@@ -198,7 +198,7 @@ fn what_is_no_smtp_is_refused() {
         // An alert of TLS 1.0, as a server of implicit TLS may end its patience, and a hello.
         for record in [&[21, 3, 1, 0, 2, 2, 40][..], &[22, 3, 1, 2, 0]] {
             let (refusal, heard) = refused(To::Connect, record);
-            refusal.assert("4.7.5", 76, &["this port is for implicit TLS; leave out --starttls"]);
+            refusal.assert("4.7.5", 76, &["this port is for implicit TLS; leave out --starttls, but name this port"]);
             assert_eq!(heard, "");
             leaves_the_next_its_turn(To::Connect, record, Then::Closes);
         }

@@ -1,0 +1,197 @@
+//! One host: the search of a session, the other addresses, what a failure's cure would do, and what will be wrong one day.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::details::{show, Offers};
+use super::dialogue::{Dialogue, LINE};
+use super::screen::Screen;
+use super::tries::Tries;
+use super::watch::Watch;
+use crate::deadline::{seconds, Deadline};
+use crate::dial::{Clocks, Search, Told};
+use crate::error::{Error, Seen};
+use crate::options::{Dial, Host, Login, Options};
+use crate::text::escape;
+use crate::tls::Tls;
+use crate::trust::Trusted;
+use crate::wait::Waiter;
+
+/// An address that a session would not need.
+const OTHER_S: u64 = 10;
+
+/// A session's own clock for an answer, --idle-timeout, would hold a person.
+const EHLO_S: u64 = 30;
+
+/// A session waits for the lookup, and its client for the session.
+const SLOW_LOOKUP_S: u64 = 3;
+
+const HOLDS_ALL: &str = "it offers no AUTH, so that --require-auth would hold all mail: leave that option out if it \
+                         knows this machine by its address or by --cert";
+
+pub struct Check<'a, 'b> {
+    pub host: &'a Host,
+    pub options: &'a Options,
+    pub trusted: &'a Trusted,
+    pub waiter: &'a Waiter,
+    pub tries: &'b mut Tries<'a>,
+    pub screen: &'b mut Screen<'a>,
+}
+
+/// What was said behind the greeting.
+#[derive(Default)]
+struct Said {
+    offers: Option<Offers>,
+    quit: Option<String>,
+    /// EHLO is our own manner: a server that does not like it may like a client's.
+    refused: Option<Error>,
+}
+
+impl<'a> Check<'a, '_> {
+    /// # Errors
+    /// Why a session would come to nothing, and what the report has seen of it.
+    pub fn run(&mut self) -> Result<(), (Error, Seen)> {
+        self.screen.heading(&heading(self.host));
+        let search = Search::alone(self.host, self.options, self.trusted, self.waiter);
+        let mut watch = Watch::new(self.screen, matches!(self.host.dial, Dial::Name(_)));
+        let found = search.run(&mut Clocks::new(self.options.setup_timeout, Instant::now()), &mut watch);
+        let mut said = Said::default();
+        let (addr, mut error) = match found {
+            Ok(session) => (Some(session.addr), talk(&search, session.tls, session.addr, &mut said, &mut watch).err()),
+            Err(failure) => (failure.addr, Some(failure.error)),
+        };
+        watch.screen.end();
+        let told = watch.told_by(addr);
+        if !matches!(error, Some(Error::Terminated { .. } | Error::OutOf { .. } | Error::Turned { .. })) {
+            error = others(&search, addr, &mut watch).err().or(error);
+        }
+        let (passed, lookup) = (watch.passed, watch.lookup);
+        if let Some(error @ (Error::Terminated { .. } | Error::OutOf { .. })) = error {
+            return Err((error, Seen::report()));
+        }
+        self.tell_others(&passed, addr, error.as_ref());
+        self.tell(&told, &said, error.as_ref());
+        if lookup >= seconds(SLOW_LOOKUP_S) {
+            self.screen.wrong(
+                "warning",
+                "the name lookup was slow, and each session waits for it: check this machine's resolver",
+            );
+        }
+        match (error, addr) {
+            (None, _) => {
+                let result =
+                    if self.screen.has_warned() { "a session would begin; see the warning above" } else { "fine" };
+                self.screen.line("result", result);
+                Ok(())
+            }
+            (Some(error), None) => Err((error, Seen::report())),
+            (Some(error), Some(addr)) => match self.tries.cures(&search, addr, &error, self.screen) {
+                Ok(seen) => Err((error, seen)),
+                Err(terminated) => Err((terminated, Seen::report())),
+            },
+        }
+    }
+
+    /// What one address told, that of the session or that which came furthest.
+    fn tell(&mut self, told: &Told, said: &Said, error: Option<&Error>) {
+        let (trust, name) = (&self.options.trust.server, &self.host.server_name);
+        show(told, error, name, trust, self.trusted, self.screen);
+        if let Some(offers) = &said.offers {
+            offers.show(self.screen);
+        }
+        if let Some(Error::Turned { line, .. }) = &said.refused {
+            self.screen.line("note", &format!("our EHLO was refused ({line}); a client's may not be"));
+        }
+        if let Some(quit) = &said.quit {
+            self.screen.line("QUIT", quit);
+        }
+        let lacks_auth = said.offers.as_ref().is_some_and(|offers| offers.lacks("AUTH"));
+        if self.options.login == Login::Required && lacks_auth {
+            self.screen.wrong("warning", HOLDS_ALL);
+        }
+    }
+
+    /// Why other addresses failed, each reason once, as far as the host's own sentence does not say it.
+    fn tell_others(&mut self, passed: &[(SocketAddr, Error)], best: Option<SocketAddr>, verdict: Option<&Error>) {
+        let sentence = |error: &Error| error.sentence(Seen::report()).to_string();
+        let mut said: Vec<String> = verdict.map(sentence).into_iter().collect();
+        for (addr, error) in passed {
+            let reason = sentence(error);
+            if said.contains(&reason) {
+                continue;
+            }
+            if let Error::NoRoute { family } = error {
+                // Most machines without IPv6 are meant to be so, and the other addresses were reached.
+                let option = if addr.is_ipv6() { "-4" } else { "-6" };
+                let mixed = verdict.is_none() && best.is_some_and(|best| best.is_ipv6() != addr.is_ipv6());
+                let cure = if mixed { format!("; {option} leaves it out") } else { String::new() };
+                self.screen.line("note", &format!("{}: this machine has no {family} route{cure}", addr.ip()));
+            } else {
+                self.screen.wrong("failed", &format!("{}: {reason}", addr.ip()));
+            }
+            said.push(reason);
+        }
+    }
+}
+
+/// EHLO and QUIT: nothing that a session would not do.
+fn talk(search: &Search, tls: Tls, addr: SocketAddr, said: &mut Said, watch: &mut Watch) -> Result<(), Error> {
+    let local = tls.local_addr().unwrap_or(addr);
+    let mut dialogue = Dialogue { tls, attempt: search.attempt(Deadline::after(seconds(EHLO_S))) };
+    if !search.is_greeted() {
+        // As in a session: the protocol may be one where the client speaks first.
+        dialogue.tls.abandon();
+        return Ok(());
+    }
+    let offers = watch.step(", EHLO", || dialogue.ehlo(local));
+    let offers = offers.map(|reply| Offers::read(reply.keywords().map(|line| escape(line, LINE)).collect()));
+    let failed = match offers {
+        Ok(offers) => {
+            said.offers = Some(offers);
+            None
+        }
+        Err(error @ Error::Turned { .. }) => {
+            said.refused = Some(error);
+            None
+        }
+        Err(error) => Some(error),
+    };
+    if failed.is_none() {
+        match watch.step(", QUIT", || dialogue.quit()) {
+            Err(error @ Error::Terminated { .. }) => return Err(error),
+            answer => said.quit = Some(answer.unwrap_or_else(|_| "no answer".to_owned())),
+        }
+    }
+    dialogue.tls.abandon();
+    failed.map_or(Ok(()), Err)
+}
+
+/// The addresses that a session did not come to, for a while each; what is wrong with them goes to `passed`.
+///
+/// # Errors
+/// `Error::Terminated` and `Error::OutOf`, which end all.
+fn others(search: &Search, verdict: Option<SocketAddr>, watch: &mut Watch) -> Result<(), Error> {
+    let known = |watch: &Watch, addr| {
+        Some(addr) == verdict
+            || watch.passed.iter().any(|(passed, _)| *passed == addr)
+            || watch.told.iter().any(|(told, _)| *told == addr)
+    };
+    let untried: Vec<SocketAddr> = watch.addresses.iter().copied().filter(|addr| !known(watch, *addr)).collect();
+    for addr in untried {
+        let found = search.address(addr, Deadline::after(seconds(OTHER_S)), watch);
+        watch.screen.end();
+        match found {
+            Ok(tls) if search.is_greeted() => tls.leave(),
+            Ok(tls) => tls.abandon(),
+            Err(error @ (Error::Terminated { .. } | Error::OutOf { .. })) => return Err(error),
+            Err(error) => watch.passed.push((addr, error)),
+        }
+    }
+    Ok(())
+}
+
+fn heading(host: &Host) -> String {
+    let name = host.server_name_text();
+    let other = if name == host.name { String::new() } else { format!(", verified as {name}") };
+    format!("{}, port {}{other}", host.name, host.port)
+}

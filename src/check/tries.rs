@@ -1,0 +1,184 @@
+//! Where a host gives no session, the cures that can be tried are tried: without ML-KEM, and the other port. Options of trust
+//! never are. Providers ban who knocks too often: few connections, one second apart, and none to a server that said no.
+
+use std::net::SocketAddr;
+
+use super::look::look;
+use super::screen::Screen;
+use crate::deadline::{seconds, Deadline};
+use crate::dial::{Nobody, Search};
+use crate::error::{Clear, Elsewhere, Error, InClear, MlKem, Seen, Stage, Trouble};
+use crate::options::{Host, Mode, SUBMISSION, SUBMISSIONS};
+use crate::tls::Tls;
+use crate::trust::Trusted;
+use crate::wait::{Waiter, Woken};
+
+/// Extra connections of one run, how far they are apart, and how long each may take.
+const MOST: usize = 4;
+const APART_S: u64 = 1;
+const TRY_S: u64 = 10;
+
+pub struct Tries<'a> {
+    /// Without ML-KEM; None where none is offered.
+    classical: Option<&'a Trusted>,
+    left: usize,
+    waiter: &'a Waiter,
+}
+
+impl<'a> Tries<'a> {
+    pub fn new(classical: Option<&'a Trusted>, waiter: &'a Waiter) -> Tries<'a> {
+        Tries { classical, left: MOST, waiter }
+    }
+
+    /// What came of them, for the sentence.
+    ///
+    /// # Errors
+    /// `Error::Terminated`.
+    pub fn cures(
+        &mut self,
+        search: &Search,
+        addr: SocketAddr,
+        error: &Error,
+        screen: &mut Screen,
+    ) -> Result<Seen, Error> {
+        let mut seen = Seen::report();
+        if let (true, Some(classical), 1..) = (is_on_hello(error), self.classical, self.left) {
+            screen.begin_wrong("tried");
+            seen.ml_kem = self.without_ml_kem(&Search { trusted: classical, ..*search }, search, addr, screen)?;
+            screen.end();
+        }
+        let other = other_port(search.host.port, search.mode, error).filter(|_| seen.ml_kem != Some(MlKem::InTheWay));
+        let Some((port, mode)) = other else { return Ok(seen) };
+        if self.has_turn()? {
+            // With its zone.
+            let mut addr = addr;
+            addr.set_port(port);
+            let what = match mode {
+                Mode::StartTls => look(addr, self.deadline(), self.waiter, screen)?,
+                Mode::ImplicitTls => self.implicit_tls(search, addr, screen)?,
+            };
+            seen.other_port = Some((port, what));
+        }
+        Ok(seen)
+    }
+
+    /// Without, with, without: what comes and goes by itself is no cure.
+    fn without_ml_kem(
+        &mut self,
+        without: &Search,
+        with: &Search,
+        addr: SocketAddr,
+        screen: &mut Screen,
+    ) -> Result<Option<MlKem>, Error> {
+        let first = self.is_answered("without ML-KEM:", without, addr, screen)?;
+        if first == Some(false) {
+            return Ok(Some(MlKem::NotInTheWay));
+        }
+        let all = first == Some(true)
+            && self.is_answered(", with it:", with, addr, screen)? == Some(false)
+            && self.is_answered(", without it:", without, addr, screen)? == Some(true);
+        Ok(all.then_some(MlKem::InTheWay))
+    }
+
+    /// Whether our hello is answered, by whatever it is; None where it does not come so far.
+    fn is_answered(
+        &mut self,
+        words: &str,
+        search: &Search,
+        addr: SocketAddr,
+        screen: &mut Screen,
+    ) -> Result<Option<bool>, Error> {
+        if !self.has_turn()? {
+            return Ok(None);
+        }
+        screen.more(words);
+        let answered = match search.address(addr, self.deadline(), &mut Nobody) {
+            Ok(tls) => {
+                leave(tls, search);
+                Some(true)
+            }
+            Err(error @ (Error::Terminated { .. } | Error::OutOf { .. })) => return Err(error),
+            Err(error) if is_on_hello(&error) => Some(false),
+            Err(Error::Certificate { .. } | Error::Tls { .. } | Error::Turned { .. }) => Some(true),
+            Err(_) => None,
+        };
+        screen.more(match answered {
+            Some(true) => "answered",
+            Some(false) => "no answer",
+            None => "no connection",
+        });
+        Ok(answered)
+    }
+
+    /// The same host on the port of implicit TLS.
+    fn implicit_tls(&self, search: &Search, addr: SocketAddr, screen: &mut Screen) -> Result<Elsewhere, Error> {
+        screen.begin_wrong(&format!("port {}", addr.port()));
+        let host = Host { port: addr.port(), ..search.host.clone() };
+        let search = Search { host: &host, mode: Mode::ImplicitTls, ..*search };
+        let found = search.address(addr, self.deadline(), &mut Nobody);
+        let what = match found {
+            Ok(tls) => {
+                leave(tls, &search);
+                Elsewhere::ImplicitTls
+            }
+            Err(error @ (Error::Terminated { .. } | Error::OutOf { .. })) => return Err(error),
+            Err(Error::Refused { .. }) => Elsewhere::Refused,
+            Err(Error::ConnectTimeout { .. }) => Elsewhere::Silent,
+            Err(Error::Tls { trouble: Trouble::SilentOnHello { .. }, .. }) => Elsewhere::Silent,
+            Err(error) => {
+                screen.more(&error.sentence(Seen::report()).to_string());
+                Elsewhere::Other
+            }
+        };
+        screen.more(what.words());
+        screen.end();
+        Ok(what)
+    }
+
+    /// Waits until the next connection may be made.
+    fn has_turn(&mut self) -> Result<bool, Error> {
+        let Some(left) = self.left.checked_sub(1) else { return Ok(false) };
+        self.left = left;
+        match self.waiter.wait(&mut [], Deadline::after(seconds(APART_S))) {
+            Ok(Woken::Terminated) => Err(Error::Terminated { stage: Stage::Connect }),
+            _ => Ok(true),
+        }
+    }
+
+    fn deadline(&self) -> Deadline {
+        Deadline::after(seconds(TRY_S))
+    }
+}
+
+/// Whoever greeted us gets a goodbye.
+fn leave(tls: Tls, search: &Search) {
+    if search.is_greeted() {
+        tls.leave();
+    } else {
+        tls.abandon();
+    }
+}
+
+/// An end, a reset or silence was all the answer to our hello.
+fn is_on_hello(error: &Error) -> bool {
+    use Trouble::{ClosedOnHello, ResetOnHello, SilentOnHello};
+    matches!(error, Error::Tls { trouble: ClosedOnHello | ResetOnHello | SilentOnHello { .. }, .. })
+}
+
+/// Where the server may be meant in place of this port. On any other one somebody meant that port.
+fn other_port(port: u16, mode: Mode, error: &Error) -> Option<(u16, Mode)> {
+    let silent = matches!(
+        error,
+        Error::Refused { .. }
+            | Error::ConnectTimeout { .. }
+            | Error::Tls { trouble: Trouble::SilentOnHello { .. }, .. }
+            | Error::InClear(InClear::NoGreeting { .. })
+    );
+    let is_plain = matches!(error, Error::Tls { trouble: Trouble::Clear { what: Clear::Smtp, .. }, .. });
+    match (mode, port) {
+        (Mode::ImplicitTls, SUBMISSIONS) if silent => Some((SUBMISSION, Mode::StartTls)),
+        (Mode::ImplicitTls, port) if is_plain && port != SUBMISSIONS => Some((SUBMISSIONS, Mode::ImplicitTls)),
+        (Mode::StartTls, SUBMISSION) if silent => Some((SUBMISSIONS, Mode::ImplicitTls)),
+        (Mode::ImplicitTls | Mode::StartTls, _) => None,
+    }
+}

@@ -1,0 +1,333 @@
+//! What `--check` tries where a host gives no session: the hello without ML-KEM, and the other port. Never more than four
+//! connections beside those of a session, and none to a server that said no.
+
+use std::io;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use super::{report, smarthost, Report};
+use crate::support::bridge::{House, Start};
+use crate::support::build::GROUP;
+use crate::support::limit::{within, without_hooks, USUAL};
+use crate::support::namespace::inside;
+use crate::support::outcome::refusal;
+use crate::support::peer::{accept, reset, Link, Peer, TLS_1_3};
+
+/// How a middlebox spoils a hello.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Spoils {
+    Closes,
+    Resets,
+    Swallows,
+}
+
+/// No hello without the 1184 octets of an ML-KEM-768 key is as long.
+const LARGE: usize = 1024;
+
+/// Behind a middlebox that spoils the hellos that `spoiled` finds, by their number and whether they are large. What it saw:
+/// `true` for a hello with ML-KEM.
+fn behind(house: &House, spoils: Spoils, connections: usize, spoiled: fn(usize, bool) -> bool) -> Peer<Vec<bool>> {
+    let tls = Arc::new(house.leaf.server(TLS_1_3));
+    Peer::listener(move |listener| {
+        let hellos = (0..connections).map(|number| {
+            let tcp = accept(listener);
+            let large = is_large(&tcp);
+            if spoiled(number, large) {
+                spoil(tcp, spoils);
+            } else {
+                let mut link = Link::new(tcp, &tls);
+                link.handshake();
+                link.send(b"220 smarthost.test\r\n");
+                link.until_closed();
+            }
+            large
+        });
+        let hellos = hellos.collect();
+        ends_here(listener);
+        hellos
+    })
+}
+
+/// The next connection is that of `done`.
+fn ends_here(listener: &TcpListener) {
+    assert_eq!(accept(listener).peek(&mut [0]).unwrap(), 0, "one connection more");
+}
+
+/// Behind the report: what the peer saw, and nothing more.
+fn done<T: Send + 'static>(peer: Peer<T>) -> T {
+    drop(TcpStream::connect(peer.addr).unwrap());
+    peer.done()
+}
+
+/// By the length of its record.
+fn is_large(tcp: &TcpStream) -> bool {
+    let mut header = [0; 5];
+    while tcp.peek(&mut header).unwrap() < header.len() {}
+    usize::from(u16::from_be_bytes([header[3], header[4]])) > LARGE
+}
+
+fn spoil(mut tcp: TcpStream, how: Spoils) {
+    match how {
+        Spoils::Closes => tcp.shutdown(Shutdown::Write).unwrap(),
+        Spoils::Resets => return reset(tcp),
+        Spoils::Swallows => {}
+    }
+    let _ = io::copy(&mut tcp, &mut io::sink());
+}
+
+fn look(house: &House, peer: &Peer<Vec<bool>>) -> Report {
+    report(house.bridge(peer.name()).args(["-4", "-q", "--setup-timeout", "4"]).speed(4))
+}
+
+/// Goal: the cure that a session cannot know: without, with, without, and all three agree.
+#[test]
+fn ml_kem_in_the_way_is_found_and_the_cure_is_one_that_worked() {
+    if GROUP == "X25519" {
+        return;
+    }
+    within(USUAL, || {
+        for (spoils, cause) in [
+            (Spoils::Closes, "the server closed on our TLS hello"),
+            (Spoils::Resets, "the server reset on our TLS hello"),
+            (Spoils::Swallows, "no answer to our TLS hello within 1 s"),
+        ] {
+            let house = House::new();
+            let peer = behind(&house, spoils, 4, |_, large| large);
+            let report = look(&house, &peer);
+            let words = format!(
+                "failed handshake: {cause} (one without ML-KEM is answered); use --no-pq until the middlebox in between \
+                 is repaired"
+            );
+            report.assert(75, &[&words]);
+            assert_eq!(report.line("tried"), "without ML-KEM: answered, with it: no answer, without it: answered");
+            assert_eq!(done(peer), [true, false, true, false], "{spoils:?}");
+            // What it advises gives a session.
+            let peer = behind(&house, spoils, 1, |_, large| large);
+            let cured = report_with(&house, &peer, "--no-pq");
+            assert_eq!(cured.code, 74, "it never answers EHLO:\n{}", cured.screen);
+            assert_eq!(done(peer), [false]);
+        }
+    });
+}
+
+fn report_with(house: &House, peer: &Peer<Vec<bool>>, option: &str) -> Report {
+    report(house.bridge(peer.name()).args(["-4", option]).speed(20))
+}
+
+/// Goal: a server that comes and goes is no reason to turn ML-KEM off.
+#[test]
+fn what_comes_and_goes_by_itself_is_no_cure() {
+    if GROUP == "X25519" {
+        return;
+    }
+    within(USUAL, || {
+        let house = House::new();
+        for (spoiled, connections, tried) in [
+            ((|number, _| number == 0) as fn(usize, bool) -> bool, 3, "without ML-KEM: answered, with it: answered"),
+            (
+                |number, _| number % 3 == 0 || number == 2,
+                4,
+                "without ML-KEM: answered, with it: no answer, without it: no answer",
+            ),
+        ] {
+            let peer = behind(&house, Spoils::Closes, connections, spoiled);
+            let report = look(&house, &peer);
+            report.assert(75, &["the server closed on our TLS hello; ask its administrator, or that of a firewall"]);
+            assert_eq!(report.line("tried"), tried);
+            assert!(!report.screen.contains("--no-pq"), "{}", report.screen);
+            done(peer);
+        }
+    });
+}
+
+#[test]
+fn a_server_that_closes_on_any_hello_is_told_as_that() {
+    if GROUP == "X25519" {
+        return;
+    }
+    within(USUAL, || {
+        let house = House::new();
+        let peer = behind(&house, Spoils::Closes, 2, |_, _| true);
+        let report = look(&house, &peer);
+        report.assert(75, &["the server closed on our TLS hello (without ML-KEM too); ask its administrator"]);
+        assert_eq!(report.line("tried"), "without ML-KEM: no answer");
+        assert_eq!(done(peer), [true, false]);
+    });
+}
+
+/// Goal: with --no-pq there is nothing left to try without.
+#[test]
+fn what_is_given_is_not_tried() {
+    within(USUAL, || {
+        let house = House::new();
+        let peer = behind(&house, Spoils::Closes, 1, |_, _| true);
+        let report = report_with(&house, &peer, "--no-pq");
+        report.assert(75, &["the server closed on our TLS hello; ask its administrator, or that of a firewall"]);
+        assert!(!report.labels().contains(&"tried".to_owned()), "{}", report.screen);
+        assert_eq!(done(peer), [false]);
+    });
+}
+
+/// Goal: providers ban who knocks too often. Three hosts, each of which would be worth three tries.
+#[test]
+fn no_run_makes_more_than_four_connections_beside_its_own() {
+    if GROUP == "X25519" {
+        return;
+    }
+    within(USUAL, || {
+        let house = House::new();
+        let count = Arc::new(AtomicUsize::new(0));
+        let tls = Arc::new(house.leaf.server(TLS_1_3));
+        let hosts: Vec<String> = (0..3)
+            .map(|_| {
+                let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+                let host = format!("localhost:{}", listener.local_addr().unwrap().port());
+                let (count, tls) = (Arc::clone(&count), Arc::clone(&tls));
+                thread::spawn(move || loop {
+                    let tcp = accept(&listener);
+                    count.fetch_add(1, Ordering::Relaxed);
+                    if is_large(&tcp) {
+                        spoil(tcp, Spoils::Closes);
+                    } else {
+                        let mut link = Link::new(tcp, &tls);
+                        link.handshake();
+                        link.send(b"220 smarthost.test\r\n");
+                        link.until_closed();
+                    }
+                });
+                host
+            })
+            .collect();
+        let report = report(house.bridge(&*hosts[0]).args(&hosts[1..]).arg("-4").speed(4));
+        report.assert(75, &[]);
+        assert_eq!(count.load(Ordering::Relaxed), 3 + 4, "{}", report.screen);
+        assert_eq!(report.flat().matches("use --no-pq").count(), 1, "what was not tried is not advised: {}", report.screen);
+    });
+}
+
+/// Goal: nor does anybody who answered get one more.
+#[test]
+fn a_server_that_said_no_is_not_asked_again() {
+    within(USUAL, || {
+        let house = House::new();
+        for (greeting, code) in [("421 4.7.0 too many\r\n", 75), ("554 5.7.1 we know you\r\n", 75), ("* OK IMAP\r\n", 76)] {
+            let tls = Arc::new(house.leaf.server(TLS_1_3));
+            let peer = Peer::listener(move |listener| {
+                let mut link = Link::new(accept(listener), &tls);
+                link.handshake();
+                link.send(greeting.as_bytes());
+                link.until_closed();
+                ends_here(listener);
+            });
+            report(house.bridge(peer.name()).arg("-4")).assert(code, &["failed greeting: "]);
+            done(peer);
+        }
+    });
+}
+
+/// A smarthost with implicit TLS on its usual port, for one look.
+fn on_465(house: &House) -> thread::JoinHandle<Vec<u8>> {
+    let listener = TcpListener::bind("127.0.0.1:465").unwrap();
+    let tls = Arc::new(house.leaf.server(TLS_1_3));
+    thread::spawn(move || {
+        let mut link = Link::new(accept(&listener), &tls);
+        link.handshake();
+        link.send(b"220 smarthost.test\r\n");
+        link.rest().0
+    })
+}
+
+/// Goal: as 465 is followed by 587, so is 587 by 465.
+#[test]
+fn implicit_tls_is_found_where_starttls_was_meant() {
+    inside(|| {
+        let house = House::new();
+        let server = on_465(&house);
+        let told = report(house.bridge("127.0.0.1").arg("--starttls"));
+        assert_eq!(server.join().unwrap(), b"QUIT\r\n");
+        let words = "failed connect: connection refused on port 587, but 465 speaks implicit TLS; leave out --starttls \
+                     and the port";
+        told.assert(75, &[words]);
+        assert_eq!(told.line("port 465"), "it speaks implicit TLS");
+        // Silent, as a server of implicit TLS is to whoever waits for it.
+        let silent = TcpListener::bind("127.0.0.1:587").unwrap();
+        let silent = thread::spawn(move || drop(io::copy(&mut accept(&silent), &mut io::sink())));
+        let server = on_465(&house);
+        let told = report(house.bridge("127.0.0.1").args(["--starttls", "--setup-timeout", "1"]));
+        server.join().unwrap();
+        silent.join().unwrap();
+        told.assert(75, &["starttls: no greeting within 1 s, but 465 speaks implicit TLS; leave out --starttls and the"]);
+    });
+}
+
+/// Goal: somebody who wrote the port of STARTTLS, or any other where plain SMTP is spoken.
+#[test]
+fn implicit_tls_is_found_where_plain_smtp_is_spoken() {
+    inside(|| {
+        let house = House::new();
+        let plain = TcpListener::bind("127.0.0.1:587").unwrap();
+        let plain = thread::spawn(move || {
+            let mut tcp = accept(&plain);
+            io::Write::write_all(&mut tcp, b"220 mail.test ESMTP\r\n").unwrap();
+            let _ = io::copy(&mut tcp, &mut io::sink());
+        });
+        let server = on_465(&house);
+        let told = report(house.bridge("127.0.0.1:587"));
+        assert_eq!(server.join().unwrap(), b"QUIT\r\n");
+        plain.join().unwrap();
+        let words = "failed handshake: plain SMTP instead of TLS: this port is for STARTTLS; use --starttls, or leave out \
+                     the port, because 465 speaks implicit TLS";
+        told.assert(76, &[words]);
+    });
+}
+
+/// Goal: what a stranger on the other port presents is told, and no reason to trust it.
+#[test]
+fn another_port_with_a_stranger_on_it_is_no_cure() {
+    inside(|| {
+        let house = House::new();
+        let server = {
+            let listener = TcpListener::bind("127.0.0.1:465").unwrap();
+            let tls = Arc::new(house.leaf.server(TLS_1_3));
+            thread::spawn(move || drop(Link::new(accept(&listener), &tls).try_handshake()))
+        };
+        let told = report(Start::new().args(["localhost", "--starttls", "-4"]));
+        server.join().unwrap();
+        told.assert(75, &["failed connect: connection refused on port 587; is HOST right"]);
+        assert!(told.line("port 465").starts_with("certificate from an unknown CA"), "{}", told.screen);
+    });
+}
+
+/// Goal: a session tries nothing: it dials once, and its sentence advises what it can know.
+#[test]
+fn a_session_tries_nothing() {
+    within(USUAL, || {
+        let house = House::new();
+        let peer = behind(&house, Spoils::Closes, 1, |_, _| true);
+        let refused = refusal(house.bridge(peer.name()).arg("-4"));
+        refused.assert("4.4.2", 75, &["the server closed on our TLS hello; on this machine, run smtps-bridge --check"]);
+        done(peer);
+    });
+}
+
+/// Goal: a report waits for a slow greeter as long as a session does.
+#[test]
+fn a_slow_greeter_is_as_good_as_in_a_session() {
+    within(USUAL, || {
+        let house = House::new();
+        if without_hooks() {
+            return;
+        }
+        let peer = Peer::start(&house.leaf, |link: Link| {
+            // 35 s on the bridge's clock.
+            thread::sleep(Duration::from_millis(1750));
+            smarthost(link)
+        });
+        let told = report(house.bridge(peer.host()).speed(20));
+        told.assert(0, &["result fine"]);
+        peer.done();
+    });
+}
