@@ -133,7 +133,11 @@ impl Fault {
 
 /// Both explanations of what nobody here knows.
 fn confirmed(cure: &str) -> String {
-    format!("maybe somebody in between; {}", once_confirmed(cure))
+    in_between(&once_confirmed(cure))
+}
+
+fn in_between(cure: &str) -> String {
+    format!("maybe somebody in between; {cure}")
 }
 
 fn once_confirmed(cure: &str) -> String {
@@ -231,25 +235,26 @@ fn wrong_name(names: &Names, too: Option<&Too>, facts: &Facts) -> Sentence {
 fn unknown_issuer(issuer: &Issuer, facts: &Facts) -> Sentence {
     const UNKNOWN: &str = "certificate from an unknown CA";
     let none_of = format!("not in {}", facts.anchors);
-    // Options that exclude the advised one.
-    let here = |option| if facts.given.ca_file || facts.given.system_roots { "add it here" } else { option };
+    // --ca-file and --system-roots exclude the other options of trust; the detail names the one that is in force.
+    let excluded = facts.given.ca_file || facts.given.system_roots;
+    let here = |option| once_confirmed(if excluded { "trust it here" } else { option });
     let mut sentence = match issuer {
         Issuer::Missing(name) => Sentence::new(
             "certificate from an unknown CA, not sent",
             "ask its administrator for the whole chain; maybe somebody in between",
         )
         .detail(format!("{name}, {none_of}"))
-        .more(format!("if the server has a CA of its own, {}", once_confirmed(here("use --ca-file")))),
+        .more(format!("if the server has a CA of its own, {}", here("use --ca-file"))),
         Issuer::Sent(name) => {
-            Sentence::new(UNKNOWN, confirmed(here("use --ca-file"))).detail(format!("{name}, {none_of}"))
+            Sentence::new(UNKNOWN, in_between(&here("use --ca-file"))).detail(format!("{name}, {none_of}"))
         }
-        Issuer::Itself => Sentence::new("self-signed certificate", confirmed(here("use --pin-only"))).detail(none_of),
+        Issuer::Itself => Sentence::new("self-signed certificate", in_between(&here("use --pin-only"))).detail(none_of),
         Issuer::Namesake(name) => Sentence::new(
             "its CA has a trusted name but another key",
             "ask its administrator for the new CA; maybe somebody in between",
         )
         .detail(name),
-        Issuer::Unread => Sentence::new(UNKNOWN, confirmed(here("use --ca-file"))).detail(none_of),
+        Issuer::Unread => Sentence::new(UNKNOWN, in_between(&here("use --ca-file"))).detail(none_of),
     };
     if facts.needs_sni() {
         sentence.more = std::mem::replace(&mut sentence.cure, NO_SNI.to_owned());

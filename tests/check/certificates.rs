@@ -184,7 +184,7 @@ fn refuses(house: &House, leaf: &Leaf, words: &[&str]) -> Report {
     let tls = || leaf.server(rustls::ALL_VERSIONS);
     let start = || Start::new().arg("--ca-file").arg(house.dir.path("ca.pem"));
     let report = fails(start, || unsuccessful(tls()), 69, "handshake", words);
-    let agreed = format!("TLSv1.3, AES_256_GCM_SHA384, {GROUP} (");
+    let agreed = format!("TLSv1.3, AES_256_GCM_SHA384, {GROUP}");
     assert!(report.line("TLS").starts_with(&agreed), "{}", report.screen);
     assert_eq!(report.line("pin"), leaf.pin);
     report

@@ -33,7 +33,8 @@ fn a_server_with_starttls_alone_is_told() {
         let server = on_587("250-mail.test\r\n250-SIZE 1000\r\n250 STARTTLS\r\n");
         let report = report(Start::new().arg("127.0.0.1"));
         assert_eq!(server.join().unwrap(), ["EHLO [127.0.0.1]\r\n", "QUIT\r\n"]);
-        let words = "failed connect: connection refused on port 465, but 587 offers STARTTLS; use --starttls with that port";
+        let words =
+            "failed connect: connection refused on port 465, but 587 offers STARTTLS; use --starttls with that port";
         report.assert(75, &[words]);
         assert_eq!(report.line("port 587"), "220 mail.test ESMTP; it offers STARTTLS");
     });

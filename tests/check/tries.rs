@@ -204,7 +204,12 @@ fn no_run_makes_more_than_four_connections_beside_its_own() {
         let report = report(house.bridge(&*hosts[0]).args(&hosts[1..]).arg("-4").speed(4));
         report.assert(75, &[]);
         assert_eq!(count.load(Ordering::Relaxed), 3 + 4, "{}", report.screen);
-        assert_eq!(report.flat().matches("use --no-pq").count(), 1, "what was not tried is not advised: {}", report.screen);
+        assert_eq!(
+            report.flat().matches("use --no-pq").count(),
+            1,
+            "what was not tried is not advised: {}",
+            report.screen
+        );
     });
 }
 
@@ -213,7 +218,9 @@ fn no_run_makes_more_than_four_connections_beside_its_own() {
 fn a_server_that_said_no_is_not_asked_again() {
     within(USUAL, || {
         let house = House::new();
-        for (greeting, code) in [("421 4.7.0 too many\r\n", 75), ("554 5.7.1 we know you\r\n", 75), ("* OK IMAP\r\n", 76)] {
+        for (greeting, code) in
+            [("421 4.7.0 too many\r\n", 75), ("554 5.7.1 we know you\r\n", 75), ("* OK IMAP\r\n", 76)]
+        {
             let tls = Arc::new(house.leaf.server(TLS_1_3));
             let peer = Peer::listener(move |listener| {
                 let mut link = Link::new(accept(listener), &tls);
@@ -248,7 +255,8 @@ fn implicit_tls_is_found_where_starttls_was_meant() {
         let server = on_465(&house);
         let told = report(house.bridge("127.0.0.1").arg("--starttls"));
         assert_eq!(server.join().unwrap(), b"QUIT\r\n");
-        let words = "failed connect: connection refused on port 587, but 465 speaks implicit TLS; leave out --starttls \
+        let words =
+            "failed connect: connection refused on port 587, but 465 speaks implicit TLS; leave out --starttls \
                      and the port";
         told.assert(75, &[words]);
         assert_eq!(told.line("port 465"), "it speaks implicit TLS");
@@ -259,7 +267,10 @@ fn implicit_tls_is_found_where_starttls_was_meant() {
         let told = report(house.bridge("127.0.0.1").args(["--starttls", "--setup-timeout", "1"]));
         server.join().unwrap();
         silent.join().unwrap();
-        told.assert(75, &["starttls: no greeting within 1 s, but 465 speaks implicit TLS; leave out --starttls and the"]);
+        told.assert(
+            75,
+            &["starttls: no greeting within 1 s, but 465 speaks implicit TLS; leave out --starttls and the"],
+        );
     });
 }
 
@@ -278,7 +289,8 @@ fn implicit_tls_is_found_where_plain_smtp_is_spoken() {
         let told = report(house.bridge("127.0.0.1:587"));
         assert_eq!(server.join().unwrap(), b"QUIT\r\n");
         plain.join().unwrap();
-        let words = "failed handshake: plain SMTP instead of TLS: this port is for STARTTLS; use --starttls, or leave out \
+        let words =
+            "failed handshake: plain SMTP instead of TLS: this port is for STARTTLS; use --starttls, or leave out \
                      the port, because 465 speaks implicit TLS";
         told.assert(76, &[words]);
     });

@@ -6,7 +6,9 @@ use smtps_bridge::error::{
     Asked, Clear, Error, Facts, Fault, Given, Heard, InClear, Issuer, NamedBy, Names, Place, Rank, Stage, Too, Trouble,
     Version,
 };
+use smtps_bridge::options::Anchors;
 use smtps_bridge::smtp::Code;
+use smtps_bridge::trust::anchors_name;
 
 /// Of a server name; the reply has room for no more.
 pub const NAME: &str = "a-name-of-sixty-four-octets.is-not-rare-in-the-cloud.example.com";
@@ -61,11 +63,32 @@ pub fn every_facts() -> Vec<Facts> {
                 (NamedBy::Option, 2465, Some(Version::Tls12), Some("2026-10-19")),
                 (NamedBy::Host, 2465, Some(Version::Tls13), None),
             ] {
-                every.push(Facts { given, is_address, name_fits, named_by, port, version, clock_behind, ..facts() });
+                let anchors = anchors(given);
+                every.push(Facts {
+                    given,
+                    anchors,
+                    is_address,
+                    name_fits,
+                    named_by,
+                    port,
+                    version,
+                    clock_behind,
+                    ..facts()
+                });
             }
         }
     }
     every
+}
+
+fn anchors(given: Given) -> String {
+    if given.ca_file {
+        anchors_name(&Anchors::File("/ca.pem".into()))
+    } else if given.system_roots {
+        anchors_name(&Anchors::System)
+    } else {
+        facts().anchors
+    }
 }
 
 pub fn every_fault() -> Vec<Fault> {

@@ -31,20 +31,27 @@ fn promise_3_the_ca_of_a_tls_inspection_is_not_recommended_without_a_word_of_con
     within(USUAL, || {
         let inspection = Ca::named("Inspection CA");
         let leaf = inspection.leaf();
+        let cure = |option| {
+            if cfg!(feature = "system-roots") {
+                "maybe somebody in between; trust it here once its administrator confirms it"
+            } else {
+                option
+            }
+        };
         let words = [
             "certificate from an unknown CA (CN=Inspection CA, not in ",
-            "maybe somebody in between; use --ca-file once its administrator confirms it",
+            cure("maybe somebody in between; use --ca-file once its administrator confirms it"),
         ];
         refuses_by_name(Start::new(), chain(&leaf, &[&inspection]), &words, &[]);
         let words = [
             "self-signed certificate (not in ",
-            "maybe somebody in between; use --pin-only once its administrator confirms it",
+            cure("maybe somebody in between; use --pin-only once its administrator confirms it"),
         ];
         refuses_by_name(Start::new(), chain(&self_signed_leaf(), &[]), &words, &["sha256//"]);
         // Where a file is given already, another --ca-file is no cure.
         let dir = Dir::new();
         let words =
-            ["CN=Inspection CA, not in our CA file); maybe somebody in between; add it here once its administrator"];
+            ["CN=Inspection CA, not in our CA file); maybe somebody in between; trust it here once its administrator"];
         refuses_by_name(trusting(&Ca::new(), &dir), chain(&leaf, &[&inspection]), &words, &["--ca-file"]);
     });
 }
