@@ -9,6 +9,9 @@ use rustls::pki_types::ServerName;
 use crate::kinds::Wanted;
 use crate::smtp::{address_literal, Rules};
 
+/// Port of mail servers among themselves, `smtp` (RFC 5321 section 4.5.4.2).
+pub const SMTP: u16 = 25;
+
 /// Port of implicit TLS, `submissions` (RFC 8314 section 7.3).
 pub const SUBMISSIONS: u16 = 465;
 

@@ -8,7 +8,7 @@ use super::screen::Screen;
 use crate::deadline::{seconds, Deadline};
 use crate::dial::{Nobody, Search};
 use crate::error::{Clear, Elsewhere, Error, InClear, MlKem, Seen, Stage, Trouble};
-use crate::options::{Host, Mode, SUBMISSION, SUBMISSIONS};
+use crate::options::{Host, Mode, SMTP, SUBMISSION, SUBMISSIONS};
 use crate::tls::Tls;
 use crate::trust::Trusted;
 use crate::wait::{Waiter, Woken};
@@ -165,20 +165,28 @@ fn is_on_hello(error: &Error) -> bool {
     matches!(error, Error::Tls { trouble: ClosedOnHello | ResetOnHello | SilentOnHello { .. }, .. })
 }
 
-/// Where the server may be meant in place of this port. On any other one somebody meant that port.
+/// Where the server may be meant in place of this port. Whoever names a port that is not one of mail servers means it, unless
+/// something else speaks there.
 fn other_port(port: u16, mode: Mode, error: &Error) -> Option<(u16, Mode)> {
-    let silent = matches!(
+    let is_silent = matches!(
         error,
         Error::Refused { .. }
             | Error::ConnectTimeout { .. }
             | Error::Tls { trouble: Trouble::SilentOnHello { .. }, .. }
             | Error::InClear(InClear::NoGreeting { .. })
     );
-    let is_plain = matches!(error, Error::Tls { trouble: Trouble::Clear { what: Clear::Smtp, .. }, .. });
-    match (mode, port) {
-        (Mode::ImplicitTls, SUBMISSIONS) if silent => Some((SUBMISSION, Mode::StartTls)),
-        (Mode::ImplicitTls, port) if is_plain && port != SUBMISSIONS => Some((SUBMISSIONS, Mode::ImplicitTls)),
-        (Mode::StartTls, SUBMISSION) if silent => Some((SUBMISSIONS, Mode::ImplicitTls)),
-        (Mode::ImplicitTls | Mode::StartTls, _) => None,
-    }
+    let clear = match error {
+        Error::Tls { trouble: Trouble::Clear { what, .. }, .. } if *what != Clear::Busy => Some(*what),
+        _ => None,
+    };
+    let lacks_starttls = matches!(error, Error::InClear(InClear::NotOffered { .. }));
+    let (worth, other) = match (mode, port) {
+        (Mode::ImplicitTls, SUBMISSIONS) => (is_silent || clear == Some(Clear::Smtp), (SUBMISSION, Mode::StartTls)),
+        (Mode::ImplicitTls, SMTP | SUBMISSION) => (is_silent || clear.is_some(), (SUBMISSIONS, Mode::ImplicitTls)),
+        (Mode::ImplicitTls, _) => (clear.is_some(), (SUBMISSIONS, Mode::ImplicitTls)),
+        (Mode::StartTls, SMTP) => (is_silent, (SUBMISSION, Mode::StartTls)),
+        (Mode::StartTls, SUBMISSIONS | SUBMISSION) => (is_silent || lacks_starttls, (SUBMISSIONS, Mode::ImplicitTls)),
+        (Mode::StartTls, _) => (false, (port, mode)),
+    };
+    worth.then_some(other)
 }

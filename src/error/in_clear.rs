@@ -1,6 +1,7 @@
 //! What ends the clear-text way to the handshake (`--starttls`). Nobody vouches for what a server says there: its words go to
 //! the log, behind `clear=`, and no further; the reply to the client has their code at most.
 
+use super::sentence::THAT_PORT;
 use super::{Elsewhere, Seen, Sentence};
 use crate::exit::Exit;
 use crate::smtp::Code;
@@ -76,10 +77,13 @@ impl InClear {
 
     pub fn sentence(&self, seen: Seen) -> Sentence {
         let between = "ask its administrator; maybe somebody in between";
+        let on_465 = matches!(seen.other_port, Some((_, Elsewhere::ImplicitTls)));
         match self {
-            InClear::NoGreeting { seconds } if matches!(seen.other_port, Some((_, Elsewhere::ImplicitTls))) => {
-                let cause = format!("no greeting within {seconds} s, but 465 speaks implicit TLS");
-                Sentence::new(cause, "leave out --starttls and the port")
+            InClear::NoGreeting { seconds } if on_465 => {
+                Sentence::new(format!("no greeting within {seconds} s, but 465 speaks implicit TLS"), THAT_PORT)
+            }
+            InClear::NotOffered { .. } if on_465 => {
+                Sentence::new("the server does not offer STARTTLS, but 465 speaks implicit TLS", THAT_PORT)
             }
             InClear::NoGreeting { seconds } => Sentence::new(
                 format!("no greeting within {seconds} s"),

@@ -114,6 +114,9 @@ fn without_path(word: &str) -> String {
     }
 }
 
+/// That of implicit TLS, where the report has seen it.
+pub const THAT_PORT: &str = "use that port, without --starttls";
+
 const ITS_LOG: &str = "ask the server's administrator for its log";
 
 impl Error {
@@ -234,15 +237,15 @@ fn nobody(cause: &str, port: u16, cure: &str, seen: Seen) -> Sentence {
     let cause = format!("{cause} on port {port}");
     match seen.other_port {
         Some((other, Elsewhere::StartTls)) => {
-            Sentence::new(format!("{cause}, but {other} offers STARTTLS"), "use --starttls with that port")
+            Sentence::new(format!("{cause}, but {other} offers STARTTLS"), "use that port, with --starttls")
         }
         Some((other, Elsewhere::ImplicitTls)) => {
-            Sentence::new(format!("{cause}, but {other} speaks implicit TLS"), "leave out --starttls and the port")
+            Sentence::new(format!("{cause}, but {other} speaks implicit TLS"), THAT_PORT)
         }
         Some((other, Elsewhere::Refused)) => Sentence::new(format!("{cause}, and refused on {other}"), cure),
         Some((other, Elsewhere::Silent)) => Sentence::new(format!("{cause}, and {other} is silent"), cure),
         Some((_, Elsewhere::Other)) => Sentence::new(cause, cure),
-        None if port == 465 => Sentence::new(cause, cure).more("if it has only 587, use --starttls with that port"),
+        None if port == 465 => Sentence::new(cause, cure).more("if it has only port 587, use --starttls"),
         None => Sentence::new(cause, cure),
     }
 }

@@ -152,27 +152,29 @@ fn in_common(facts: &Facts) -> &'static str {
 /// Not a word of it: an attacker must not write into an administrator's queue. The log has it.
 fn clear(what: Clear, line: &str, facts: &Facts, seen: Seen) -> Sentence {
     let on_465 = facts.port == 465;
-    let port = "correct the port, as that of implicit TLS is usually 465";
+    let seen_on_465 = matches!(seen.other_port, Some((_, Elsewhere::ImplicitTls)));
     match what {
         Clear::Busy => Sentence::new("the server turned us away before TLS", "trying again later may help")
             .detail(format!("code {}", line.get(..3).unwrap_or_default())),
         Clear::Smtp => {
             let cure = match seen.other_port {
-                Some((_, Elsewhere::ImplicitTls)) => {
-                    "use --starttls, or leave out the port, because 465 speaks implicit TLS"
-                }
+                _ if seen_on_465 => "leave out the port, because 465 speaks implicit TLS, or use --starttls",
+                Some((587, Elsewhere::StartTls)) => "use --starttls with port 587, which offers it",
                 _ if on_465 => "use --starttls",
-                _ => "use --starttls, or the port of implicit TLS, usually 465",
+                _ => "use --starttls, or port 465 for implicit TLS",
             };
-            Sentence::new("plain SMTP instead of TLS: this port is for STARTTLS", cure)
+            Sentence::new("plain SMTP instead of TLS, so this port is for STARTTLS", cure)
         }
         Clear::Named(_) | Clear::Something => {
             let protocol = if let Clear::Named(protocol) = what { protocol } else { "something" };
             let cause = format!("{protocol} instead of TLS");
-            if on_465 {
-                Sentence::new(cause, "correct HOST; maybe somebody in between answers, as a captive portal does")
+            let portal = "maybe somebody in between answers, as a captive portal does";
+            if seen_on_465 {
+                Sentence::new(cause, "leave out the port, because 465 speaks implicit TLS")
+            } else if on_465 {
+                Sentence::new(cause, format!("correct HOST; {portal}"))
             } else {
-                Sentence::new(cause, port).more("maybe somebody in between answers, as a captive portal does")
+                Sentence::new(cause, "correct the port, as that of implicit TLS is usually 465").more(portal)
             }
         }
     }

@@ -3,8 +3,8 @@
 mod ahead;
 mod certificates;
 pub mod failures;
-mod look;
 mod network;
+mod other_port;
 mod polite;
 mod screen;
 mod tries;

@@ -1,5 +1,5 @@
-//! What `--check` tries where a host gives no session: the hello without ML-KEM, and the other port. Never more than four
-//! connections beside those of a session, and none to a server that said no.
+//! What `--check` tries where a host gives no session: the hello without ML-KEM. Never more than four connections beside those
+//! of a session, and none to a server that said no.
 
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -9,10 +9,9 @@ use std::thread;
 use std::time::Duration;
 
 use super::{report, smarthost, Report};
-use crate::support::bridge::{House, Start};
+use crate::support::bridge::House;
 use crate::support::build::GROUP;
 use crate::support::limit::{within, without_hooks, USUAL};
-use crate::support::namespace::inside;
 use crate::support::outcome::refusal;
 use crate::support::peer::{accept, reset, Link, Peer, TLS_1_3};
 
@@ -232,84 +231,6 @@ fn a_server_that_said_no_is_not_asked_again() {
             report(house.bridge(peer.name()).arg("-4")).assert(code, &["failed greeting: "]);
             done(peer);
         }
-    });
-}
-
-/// A smarthost with implicit TLS on its usual port, for one look.
-fn on_465(house: &House) -> thread::JoinHandle<Vec<u8>> {
-    let listener = TcpListener::bind("127.0.0.1:465").unwrap();
-    let tls = Arc::new(house.leaf.server(TLS_1_3));
-    thread::spawn(move || {
-        let mut link = Link::new(accept(&listener), &tls);
-        link.handshake();
-        link.send(b"220 smarthost.test\r\n");
-        link.rest().0
-    })
-}
-
-/// Goal: as 465 is followed by 587, so is 587 by 465.
-#[test]
-fn implicit_tls_is_found_where_starttls_was_meant() {
-    inside(|| {
-        let house = House::new();
-        let server = on_465(&house);
-        let told = report(house.bridge("127.0.0.1").arg("--starttls"));
-        assert_eq!(server.join().unwrap(), b"QUIT\r\n");
-        let words =
-            "failed connect: connection refused on port 587, but 465 speaks implicit TLS; leave out --starttls \
-                     and the port";
-        told.assert(75, &[words]);
-        assert_eq!(told.line("port 465"), "it speaks implicit TLS");
-        // Silent, as a server of implicit TLS is to whoever waits for it.
-        let silent = TcpListener::bind("127.0.0.1:587").unwrap();
-        let silent = thread::spawn(move || drop(io::copy(&mut accept(&silent), &mut io::sink())));
-        let server = on_465(&house);
-        let told = report(house.bridge("127.0.0.1").args(["--starttls", "--setup-timeout", "1"]));
-        server.join().unwrap();
-        silent.join().unwrap();
-        told.assert(
-            75,
-            &["starttls: no greeting within 1 s, but 465 speaks implicit TLS; leave out --starttls and the"],
-        );
-    });
-}
-
-/// Goal: somebody who wrote the port of STARTTLS, or any other where plain SMTP is spoken.
-#[test]
-fn implicit_tls_is_found_where_plain_smtp_is_spoken() {
-    inside(|| {
-        let house = House::new();
-        let plain = TcpListener::bind("127.0.0.1:587").unwrap();
-        let plain = thread::spawn(move || {
-            let mut tcp = accept(&plain);
-            io::Write::write_all(&mut tcp, b"220 mail.test ESMTP\r\n").unwrap();
-            let _ = io::copy(&mut tcp, &mut io::sink());
-        });
-        let server = on_465(&house);
-        let told = report(house.bridge("127.0.0.1:587"));
-        assert_eq!(server.join().unwrap(), b"QUIT\r\n");
-        plain.join().unwrap();
-        let words =
-            "failed handshake: plain SMTP instead of TLS: this port is for STARTTLS; use --starttls, or leave out \
-                     the port, because 465 speaks implicit TLS";
-        told.assert(76, &[words]);
-    });
-}
-
-/// Goal: what a stranger on the other port presents is told, and no reason to trust it.
-#[test]
-fn another_port_with_a_stranger_on_it_is_no_cure() {
-    inside(|| {
-        let house = House::new();
-        let server = {
-            let listener = TcpListener::bind("127.0.0.1:465").unwrap();
-            let tls = Arc::new(house.leaf.server(TLS_1_3));
-            thread::spawn(move || drop(Link::new(accept(&listener), &tls).try_handshake()))
-        };
-        let told = report(Start::new().args(["localhost", "--starttls", "-4"]));
-        server.join().unwrap();
-        told.assert(75, &["failed connect: connection refused on port 587; is HOST right"]);
-        assert!(told.line("port 465").starts_with("certificate from an unknown CA"), "{}", told.screen);
     });
 }
 
