@@ -58,14 +58,16 @@ pub struct Settings<'a> {
     pub server_name: &'a str,
 }
 
-/// What both threads know of the dialogue.
-#[derive(Clone)]
-struct Shared(Arc<Mutex<Dialogue>>);
+/// What both threads know.
+struct Shared {
+    dialogue: Mutex<Dialogue>,
+    activity: Activity,
+}
 
 impl Shared {
     /// Never while something is read, written or waited for.
-    fn lock(&self) -> MutexGuard<'_, Dialogue> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn dialogue(&self) -> MutexGuard<'_, Dialogue> {
+        self.dialogue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -90,16 +92,9 @@ pub fn start<'a>(
     let &Settings { idle_timeout, newlines, rules, replies, server_name } = settings;
     let (bell, wake) = UnixStream::pair().map_err(out_of)?;
     let (outbox, inbox) = mpsc::channel();
-    let activity = Arc::new(Activity::new());
-    let dialogue = Shared(Arc::new(Mutex::new(Dialogue::new(rules))));
-    let down = Down {
-        receiver: tls.receiver,
-        bell: Bell { outbox, wake },
-        activity: activity.clone(),
-        dialogue: dialogue.clone(),
-        replies,
-        due: false,
-    };
+    let shared = Arc::new(Shared { dialogue: Mutex::new(Dialogue::new(rules)), activity: Activity::new() });
+    let bell_to_ring = Bell { outbox, wake };
+    let down = Down { receiver: tls.receiver, bell: bell_to_ring, shared: shared.clone(), replies, due: false };
     let (go, word) = mpsc::channel();
     let behind = std::mem::take(&mut tls.behind);
     let body = move || {
@@ -108,7 +103,7 @@ pub fn start<'a>(
             down.run(&greeting, &behind);
         }
     };
-    let mut up = Up::new(tls.sender, local, newlines, dialogue.clone(), activity.clone());
+    let mut up = Up::new(tls.sender, local, newlines, shared.clone());
     if let Err(source) = thread::Builder::new().name("down".to_owned()).spawn(body) {
         up.leave(replies);
         return Err(out_of(source));
@@ -120,8 +115,7 @@ pub fn start<'a>(
         local,
         server_name,
         inbox,
-        activity,
-        dialogue,
+        shared,
         // A clock like the others.
         idle_timeout: idle_timeout.map(|timeout| seconds(timeout.as_secs())),
         client: watch::Client::Speaks,

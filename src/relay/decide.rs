@@ -34,14 +34,14 @@ impl Watch<'_> {
     /// What is held for good ends the session.
     pub fn held(&mut self) -> Option<Outcome> {
         match self.up.hold() {
-            Hold::Nothing | Hold::Unsure | Hold::Reply if !self.dialogue.lock().is_lost() => None,
+            Hold::Nothing | Hold::Unsure | Hold::Reply if !self.shared.dialogue().is_lost() => None,
             Hold::Nothing | Hold::Unsure | Hold::Reply | Hold::Lost => self.lost(),
             Hold::Tls => {
                 let reason = "the client speaks TLS: on this machine, turn TLS off towards smtps-bridge";
                 Some(Outcome::new(End::ClientTls, Exit::Config).because(reason))
             }
             Hold::Mail => {
-                let refused = self.dialogue.lock().refuse()?;
+                let refused = self.shared.dialogue().refuse()?;
                 self.up.drop_held();
                 let exit = if refused.temporary { Exit::TempFail } else { Exit::Config };
                 let name = escape(self.server_name.as_bytes(), NAME);
@@ -56,7 +56,7 @@ impl Watch<'_> {
 
     /// What is held is dropped without a word of ours, behind the last one of the smarthost.
     fn lost(&mut self) -> Option<Outcome> {
-        let mut dialogue = self.dialogue.lock();
+        let mut dialogue = self.shared.dialogue();
         let more_comes = if dialogue.is_known() { !dialogue.is_settled() } else { dialogue.is_delivering() };
         if more_comes {
             return None;
@@ -73,7 +73,7 @@ impl Watch<'_> {
     /// Until when nothing needs to happen; or that it is over, because nothing happened.
     pub fn clock(&mut self) -> Clock {
         if let Some(until) = self.terminated {
-            let waits = self.dialogue.lock().owes_for_a_message() && !until.passed();
+            let waits = self.shared.dialogue().owes_for_a_message() && !until.passed();
             return if waits {
                 Clock::Sleep(until)
             } else {
@@ -81,15 +81,15 @@ impl Watch<'_> {
             };
         }
         let Client::Ended { at, .. } = self.client else {
-            let idle = self.idle_timeout.map(|timeout| self.activity.quiet_for(timeout, None));
+            let idle = self.idle_timeout.map(|timeout| self.shared.activity.quiet_for(timeout, None));
             return match idle {
                 Some(idle) if idle.passed() => Clock::Over(Outcome::new(End::Idle, Exit::IoError)),
                 idle => Clock::Sleep(idle.unwrap_or(Deadline::after(Duration::MAX))),
             };
         };
-        let quiet = |time| self.activity.quiet_for(seconds(time), Some(at));
+        let quiet = |time| self.shared.activity.quiet_for(seconds(time), Some(at));
         let gives_up = Outcome::new(End::LocalEof, Exit::IoError);
-        let standing = self.dialogue.lock().standing();
+        let standing = self.shared.dialogue().standing();
         let (until, then) = match (self.smarthost, standing) {
             // Its last words first.
             (Smarthost::Untold, _) if self.up.is_stuck() || self.up.holds_something() => {
@@ -100,7 +100,7 @@ impl Watch<'_> {
             }
             (Smarthost::Untold, Standing::Leaving) => (quiet(DRAIN_S), Ok(Exit::Ok)),
             (Smarthost::Untold, Standing::Unknown { lone_dot: false }) => (quiet(UNKNOWN_S), Ok(Exit::IoError)),
-            (Smarthost::Told { until: Some(until), exit }, _) if !self.dialogue.lock().is_delivering() => {
+            (Smarthost::Told { until: Some(until), exit }, _) if !self.shared.dialogue().is_delivering() => {
                 (until, Err(Outcome::new(End::LocalEof, exit)))
             }
             (_, _) => (quiet(GIVE_UP_S), Err(gives_up)),
@@ -120,14 +120,14 @@ impl Watch<'_> {
         let known = !matches!(standing, Standing::Unknown { .. });
         let until = known.then(|| Deadline::after(seconds(DRAIN_S)));
         self.smarthost = Smarthost::Told { until, exit };
-        self.dialogue.lock().client_ended();
+        self.shared.dialogue().client_ended();
         self.up.say_goodbye();
         self.up.sender.shutdown(Shutdown::Write);
     }
 
     pub fn client_gone(&mut self, error: &io::Error) -> Outcome {
         self.client = Client::Gone;
-        let mut dialogue = self.dialogue.lock();
+        let mut dialogue = self.shared.dialogue();
         // Who goes before the first word has lost nothing; a greeting that cannot be written, to a full disk, is something else.
         let went = matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::TimedOut);
         let answered = went && dialogue.is_fresh() || dialogue.is_complete() && dialogue.is_settled();
@@ -141,7 +141,7 @@ impl Watch<'_> {
             self.up.say_goodbye();
         }
         let broken = self.up.sender.broken();
-        let dialogue = self.dialogue.lock();
+        let dialogue = self.shared.dialogue();
         let complete = dialogue.is_complete() && !self.up.holds_something();
         let (end, reason) = match end {
             Received::Alert(name) => return Outcome::new(End::Alert, Exit::Protocol).because(name),

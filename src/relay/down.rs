@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use nix::sys::socket::send;
 
-use super::clock::Activity;
 use super::{Shared, PIECE};
 use crate::buffer::Buffer;
 use crate::hooks;
@@ -47,8 +46,7 @@ impl Bell {
 pub struct Down {
     pub receiver: Receiver,
     pub bell: Bell,
-    pub activity: Arc<Activity>,
-    pub dialogue: Shared,
+    pub shared: Arc<Shared>,
     pub replies: Replies,
     /// Somebody waits to hear that all is delivered.
     pub due: bool,
@@ -98,7 +96,7 @@ impl Down {
     }
 
     fn deliver(&mut self, data: &[u8], client: Client) -> Client {
-        if data.is_empty() || !self.dialogue.lock().received(data) || client == Client::Gone {
+        if data.is_empty() || !self.shared.dialogue().received(data) || client == Client::Gone {
             return client;
         }
         self.write(data, data.len())
@@ -110,8 +108,8 @@ impl Down {
             self.bell.ring(Event::ClientGone(error));
             return Client::Gone;
         }
-        self.activity.down(counted);
-        self.due |= self.dialogue.lock().delivered();
+        self.shared.activity.down(counted);
+        self.due |= self.shared.dialogue().delivered();
         Client::Takes
     }
 }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use zeroize::Zeroize;
 
-use super::clock::Activity;
 use super::crlf::{unit, Crlf, Unit};
 use super::{Shared, PIECE};
 use crate::buffer::Buffer;
@@ -24,8 +23,7 @@ const CLOSE_NOTIFY_MS: u64 = 200;
 pub struct Up<'a> {
     pub sender: Sender,
     local: &'a Local,
-    dialogue: Shared,
-    activity: Arc<Activity>,
+    shared: Arc<Shared>,
     smarthost: Smarthost,
     /// As the client said it.
     buffer: Buffer,
@@ -53,16 +51,10 @@ pub enum Heard {
 }
 
 impl<'a> Up<'a> {
-    pub fn new(
-        sender: Sender,
-        local: &'a Local,
-        newlines: Newlines,
-        dialogue: Shared,
-        activity: Arc<Activity>,
-    ) -> Up<'a> {
+    pub fn new(sender: Sender, local: &'a Local, newlines: Newlines, shared: Arc<Shared>) -> Up<'a> {
         let crlf = (newlines == Newlines::Crlf).then(|| Crlf::new(PIECE));
         let (buffer, hold) = (Buffer::new(PIECE), Hold::Nothing);
-        Up { sender, local, dialogue, activity, smarthost: Smarthost::Takes, buffer, crlf, hold }
+        Up { sender, local, shared, smarthost: Smarthost::Takes, buffer, crlf, hold }
     }
 
     /// Why not all that the client said has gone up.
@@ -92,7 +84,7 @@ impl<'a> Up<'a> {
             self.gone(&error);
         }
         if self.sender.unsent() < before {
-            self.activity.progress();
+            self.shared.activity.progress();
         }
     }
 
@@ -103,7 +95,7 @@ impl<'a> Up<'a> {
             Ok(Some(0)) => Heard::End,
             Ok(Some(n)) => {
                 self.buffer.fill(n);
-                self.activity.progress();
+                self.shared.activity.progress();
                 Heard::Words
             }
             Err(error) => Heard::Gone(error),
@@ -120,7 +112,7 @@ impl<'a> Up<'a> {
             if self.crlf.is_some() {
                 self.pump_unit(ended);
             } else {
-                let pass = self.dialogue.lock().pass(self.buffer.filled());
+                let pass = self.shared.dialogue().pass(self.buffer.filled());
                 self.hold = pass.hold;
                 self.send(pass.go);
                 self.buffer.wipe(pass.go);
@@ -140,7 +132,7 @@ impl<'a> Up<'a> {
     fn pump_unit(&mut self, ended: bool) {
         let Some(crlf) = &mut self.crlf else { return };
         if crlf.left().is_empty() {
-            let mut dialogue = self.dialogue.lock();
+            let mut dialogue = self.shared.dialogue();
             let expected = dialogue.expected();
             let octets = match unit(self.buffer.filled(), expected, ended || self.buffer.is_full()) {
                 Unit::Unfinished => {
@@ -156,7 +148,7 @@ impl<'a> Up<'a> {
             crlf.take(self.buffer.filled().get(..octets).unwrap_or_default(), expected);
             self.buffer.wipe(octets);
         }
-        let pass = self.dialogue.lock().pass(crlf.left());
+        let pass = self.shared.dialogue().pass(crlf.left());
         self.hold = pass.hold;
         self.send(pass.go);
         if let Some(crlf) = &mut self.crlf {
@@ -172,7 +164,7 @@ impl<'a> Up<'a> {
         }
         let said = self.crlf.as_ref().map_or(self.buffer.filled(), Crlf::left);
         match self.sender.send(said.get(..octets).unwrap_or_default()) {
-            Ok(()) => self.activity.up(octets),
+            Ok(()) => self.shared.activity.up(octets),
             Err(error) => self.gone(&error),
         }
     }

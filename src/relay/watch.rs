@@ -19,7 +19,6 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags};
 use nix::sys::socket::{recv, MsgFlags};
 
-use super::clock::Activity;
 use super::decide::Clock;
 use super::down::Event;
 use super::end::{End, Ended, Outcome};
@@ -75,8 +74,7 @@ pub struct Watch<'a> {
     pub local: &'a Local,
     pub server_name: &'a str,
     pub inbox: Inbox<Event>,
-    pub activity: Arc<Activity>,
-    pub dialogue: Shared,
+    pub shared: Arc<Shared>,
     pub idle_timeout: Option<Duration>,
     pub client: Client,
     pub smarthost: Smarthost,
@@ -101,8 +99,8 @@ impl Watch<'_> {
             }
         };
         let exit = self.finish(&outcome);
-        let (up, down) = self.activity.counts();
-        let account = self.dialogue.lock().account();
+        let (up, down) = self.shared.activity.counts();
+        let account = self.shared.dialogue().account();
         Ended { end: outcome.end, exit, reason: outcome.reason, up, down, account }
     }
 
@@ -155,7 +153,7 @@ impl Watch<'_> {
                     Heard::Gone(error) => return Some(self.reset(&error)),
                     Heard::End => {
                         let silent = !self.local.is_socket() || matches!(self.client, Client::HangsUp);
-                        let dismissed = self.dialogue.lock().is_goodbye();
+                        let dismissed = self.shared.dialogue().is_goodbye();
                         self.client = Client::Ended { at: Instant::now(), silent, dismissed };
                     }
                 }
@@ -168,7 +166,7 @@ impl Watch<'_> {
 
     /// The client's connection is broken, as seen from our side of it: `down` may be about to see it too.
     fn reset(&mut self, error: &io::Error) -> Outcome {
-        self.until(|watch| matches!(watch.client, Client::Gone) || !watch.dialogue.lock().is_delivering());
+        self.until(|watch| matches!(watch.client, Client::Gone) || !watch.shared.dialogue().is_delivering());
         self.client_gone(error)
     }
 
@@ -187,14 +185,14 @@ impl Watch<'_> {
         if outcome.end == End::ClientGone {
             self.up.sender.shutdown(Shutdown::Write);
             self.until(|watch| matches!(watch.smarthost, Smarthost::Ended));
-            if self.dialogue.lock().is_goodbye() {
+            if self.shared.dialogue().is_goodbye() {
                 exit = Exit::Ok;
             }
         }
         self.up.sender.shutdown(Shutdown::Both);
         if outcome.end == End::Terminated {
             // Neither a 421 nor a greeting would be the worst answer: the thread that owns the first octet may be slow.
-            self.until(|watch| matches!(watch.client, Client::Gone) || !watch.dialogue.lock().is_delivering());
+            self.until(|watch| matches!(watch.client, Client::Gone) || !watch.shared.dialogue().is_delivering());
         }
         stdio::half_close(self.local);
         if matches!(self.client, Client::Speaks | Client::HangsUp) {
