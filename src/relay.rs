@@ -20,6 +20,7 @@ mod end;
 mod up;
 mod watch;
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -93,8 +94,14 @@ pub fn start<'a>(
     let (bell, wake) = UnixStream::pair().map_err(out_of)?;
     let (outbox, inbox) = mpsc::channel();
     let shared = Arc::new(Shared { dialogue: Mutex::new(Dialogue::new(rules)), activity: Activity::new() });
-    let bell_to_ring = Bell { outbox, wake };
-    let down = Down { receiver: tls.receiver, bell: bell_to_ring, shared: shared.clone(), replies, due: false };
+    let down = Down {
+        receiver: tls.receiver,
+        bell: Bell { outbox, wake },
+        shared: shared.clone(),
+        replies,
+        due: Cell::new(false),
+        client: down::Reader::Takes,
+    };
     let (go, word) = mpsc::channel();
     let behind = std::mem::take(&mut tls.behind);
     let body = move || {

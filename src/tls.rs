@@ -32,7 +32,7 @@ use crate::x509::{date, now, Validity};
 use raw::{receive_now, send_now, Raw};
 use split::Next;
 
-pub use split::{Received, Receiver, Sender};
+pub use split::{Ending, Received, Receiver, Sender};
 
 /// What was agreed on, for the log.
 #[derive(Clone, Debug)]

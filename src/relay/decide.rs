@@ -11,7 +11,7 @@ use crate::deadline::{seconds, Deadline};
 use crate::exit::Exit;
 use crate::smtp::{unavailable, Hold, Standing};
 use crate::text::{errno_text, escape, line};
-use crate::tls::Received;
+use crate::tls::Ending;
 
 /// After the client's end, when nobody knows what is owed: so long without an octet until we pass the end on. Servers end
 /// the session at once then, and a reply may be on its way.
@@ -135,21 +135,21 @@ impl Watch<'_> {
         Outcome::new(End::ClientGone, if lost_nothing { Exit::Ok } else { Exit::IoError }).because(errno_text(error))
     }
 
-    pub fn remote_end(&mut self, end: Received) -> Outcome {
+    pub fn remote_end(&mut self, ending: Ending) -> Outcome {
         // A reset that a send would meet looks like an end of file here.
-        if matches!(end, Received::End) {
+        if matches!(ending, Ending::Eof) {
             self.up.say_goodbye();
         }
         let broken = self.up.sender.broken();
         let dialogue = self.shared.dialogue();
         let complete = dialogue.is_complete() && !self.up.holds_something();
-        let (end, reason) = match end {
-            Received::Alert(name) => return Outcome::new(End::Alert, Exit::Protocol).because(name),
-            Received::BadRecord(problem) => return Outcome::new(End::BadRecord, Exit::Protocol).because(problem),
-            Received::CloseNotify | Received::Data(_) | Received::SendWaiting => (End::CloseNotify, None),
-            Received::Reset(error) => (End::Reset, Some(error)),
-            Received::End if broken.is_some() => (End::Reset, broken),
-            Received::End => (End::Eof, None),
+        let (end, reason) = match ending {
+            Ending::Alert(name) => return Outcome::new(End::Alert, Exit::Protocol).because(name),
+            Ending::BadRecord(problem) => return Outcome::new(End::BadRecord, Exit::Protocol).because(problem),
+            Ending::CloseNotify => (End::CloseNotify, None),
+            Ending::Reset(error) => (End::Reset, Some(error)),
+            Ending::Eof if broken.is_some() => (End::Reset, broken),
+            Ending::Eof => (End::Eof, None),
         };
         let outcome = match (end, self.smarthost) {
             // It did what we asked for.

@@ -16,13 +16,13 @@ use crate::options::Replies;
 use crate::smtp::Greeting;
 use crate::socket::at_once;
 use crate::stdio;
-use crate::tls::{Received, Receiver};
+use crate::tls::{Ending, Received, Receiver};
 
 pub enum Event {
     /// The client's connection is broken: it takes nothing more.
     ClientGone(io::Error),
     /// The server has ended, one way or another; all it sent is delivered.
-    RemoteEnd(Received),
+    RemoteEnd(Ending),
     /// What somebody waited for is delivered.
     Delivered,
     /// Reception queued something to send.
@@ -49,12 +49,13 @@ pub struct Down {
     pub shared: Arc<Shared>,
     pub replies: Replies,
     /// Somebody waits to hear that all is delivered.
-    pub due: bool,
+    pub due: Cell<bool>,
+    pub client: Reader,
 }
 
 /// Whether the client still takes what the server says. From one that does not, the rest is read for what it means.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Client {
+pub enum Reader {
     Takes,
     Gone,
 }
@@ -66,50 +67,48 @@ impl Down {
         if self.replies == Replies::Smtp && !stdio::claim_first_byte() {
             return;
         }
-        let mut client = match greeting {
+        match greeting {
             Greeting::Theirs(octets) => self.write(octets, octets.len()),
             Greeting::Ours(line) => self.write(line.as_bytes(), 0),
-        };
-        client = self.deliver(behind, client);
+        }
+        self.deliver(behind);
         hooks::enter("relay");
         let mut buffer = Buffer::new(PIECE);
         loop {
             // Told before this thread sleeps, so that an end right behind the last words is heard together with them.
-            let due = Cell::new(self.due);
             let tell = || {
-                if due.take() {
+                if self.due.take() {
                     self.bell.ring(Event::Delivered);
                 }
             };
-            let received = self.receiver.receive(buffer.space(), tell);
-            self.due = due.get();
-            match received {
+            match self.receiver.receive(buffer.space(), tell) {
                 Received::Data(n) => {
                     buffer.fill(n);
-                    client = self.deliver(buffer.filled(), client);
+                    self.deliver(buffer.filled());
                     buffer.wipe(n);
                 }
                 Received::SendWaiting => self.bell.ring(Event::SendWaiting),
-                end => return self.bell.ring(Event::RemoteEnd(end)),
+                Received::Ended(ending) => return self.bell.ring(Event::RemoteEnd(ending)),
             }
         }
     }
 
-    fn deliver(&mut self, data: &[u8], client: Client) -> Client {
-        if data.is_empty() || !self.shared.dialogue().received(data) || client == Client::Gone {
-            return client;
+    fn deliver(&mut self, data: &[u8]) {
+        if !data.is_empty() && self.shared.dialogue().received(data) && self.client == Reader::Takes {
+            self.write(data, data.len());
         }
-        self.write(data, data.len())
     }
 
     /// `counted`: as many octets as are the server's.
-    fn write(&mut self, data: &[u8], counted: usize) -> Client {
+    fn write(&mut self, data: &[u8], counted: usize) {
         if let Err(error) = stdio::write_all(data) {
             self.bell.ring(Event::ClientGone(error));
-            return Client::Gone;
+            self.client = Reader::Gone;
+            return;
         }
         self.shared.activity.down(counted);
-        self.due |= self.shared.dialogue().delivered();
-        Client::Takes
+        if self.shared.dialogue().delivered() {
+            self.due.set(true);
+        }
     }
 }

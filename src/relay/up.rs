@@ -24,7 +24,7 @@ pub struct Up<'a> {
     pub sender: Sender,
     local: &'a Local,
     shared: Arc<Shared>,
-    smarthost: Smarthost,
+    socket: Socket,
     /// As the client said it.
     buffer: Buffer,
     /// Its lines on their way up, where they are converted.
@@ -34,7 +34,7 @@ pub struct Up<'a> {
 
 /// What becomes of what goes up.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Smarthost {
+enum Socket {
     Takes,
     /// The connection is gone, and `down` reads how. What the client says is read and dropped: closing a socket with unread
     /// input sends RST, which would destroy the last reply on its way to the client.
@@ -53,8 +53,7 @@ pub enum Heard {
 impl<'a> Up<'a> {
     pub fn new(sender: Sender, local: &'a Local, newlines: Newlines, shared: Arc<Shared>) -> Up<'a> {
         let crlf = (newlines == Newlines::Crlf).then(|| Crlf::new(PIECE));
-        let (buffer, hold) = (Buffer::new(PIECE), Hold::Nothing);
-        Up { sender, local, shared, smarthost: Smarthost::Takes, buffer, crlf, hold }
+        Up { sender, local, shared, socket: Socket::Takes, buffer: Buffer::new(PIECE), crlf, hold: Hold::Nothing }
     }
 
     /// Why not all that the client said has gone up.
@@ -69,7 +68,7 @@ impl<'a> Up<'a> {
 
     /// The socket does not take what may go up.
     pub fn is_stuck(&self) -> bool {
-        self.smarthost == Smarthost::Takes && self.sender.unsent() > 0
+        self.socket == Socket::Takes && self.sender.unsent() > 0
     }
 
     /// The client may say more.
@@ -105,18 +104,12 @@ impl<'a> Up<'a> {
     /// Lets go up what may. `ended`: the client will say nothing more.
     pub fn pump(&mut self, ended: bool) {
         while self.holds_something() && !self.is_stuck() {
-            if self.smarthost == Smarthost::Gone {
+            if self.socket == Socket::Gone {
                 return self.drop_held();
             }
             let before = self.held();
-            if self.crlf.is_some() {
-                self.pump_unit(ended);
-            } else {
-                let pass = self.shared.dialogue().pass(self.buffer.filled());
-                self.hold = pass.hold;
-                self.send(pass.go);
-                self.buffer.wipe(pass.go);
-            }
+            self.convert(ended);
+            self.send();
             wipe_stack();
             if self.held() == before {
                 if ended && self.hold == Hold::Unsure {
@@ -128,50 +121,46 @@ impl<'a> Up<'a> {
         }
     }
 
-    /// One unit of `--crlf`, or what is left of one.
-    fn pump_unit(&mut self, ended: bool) {
-        let Some(crlf) = &mut self.crlf else { return };
-        if crlf.left().is_empty() {
-            let mut dialogue = self.shared.dialogue();
-            let expected = dialogue.expected();
-            let octets = match unit(self.buffer.filled(), expected, ended || self.buffer.is_full()) {
-                Unit::Unfinished => {
-                    self.hold = Hold::Unsure;
-                    return;
-                }
-                Unit::Line(_) if !dialogue.is_settled() => {
-                    self.hold = Hold::Reply;
-                    return;
-                }
-                Unit::Line(octets) | Unit::More(octets) => octets,
-            };
-            crlf.take(self.buffer.filled().get(..octets).unwrap_or_default(), expected);
-            self.buffer.wipe(octets);
-        }
-        let pass = self.shared.dialogue().pass(crlf.left());
-        self.hold = pass.hold;
-        self.send(pass.go);
-        if let Some(crlf) = &mut self.crlf {
-            crlf.wipe(pass.go);
+    /// Under `--crlf`, once a unit is gone: converts another one, if there is one and nothing that it must wait for.
+    fn convert(&mut self, ended: bool) {
+        let Some(crlf) = self.crlf.as_mut().filter(|crlf| crlf.left().is_empty()) else { return };
+        let mut dialogue = self.shared.dialogue();
+        let expected = dialogue.expected();
+        match unit(self.buffer.filled(), expected, ended || self.buffer.is_full()) {
+            Unit::Unfinished => self.hold = Hold::Unsure,
+            Unit::Line(_) if !dialogue.is_settled() => self.hold = Hold::Reply,
+            Unit::Line(octets) | Unit::More(octets) => {
+                crlf.take(self.buffer.filled().get(..octets).unwrap_or_default(), expected);
+                self.buffer.wipe(octets);
+            }
         }
     }
 
-    /// The first octets of what the client said.
-    fn send(&mut self, octets: usize) {
-        if octets == 0 {
+    /// As much as may go of what the client said, or of the unit that was converted.
+    fn send(&mut self) {
+        let said = self.crlf.as_ref().map_or(self.buffer.filled(), Crlf::left);
+        if said.is_empty() {
+            return;
+        }
+        let pass = self.shared.dialogue().pass(said);
+        self.hold = pass.hold;
+        if pass.go == 0 {
             // No progress: the clocks go on.
             return;
         }
-        let said = self.crlf.as_ref().map_or(self.buffer.filled(), Crlf::left);
-        match self.sender.send(said.get(..octets).unwrap_or_default()) {
-            Ok(()) => self.shared.activity.up(octets),
+        match self.sender.send(said.get(..pass.go).unwrap_or_default()) {
+            Ok(()) => self.shared.activity.up(pass.go),
             Err(error) => self.gone(&error),
+        }
+        match &mut self.crlf {
+            Some(crlf) => crlf.wipe(pass.go),
+            None => self.buffer.wipe(pass.go),
         }
     }
 
     /// What could not be sent is lost: the server must not wait for it, nor `down` for the server.
     fn gone(&mut self, error: &io::Error) {
-        self.smarthost = Smarthost::Gone;
+        self.socket = Socket::Gone;
         // EPIPE is our own end, behind which it may still speak.
         if error.kind() != ErrorKind::BrokenPipe {
             self.sender.shutdown(Shutdown::Both);

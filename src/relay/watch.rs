@@ -122,8 +122,8 @@ impl Watch<'_> {
         while let Ok(event) = self.inbox.try_recv() {
             match event {
                 Event::ClientGone(error) => return Some(self.client_gone(&error)),
-                Event::RemoteEnd(end) => {
-                    let outcome = self.remote_end(end);
+                Event::RemoteEnd(ending) => {
+                    let outcome = self.remote_end(ending);
                     self.smarthost = Smarthost::Ended;
                     return Some(outcome);
                 }

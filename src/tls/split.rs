@@ -190,9 +190,15 @@ pub enum Received {
     Data(usize),
     /// No data yet, but reception queued something to send: see `Sender::flush`.
     SendWaiting,
+    Ended(Ending),
+}
+
+/// How the server ended.
+#[derive(Debug)]
+pub enum Ending {
     CloseNotify,
     /// End of file without close_notify.
-    End,
+    Eof,
     Alert(String),
     BadRecord(String),
     Reset(io::Error),
@@ -211,20 +217,22 @@ impl Receiver {
     /// Blocks until the server sends data or ends; `idle` is called before that.
     pub fn receive(&mut self, out: &mut [u8], idle: impl Fn()) -> Received {
         loop {
-            match self.next(out) {
+            let ending = match self.next(out) {
                 Next::Data(n) => return Received::Data(n),
-                Next::CloseNotify => return Received::CloseNotify,
-                Next::End => return Received::End,
-                Next::Failed(rustls::Error::AlertReceived(alert)) => {
-                    return Received::Alert(failure::alert_name(alert))
-                }
-                Next::Failed(error) => return Received::BadRecord(self.in_clear().unwrap_or(failure::shown(&error))),
                 Next::Starved if self.has_news_to_send() => return Received::SendWaiting,
-                Next::Starved => idle(),
-            }
-            if let Err(error) = self.fill() {
-                return Received::Reset(error);
-            }
+                Next::Starved => {
+                    idle();
+                    match self.fill() {
+                        Ok(()) => continue,
+                        Err(error) => Ending::Reset(error),
+                    }
+                }
+                Next::CloseNotify => Ending::CloseNotify,
+                Next::End => Ending::Eof,
+                Next::Failed(rustls::Error::AlertReceived(alert)) => Ending::Alert(failure::alert_name(alert)),
+                Next::Failed(error) => Ending::BadRecord(self.in_clear().unwrap_or(failure::shown(&error))),
+            };
+            return Received::Ended(ending);
         }
     }
 
