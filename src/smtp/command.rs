@@ -44,10 +44,7 @@ pub struct Line {
     words: [Word; 4],
     /// Which of them is being read; past the last one nothing is looked at.
     word: usize,
-    /// What stood before the octet that comes next.
     before: Before,
-    begun: bool,
-    unclear: bool,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -56,9 +53,11 @@ struct Word {
     length: usize,
 }
 
+/// What stood before the octet that comes next.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Before {
     #[default]
+    Nothing,
     Word,
     Blank,
     Cr,
@@ -66,13 +65,13 @@ enum Before {
 
 impl Line {
     pub fn has_begun(&self) -> bool {
-        self.begun
+        self.before != Before::Nothing
     }
 
     /// One of which nothing is looked at but its end.
     pub fn blind() -> Line {
         let line = Line::default();
-        Line { word: line.words.len(), begun: true, ..line }
+        Line { word: line.words.len(), before: Before::Word, ..line }
     }
 
     /// Takes octets of `data` up to the end of the line, and tells what it was, or up to where it is unclear; None: the line goes
@@ -87,11 +86,7 @@ impl Line {
                 continue;
             }
             at += 1;
-            if octet != b'\n' {
-                self.octet(octet);
-            }
-            if octet == b'\n' || self.unclear {
-                let command = self.command();
+            if let Some(command) = self.octet(octet) {
                 *self = Line::default();
                 return (at, Some(command));
             }
@@ -99,29 +94,28 @@ impl Line {
         (at, None)
     }
 
-    fn octet(&mut self, octet: u8) {
-        // Some servers take a bare CR for the end of a line.
-        self.unclear |= self.before == Before::Cr;
-        match octet {
-            b'\r' => self.before = Before::Cr,
-            b' ' | b'\t' => {
-                self.unclear |= !self.begun;
-                if self.before == Before::Word {
-                    self.word += 1;
-                }
+    /// None: the line goes on.
+    fn octet(&mut self, octet: u8) -> Option<Command> {
+        match (self.before, octet) {
+            (_, b'\n') => return Some(self.command()),
+            // Some servers take a bare CR for the end of a line, and they differ on blanks before the verb.
+            (Before::Cr, _) | (Before::Nothing, b' ' | b'\t') => return Some(Command::Unclear),
+            (_, b'\r') => self.before = Before::Cr,
+            (before, b' ' | b'\t') => {
+                self.word += usize::from(before == Before::Word);
                 self.before = Before::Blank;
             }
+            // Some servers split a line at them, or drop them.
+            _ if octet.is_ascii_control() => return Some(Command::Unclear),
             _ => {
                 self.before = Before::Word;
                 let room = if self.word == 0 { VERB } else { WORD };
-                // Some servers split a line at them, or drop them.
-                self.unclear |= octet.is_ascii_control();
                 if let Some(word) = self.words.get_mut(self.word) {
                     word.push(octet, room);
                 }
             }
         }
-        self.begun = true;
+        None
     }
 
     /// Whether what follows cannot change what the line asks for. An initial response of AUTH is never read.
@@ -138,7 +132,7 @@ impl Line {
 
     fn command(&self) -> Command {
         let [verb, second, third, fourth] = &self.words;
-        if self.unclear || self.word == 0 && verb.length == 0 {
+        if self.word == 0 && verb.length == 0 {
             return Command::Unclear;
         }
         let Some(verb) = verb.text() else { return Command::Other };
