@@ -18,6 +18,7 @@
 //! delivered, after it.
 
 mod client;
+mod record;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -25,8 +26,12 @@ mod tests;
 use std::collections::VecDeque;
 
 use super::command::Line;
-use super::reply::{Code, Replies};
+use super::reply::Replies;
 use super::text::{LastWords, Place};
+
+use record::Record;
+
+pub use record::{Account, Unauthenticated};
 
 /// More commands than any client pipelines; each costs one octet.
 const MOST_OWED: usize = 4096;
@@ -123,44 +128,6 @@ pub enum Standing {
     },
 }
 
-/// How the client's login stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Login {
-    NotTried,
-    /// Answered otherwise than by 235.
-    Refused {
-        code: Code,
-        line: Vec<u8>,
-    },
-    Done,
-}
-
-/// The last reply of 4yz or 5yz to a mail or a login.
-struct Refusal {
-    /// Invariant: at most 200 octets (`Replies::text`), and never the client's.
-    line: Vec<u8>,
-    of_login: bool,
-}
-
-/// Why a MAIL did not go up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unauthenticated {
-    pub reason: Vec<u8>,
-    /// For the log: sendmail's mailq shows 60 characters of a reply, too few for it.
-    pub cure: &'static str,
-    /// The last login was answered 4yz.
-    pub temporary: bool,
-}
-
-/// What the smarthost made of a session.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Account {
-    /// Messages that it accepted.
-    pub mails: u64,
-    /// The last line of its last refusal of a mail, or of a login that did not succeed later.
-    pub refused: Option<Vec<u8>>,
-}
-
 /// Who may write to the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Writer {
@@ -187,11 +154,7 @@ pub struct Dialogue {
     /// The server knows that the client has ended: what it says is no surprise any more.
     ended: bool,
     last_words: LastWords,
-    login: Login,
-    /// Whether a reply to EHLO had AUTH; None: there was none.
-    offers_auth: Option<bool>,
-    mails: u64,
-    refusal: Option<Refusal>,
+    record: Record,
 }
 
 impl Dialogue {
@@ -212,15 +175,12 @@ impl Dialogue {
             fresh: true,
             ended: false,
             last_words: LastWords::default(),
-            login: Login::NotTried,
-            offers_auth: None,
-            mails: 0,
-            refusal: None,
+            record: Record::default(),
         }
     }
 
     fn holds_mail(&self) -> bool {
-        self.rules == Rules::RequireAuth && self.login != Login::Done
+        self.rules == Rules::RequireAuth && !self.record.is_logged_in()
     }
 
     /// Unknown, and before a 235 under `--require-auth`: nobody can tell where a MAIL begins.
@@ -251,30 +211,12 @@ impl Dialogue {
             return None;
         }
         self.writer = Writer::Us;
-        let temporary = self.is_put_off();
-        let (reason, cure) = match (&self.login, self.offers_auth) {
-            (Login::Refused { line, .. }, _) if temporary => {
-                ([b"login refused: ".as_slice(), line].concat(), "the client keeps its mail and tries again")
-            }
-            (Login::Refused { line, .. }, _) => (
-                [b"login refused: ".as_slice(), line].concat(),
-                "check the client's user name and password; each try with a wrong one is a failed login",
-            ),
-            (_, Some(false)) => (
-                b"not logged in: it offers no AUTH".to_vec(),
-                "leave --require-auth out if it knows this machine by its address or by --cert",
-            ),
-            (_, _) => (
-                b"not logged in: no password given".to_vec(),
-                "give the client the user name and password of its account there",
-            ),
-        };
-        Some(Unauthenticated { reason, cure, temporary })
+        Some(self.record.unauthenticated())
     }
 
     /// The last login was answered 4yz.
     pub fn is_put_off(&self) -> bool {
-        matches!(self.login, Login::Refused { code, .. } if code.class() == 4)
+        self.record.is_put_off()
     }
 
     /// Nothing is owed, and nothing on its way. If not, `delivered` will tell.
@@ -340,8 +282,7 @@ impl Dialogue {
 
     /// None while unknown.
     pub fn account(&self) -> Option<Account> {
-        let refused = self.refusal.as_ref().map(|refusal| refusal.line.clone());
-        self.is_known().then_some(Account { mails: self.mails, refused })
+        self.is_known().then(|| self.record.account())
     }
 
     fn is_inside(&self) -> bool {

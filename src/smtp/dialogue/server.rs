@@ -1,8 +1,8 @@
 //! The server's side: its replies, and what they make of the client's next octet.
 
-use super::{Client, Dialogue, Login, Owed, Refusal, Rules, Writer};
+use super::{Client, Dialogue, Owed, Rules, Writer};
 use crate::smtp::command::Line;
-use crate::smtp::reply::{is_keyword, Code, Step};
+use crate::smtp::reply::{Code, Step};
 use crate::smtp::text::{LineEnd, Place};
 
 impl Dialogue {
@@ -46,8 +46,7 @@ impl Dialogue {
 
     fn line(&mut self) {
         if self.owed.front() == Some(&Owed::Ehlo) {
-            let auth = self.replies.text().get(4..).is_some_and(|text| is_keyword(text, "AUTH"));
-            self.offers_auth = Some(auth || self.offers_auth == Some(true));
+            self.record.offer(self.replies.text());
         }
     }
 
@@ -55,7 +54,7 @@ impl Dialogue {
         self.goodbye = code.is_goodbye();
         let owed = self.owed.pop_front().filter(|_| alike);
         if let Some(owed) = owed {
-            self.judge(owed, code);
+            self.record.judge(owed, code, self.replies.text());
         }
         if self.goodbye {
             self.owed.clear();
@@ -66,25 +65,6 @@ impl Dialogue {
             self.answer(owed, code);
         } else {
             self.lose();
-        }
-    }
-
-    /// What the log and `--require-auth` want to know of a reply.
-    fn judge(&mut self, owed: Owed, code: Code) {
-        let of_login = matches!(owed, Owed::Auth { .. });
-        let of_mail =
-            matches!(owed, Owed::Mail | Owed::Rcpt | Owed::Data { .. } | Owed::Text | Owed::Chunk | Owed::LastChunk);
-        if code.is_refusal() && (of_login || of_mail) {
-            self.refusal = Some(Refusal { line: self.replies.text().to_vec(), of_login });
-        }
-        if of_login && code == Code::AUTHENTICATED {
-            self.login = Login::Done;
-            self.refusal.take_if(|refusal| refusal.of_login);
-        } else if of_login && code.class() != 3 && self.login != Login::Done {
-            self.login = Login::Refused { code, line: self.replies.text().to_vec() };
-        }
-        if matches!(owed, Owed::Text | Owed::LastChunk) && code.class() == 2 && !self.goodbye {
-            self.mails += 1;
         }
     }
 
