@@ -1,12 +1,12 @@
-//! Descriptors 0, 1 and 2: what they are, who the client is, read, write, half-close, drain; the right to the first
-//! byte.
+//! Descriptors 0, 1 and 2: what they are, read, write, half-close, drain; the right to the first byte.
 //!
 //! Descriptors are the process's, so what is known of them is too: functions and one atomic, no object to pass around.
 //! O_NONBLOCK is shared with whoever gave us the descriptor and is never touched.
 
+mod client;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::OnceLock;
@@ -15,17 +15,17 @@ use nix::errno::Errno;
 use nix::fcntl::{fcntl, FcntlArg, OFlag};
 use nix::libc::{dev_t, ino_t};
 use nix::poll::PollFlags;
-use nix::sys::socket::{getsockopt, recv, shutdown, sockopt, MsgFlags, Shutdown, SockType};
+use nix::sys::socket::{getsockopt, recv, shutdown, sockopt, MsgFlags, Shutdown};
 use nix::sys::stat::{fstat, FileStat, SFlag};
 use nix::unistd::{dup2_stderr, dup2_stdout, isatty};
 use socket2::SockRef;
 
 use crate::deadline::Deadline;
-use crate::error::Error;
-
-use crate::options::{Network, Stderr};
-use crate::socket::{acknowledge, keep_alive};
+use crate::options::Stderr;
+use crate::socket::acknowledge;
 use crate::wait::{block_on, ready, write_before};
+
+pub use client::{admit, is_own_port, Presence};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -47,8 +47,9 @@ pub struct Local {
     pub client: String,
 }
 
-/// A client on a Unix socket, for the log.
+/// Clients on a Unix socket, and on one that nobody has looked behind yet.
 const UNIX: &str = "unix";
+const UNKNOWN: &str = "unknown";
 
 /// Taken by compare-and-swap by whoever writes first: the relay, a failure's reply, SIGTERM's, the panic hook.
 static FIRST_BYTE: AtomicBool = AtomicBool::new(false);
@@ -72,11 +73,12 @@ pub fn protect_stderr() -> Stderr {
     if was_closed(io::stderr().as_fd(), &two) {
         return Stderr::NotOurs;
     }
-    let same = |other: nix::Result<FileStat>| other.is_ok_and(|o| o.st_dev == two.st_dev && o.st_ino == two.st_ino);
+    let file = identity(&two);
+    let same = |other: nix::Result<FileStat>| other.is_ok_and(|other| identity(&other) == file);
     if !same(fstat(io::stdin())) && !same(fstat(io::stdout())) {
         return Stderr::Ours;
     }
-    let _ = STDERR_WAS.set((two.st_dev, two.st_ino));
+    let _ = STDERR_WAS.set(file);
     if let Ok(null) = open_null() {
         let _ = dup2_stderr(null);
     }
@@ -86,8 +88,8 @@ pub fn protect_stderr() -> Stderr {
 /// Says to a person, who did not ask for a session, what stderr cannot say because it was stdout (`2>&1`). On a socket,
 /// where a superserver's client may be, nothing is said.
 pub fn complain(sentence: &str, local: &Local) {
-    let stdout = fstat(io::stdout()).ok().map(|one| (one.st_dev, one.st_ino));
-    if local.output != Kind::Socket && stdout.is_some() && stdout == STDERR_WAS.get().copied() {
+    let is_stdout = |file: &(dev_t, ino_t)| fstat(io::stdout()).is_ok_and(|one| identity(&one) == *file);
+    if local.output != Kind::Socket && STDERR_WAS.get().is_some_and(is_stdout) {
         let _ = write_all(format!("smtps-bridge: {sentence}\n").as_bytes());
     }
 }
@@ -96,7 +98,7 @@ pub fn complain(sentence: &str, local: &Local) {
 pub fn look() -> Local {
     let input = kind(io::stdin().as_fd());
     let client = match input {
-        Kind::Socket | Kind::Listener => "unknown",
+        Kind::Socket | Kind::Listener => UNKNOWN,
         Kind::Pipe => "pipe",
         Kind::Terminal => "terminal",
         Kind::File => "file",
@@ -107,88 +109,6 @@ pub fn look() -> Local {
         null();
     }
     Local { input, output, client: client.to_owned() }
-}
-
-/// What there is of a client before it is served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Presence {
-    Here,
-    /// Its end is there before it said a word.
-    Ended,
-    Gone,
-}
-
-/// Who is behind descriptors 0 and 1, whether we serve them (this machine, and the networks of `allow_from`), and whether they
-/// are still there.
-///
-/// # Errors
-/// `Error::Descriptor` for a listening or a datagram socket, `Error::Stranger`.
-pub fn admit(local: &mut Local, allow_from: &[Network]) -> Result<Presence, Error> {
-    if local.input == Kind::Listener {
-        return Err(Error::Descriptor(
-            "descriptor 0 is a listening socket: Accept=yes (systemd), nowait (inetd) or wait = no (xinetd) is missing",
-        ));
-    }
-    // read(2) would say so in the middle of a session.
-    if local.input == Kind::File && fstat(io::stdin()).is_ok_and(|zero| kind_bits(&zero) == SFlag::S_IFDIR) {
-        return Err(Error::Descriptor("descriptor 0 is a directory: give it a client, a pipe or a file"));
-    }
-    let mut presence = Presence::Here;
-    if local.input == Kind::Socket {
-        if getsockopt(&io::stdin(), sockopt::SockType).is_ok_and(|kind| kind != SockType::Stream) {
-            let problem = "descriptor 0 is not a stream socket: inetd's line needs `stream tcp nowait`";
-            return Err(Error::Descriptor(problem));
-        }
-        presence = admit_socket(io::stdin().as_fd(), local, allow_from)?;
-    }
-    // Replies go there, whoever speaks on descriptor 0.
-    if local.output == Kind::Socket && presence == Presence::Here {
-        let mut reader = Local { client: "unknown".to_owned(), ..*local };
-        // An end there is none of what is read on descriptor 0.
-        if admit_socket(io::stdout().as_fd(), &mut reader, allow_from)? == Presence::Gone {
-            presence = Presence::Gone;
-        }
-        if local.input != Kind::Socket {
-            local.client = reader.client;
-        }
-    }
-    Ok(presence)
-}
-
-fn admit_socket(fd: BorrowedFd, local: &mut Local, allow_from: &[Network]) -> Result<Presence, Error> {
-    let socket = SockRef::from(&fd);
-    let peer = match socket.peer_addr() {
-        Ok(peer) => peer,
-        Err(error) if matches!(error.kind(), ErrorKind::NotConnected | ErrorKind::InvalidInput) => {
-            return Ok(Presence::Gone)
-        }
-        Err(_) => return Err(Error::Stranger { client: local.client.clone() }),
-    };
-    if peer.is_unix() {
-        local.client = UNIX.to_owned();
-        return Ok(presence(fd));
-    }
-    let Some(peer) = peer.as_socket() else { return Err(Error::Stranger { client: local.client.clone() }) };
-    let ip = peer.ip().to_canonical();
-    local.client = SocketAddr::new(ip, peer.port()).to_string();
-    let own = || own_address(fd).map(|own| own.ip());
-    if !ip.is_loopback() && own() != Some(ip) && !allow_from.iter().any(|network| network.contains(ip)) {
-        return Err(Error::Stranger { client: local.client.clone() });
-    }
-    keep_alive(&socket);
-    Ok(presence(fd))
-}
-
-fn own_address(fd: BorrowedFd) -> Option<SocketAddr> {
-    let own = SockRef::from(&fd).local_addr().ok()?.as_socket()?;
-    Some(SocketAddr::new(own.ip().to_canonical(), own.port()))
-}
-
-/// Whether `addr` is where the client reached us: dialling it would start another one of us, and that one the next.
-pub fn is_own_port(addr: SocketAddr) -> bool {
-    let ip = addr.ip().to_canonical();
-    own_address(io::stdin().as_fd())
-        .is_some_and(|own| own.port() == addr.port() && (own.ip() == ip || own.ip().is_loopback() && ip.is_loopback()))
 }
 
 /// Reads from descriptor 0, which poll(2) has called readable; 0 octets is its end, None that there was nothing after all.
@@ -211,15 +131,6 @@ pub fn read_ready(local: &Local, buffer: &mut [u8]) -> io::Result<Option<usize>>
         }
         Err(Errno::EINTR | Errno::EAGAIN) => Ok(None),
         Err(errno) => Err(errno.into()),
-    }
-}
-
-/// A look at a client's socket that takes no octet.
-fn presence(fd: BorrowedFd) -> Presence {
-    match recv(fd.as_raw_fd(), &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT) {
-        Ok(0) => Presence::Ended,
-        Err(Errno::ECONNRESET | Errno::ENOTCONN) => Presence::Gone,
-        Ok(_) | Err(_) => Presence::Here,
     }
 }
 
@@ -312,6 +223,10 @@ fn kind(fd: BorrowedFd) -> Kind {
 
 fn kind_bits(stat: &FileStat) -> SFlag {
     SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT
+}
+
+fn identity(stat: &FileStat) -> (dev_t, ino_t) {
+    (stat.st_dev, stat.st_ino)
 }
 
 /// /dev/null, opened once, while files can still be opened (and after `confine::close_inherited`).
