@@ -188,7 +188,7 @@ pub fn connect(
     waiter: &Waiter,
 ) -> Result<Race, Error> {
     let mut waiting: Vec<Attempt> = Vec::new();
-    let mut next_start = Deadline::after(millis(0));
+    let mut next_start = Deadline::now();
     loop {
         if next_start.passed() || waiting.is_empty() {
             if let Some(address) = untried.pop_front() {
@@ -213,7 +213,7 @@ pub fn connect(
         }
         // A connect that failed makes room for the next one at once.
         if failed.len() > failures {
-            next_start = Deadline::after(millis(0));
+            next_start = Deadline::now();
             continue;
         }
         let (late, on_time): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|attempt| attempt.deadline.passed());
@@ -258,7 +258,7 @@ fn start(address: SocketAddr) -> io::Result<io::Result<Socket>> {
 fn first_answer(waiting: &mut Vec<Attempt>, failed: &mut Vec<(SocketAddr, Error)>) -> Option<Attempt> {
     let mut won = None;
     for attempt in std::mem::take(waiting) {
-        if won.is_some() || !ready(attempt.socket.as_fd(), PollFlags::POLLOUT, Deadline::after(millis(0))) {
+        if won.is_some() || !ready(attempt.socket.as_fd(), PollFlags::POLLOUT, Deadline::now()) {
             waiting.push(attempt);
             continue;
         }

@@ -22,22 +22,19 @@ mod watch;
 
 use std::cell::Cell;
 use std::io;
-use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use nix::poll::PollFlags;
-
-use crate::deadline::{seconds, Deadline};
+use crate::deadline::seconds;
 use crate::error::{Error, Stage};
 use crate::options::{Newlines, Replies};
 use crate::smtp::{Dialogue, Greeting, Rules};
 use crate::stdio::Local;
 use crate::tls::Tls;
-use crate::wait::{Waiter, Woken};
+use crate::wait::Waiter;
 
 use clock::Activity;
 use down::{Bell, Down};
@@ -136,12 +133,10 @@ impl Relay<'_> {
     /// Relays until both sides are done.
     ///
     /// # Errors
-    /// `Error::Terminated`, `Error::OutOf`: the client has read nothing yet.
+    /// `Error::Terminated`: the client has read nothing yet.
     pub fn run(mut self) -> Result<Ended, Error> {
         // A SIGTERM until here is still answered by a 421: nobody has written.
-        let now = Deadline::after(Duration::ZERO);
-        let woken = self.watch.waiter.wait_for(self.watch.bell.as_fd(), PollFlags::POLLIN, now).map_err(out_of)?;
-        if woken == Woken::Terminated && self.replies == Replies::Smtp {
+        if self.replies == Replies::Smtp && self.watch.waiter.is_terminated() {
             self.watch.up.leave(self.replies);
             return Err(Error::Terminated { stage: Stage::Relay });
         }

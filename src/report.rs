@@ -140,7 +140,7 @@ pub fn panicked(what: &str) {
     let reply = unavailable("4.3.0", "smtps-bridge", 0, |_| "internal error, its log has the details".to_owned());
     if stdio::claim_first_byte() {
         let local = stdio::look();
-        stdio::write_last_words(reply.as_bytes(), Deadline::after(seconds(0)));
+        stdio::write_last_words(reply.as_bytes(), Deadline::now());
         stdio::half_close(&local);
         stdio::drain(&local, Deadline::after(seconds(1)));
     }

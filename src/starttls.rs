@@ -155,13 +155,7 @@ impl Clear<'_> {
     fn receive(&self, buffer: &mut [u8], steps: &Steps) -> Result<usize, Error> {
         let stage = Stage::StartTls;
         loop {
-            // A server that drips octets is always ready: the deadline must win all the same.
-            let woken = if self.deadline.passed() {
-                Woken::Deadline
-            } else {
-                self.waiter.wait_for(self.stream.as_fd(), PollFlags::POLLIN, self.deadline).map_err(|_| reset())?
-            };
-            match woken {
+            match self.waiter.wait_for(self.stream.as_fd(), PollFlags::POLLIN, self.deadline).map_err(|_| reset())? {
                 Woken::Ready => {}
                 Woken::Terminated => return Err(Error::Terminated { stage }),
                 Woken::Deadline if steps.replies.is_empty() => {

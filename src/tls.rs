@@ -248,17 +248,11 @@ impl Tls {
 impl Attempt<'_> {
     /// Waits for the socket; one clock for connect, handshake and greeting together.
     fn ready(&self, stream: &TcpStream, flags: PollFlags, stage: Stage) -> Result<(), Error> {
-        // A server that drips octets is always ready: the deadline must win all the same.
-        let woken = if self.deadline.passed() {
-            Woken::Deadline
-        } else {
-            let broken = |error| self.broken(stage, &error, None);
-            self.waiter.wait_for(stream.as_fd(), flags, self.deadline).map_err(broken)?
-        };
-        match woken {
-            Woken::Ready => Ok(()),
-            Woken::Deadline => Err(Error::Silent { stage, seconds: self.seconds }),
-            Woken::Terminated => Err(Error::Terminated { stage }),
+        match self.waiter.wait_for(stream.as_fd(), flags, self.deadline) {
+            Ok(Woken::Ready) => Ok(()),
+            Ok(Woken::Deadline) => Err(Error::Silent { stage, seconds: self.seconds }),
+            Ok(Woken::Terminated) => Err(Error::Terminated { stage }),
+            Err(error) => Err(self.broken(stage, &error, None)),
         }
     }
 

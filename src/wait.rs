@@ -1,7 +1,7 @@
 //! The one place that waits: until a descriptor is ready, a deadline passes, or SIGTERM asks us to end.
 //!
 //! SIGTERM is blocked before the first thread exists and read from a descriptor by the main thread, so that it ends a
-//! session in order (a reply, a close_notify) and never in the middle of a write.
+//! session cleanly (a reply, a close_notify) and never in the middle of a write.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -54,12 +54,21 @@ impl Waiter {
         }
     }
 
-    /// `wait` for one descriptor to become readable (`POLLIN`) or writable (`POLLOUT`).
+    /// `wait` for one descriptor to become readable (`POLLIN`) or writable (`POLLOUT`). Of a server that drips octets, and so is
+    /// always ready, the deadline wins all the same.
     ///
     /// # Errors
     /// As `wait`.
     pub fn wait_for<'a>(&'a self, fd: BorrowedFd<'a>, flags: PollFlags, deadline: Deadline) -> io::Result<Woken> {
+        if deadline.passed() {
+            return Ok(Woken::Deadline);
+        }
         self.wait(&mut [PollFd::new(fd, flags)], deadline)
+    }
+
+    /// Whether SIGTERM has come.
+    pub fn is_terminated(&self) -> bool {
+        self.signals.as_ref().is_some_and(|signals| ready(signals.as_fd(), PollFlags::POLLIN, Deadline::now()))
     }
 }
 

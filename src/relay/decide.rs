@@ -96,7 +96,7 @@ impl Watch<'_> {
                 (quiet(GIVE_UP_S), Err(gives_up))
             }
             (Smarthost::Untold, Standing::Settled { inside }) => {
-                (Deadline::after(Duration::ZERO), Ok(if inside { Exit::IoError } else { Exit::Ok }))
+                (Deadline::now(), Ok(if inside { Exit::IoError } else { Exit::Ok }))
             }
             (Smarthost::Untold, Standing::Leaving) => (quiet(DRAIN_S), Ok(Exit::Ok)),
             (Smarthost::Untold, Standing::Unknown { lone_dot: false }) => (quiet(UNKNOWN_S), Ok(Exit::IoError)),
