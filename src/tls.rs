@@ -1,5 +1,5 @@
-//! The rustls connection: handshake, greeting, then a `Sender` and a `Receiver` that two threads own. The only file
-//! that names `rustls::ClientConnection`; the shape is that of `split()` in rustls 0.24.
+//! The rustls connection: handshake, greeting, then a `Sender` and a `Receiver` that two threads own. The only
+//! room that names `rustls::ClientConnection`; the shape is that of `split()` in rustls 0.24.
 //!
 //! Rules: no I/O while the connection is locked. Order of encryption is order on the wire, so only the one owner of the
 //! `Sender` calls `write_tls` or writes the socket. Reception never waits for transmission (both directions full must
@@ -7,6 +7,7 @@
 
 mod certificate;
 mod failure;
+mod handshake;
 mod raw;
 mod split;
 
@@ -16,22 +17,22 @@ use std::os::fd::AsFd;
 
 use nix::poll::PollFlags;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConnection, ProtocolVersion};
+use rustls::ClientConnection;
 
 use crate::deadline::{millis, Deadline};
 use crate::error::{Error, Facts, Heard, NamedBy, Stage, Trouble, Version};
 use crate::hooks;
 use crate::options::Host;
 use crate::smtp::{Collector, Reply};
-use crate::socket::acknowledge;
 use crate::text::{errno_text, escape};
 use crate::trust::{Trusted, ROOTS};
 use crate::wait::{Waiter, Woken};
 use crate::x509::{date, now, Validity};
 
-use raw::{receive_now, send_now, Raw};
+use handshake::version;
 use split::Next;
 
+pub use handshake::{handshake, observed};
 pub use split::{Ending, Received, Receiver, Sender};
 
 /// What was agreed on, for the log.
@@ -68,101 +69,6 @@ pub struct Attempt<'a> {
     /// How long the attempt was given, for the sentence when it is over.
     pub seconds: u64,
     pub waiter: &'a Waiter,
-}
-
-/// Handshake on a connected socket.
-///
-/// # Errors
-/// Those of the handshake stage, `Error::Terminated`.
-pub fn handshake(stream: TcpStream, attempt: &Attempt) -> Result<Tls, Error> {
-    observed(stream, attempt, &mut None)
-}
-
-/// The same; what was agreed on before a failure stays in `learned`.
-///
-/// # Errors
-/// As `handshake`.
-pub fn observed(stream: TcpStream, attempt: &Attempt, learned: &mut Option<Agreed>) -> Result<Tls, Error> {
-    hooks::enter("handshake");
-    // What an earlier server presented or asked for is no part of this one's story.
-    attempt.trusted.forget();
-    let mut conn = ClientConnection::new(attempt.trusted.config.clone(), attempt.host.server_name.clone())
-        .map_err(|error| failure::explain(Stage::Handshake, &error, &[], attempt, None))?;
-    let shaken = shake(&mut conn, &stream, attempt);
-    let (raw, failed) = shaken.inspect_err(|_| *learned = conn.protocol_version().map(|_| attempt.agreed(&conn)))?;
-    let facts = attempt.agreed(&conn);
-    let (sender, receiver) = split::split(conn, raw, failed, stream);
-    Ok(Tls { sender, receiver, facts, behind: Vec::new() })
-}
-
-/// Returns what came behind the handshake, and what was wrong with it.
-fn shake(
-    conn: &mut ClientConnection,
-    stream: &TcpStream,
-    attempt: &Attempt,
-) -> Result<(Raw, Option<rustls::Error>), Error> {
-    const STAGE: Stage = Stage::Handshake;
-    let failed = |trouble, conn: &ClientConnection| {
-        Err(Error::Tls { stage: STAGE, trouble, facts: attempt.facts(version(conn)) })
-    };
-    let mut raw = Raw::new();
-    let mut head = Vec::new();
-    let mut waiting_to_go = Vec::new();
-    loop {
-        conn.write_tls(&mut waiting_to_go).map_err(|error| attempt.broken(STAGE, &error, version(conn)))?;
-        while !waiting_to_go.is_empty() {
-            let sent =
-                send_now(stream, &waiting_to_go).map_err(|error| attempt.broken(STAGE, &error, version(conn)))?;
-            waiting_to_go.drain(..sent);
-            if !waiting_to_go.is_empty() {
-                attempt.ready(stream, PollFlags::POLLOUT, STAGE)?;
-            }
-        }
-        if !conn.is_handshaking() {
-            // A server may hold its greeting until its session tickets are acknowledged.
-            acknowledge(stream);
-            return Ok((raw, None));
-        }
-        if raw.is_empty() {
-            match attempt.ready(stream, PollFlags::POLLIN, STAGE) {
-                Err(Error::Silent { seconds, .. }) if head.is_empty() => {
-                    return failed(Trouble::SilentOnHello { seconds }, conn)
-                }
-                other => other?,
-            }
-            match receive_now(stream, &mut raw) {
-                Ok(Some(0)) if head.is_empty() => return failed(Trouble::ClosedOnHello, conn),
-                Ok(Some(0)) if !failure::looks_like_tls(&head) => return failed(failure::not_tls(&head), conn),
-                Ok(Some(0)) => return Err(Error::Closed { stage: STAGE, heard: Heard::Something }),
-                Ok(_) => {}
-                Err(_) if head.is_empty() => return failed(Trouble::ResetOnHello, conn),
-                Err(error) => return Err(attempt.broken(STAGE, &error, version(conn))),
-            }
-            // Nothing there after all; an empty slice would be the end of file to rustls.
-            if raw.is_empty() {
-                continue;
-            }
-            // The first octets tell plain SMTP, HTTP and SSH apart when they turn out not to be TLS.
-            head.extend(raw.filled().iter().take(64_usize.saturating_sub(head.len())));
-        }
-        if let Err(error) = raw.feed(conn) {
-            // The session's error, and not the handshake's: what stands between the two is delivered.
-            if !conn.is_handshaking() {
-                return Ok((raw, Some(error)));
-            }
-            // The alert that says why is for the server's log; it must not hold us.
-            let _ = conn.write_tls(&mut waiting_to_go);
-            let _ = send_now(stream, &waiting_to_go);
-            return Err(failure::explain(STAGE, &error, &head, attempt, version(conn)));
-        }
-    }
-}
-
-fn version(conn: &ClientConnection) -> Option<Version> {
-    conn.protocol_version().map(|version| match version {
-        ProtocolVersion::TLSv1_3 => Version::Tls13,
-        _ => Version::Tls12,
-    })
 }
 
 impl Tls {

@@ -1,0 +1,131 @@
+//! The handshake, octet by octet: what each end or silence in it means.
+
+use std::net::TcpStream;
+
+use nix::poll::PollFlags;
+use rustls::{ClientConnection, ProtocolVersion};
+
+use super::raw::{receive_now, send_now, Raw};
+use super::{failure, split, Agreed, Attempt, Tls};
+use crate::error::{Error, Heard, Stage, Trouble, Version};
+use crate::hooks;
+use crate::socket::acknowledge;
+
+const STAGE: Stage = Stage::Handshake;
+
+/// Enough to tell plain SMTP, HTTP and SSH apart.
+const HEAD: usize = 64;
+
+/// Handshake on a connected socket.
+///
+/// # Errors
+/// Those of the handshake stage, `Error::Terminated`.
+pub fn handshake(stream: TcpStream, attempt: &Attempt) -> Result<Tls, Error> {
+    observed(stream, attempt, &mut None)
+}
+
+/// The same; what was agreed on before a failure stays in `learned`.
+///
+/// # Errors
+/// As `handshake`.
+pub fn observed(stream: TcpStream, attempt: &Attempt, learned: &mut Option<Agreed>) -> Result<Tls, Error> {
+    hooks::enter("handshake");
+    // What an earlier server presented or asked for is no part of this one's story.
+    attempt.trusted.forget();
+    let conn = ClientConnection::new(attempt.trusted.config.clone(), attempt.host.server_name.clone())
+        .map_err(|error| failure::explain(STAGE, &error, &[], attempt, None))?;
+    let mut handshake = Handshake { conn, stream: &stream, attempt, raw: Raw::new(), head: Vec::new() };
+    let done = handshake.run();
+    let Handshake { conn, raw, .. } = handshake;
+    let failed = done.inspect_err(|_| *learned = version(&conn).map(|_| attempt.agreed(&conn)))?;
+    let facts = attempt.agreed(&conn);
+    let (sender, receiver) = split::split(conn, raw, failed, stream);
+    Ok(Tls { sender, receiver, facts, behind: Vec::new() })
+}
+
+pub fn version(conn: &ClientConnection) -> Option<Version> {
+    conn.protocol_version().map(|version| match version {
+        ProtocolVersion::TLSv1_3 => Version::Tls13,
+        _ => Version::Tls12,
+    })
+}
+
+struct Handshake<'a> {
+    conn: ClientConnection,
+    stream: &'a TcpStream,
+    attempt: &'a Attempt<'a>,
+    raw: Raw,
+    /// The first octets of the server, should they turn out not to be TLS.
+    head: Vec<u8>,
+}
+
+impl Handshake<'_> {
+    /// Returns what was wrong with what came behind the handshake.
+    fn run(&mut self) -> Result<Option<rustls::Error>, Error> {
+        loop {
+            self.send()?;
+            if !self.conn.is_handshaking() {
+                // A server may hold its greeting until its session tickets are acknowledged.
+                acknowledge(self.stream);
+                return Ok(None);
+            }
+            // An empty slice would be the end of file to rustls.
+            while self.raw.is_empty() {
+                self.receive()?;
+            }
+            if let Err(error) = self.raw.feed(&mut self.conn) {
+                // The session's error, and not the handshake's: what stands between the two is delivered.
+                if !self.conn.is_handshaking() {
+                    return Ok(Some(error));
+                }
+                // The alert that says why is for the server's log; it must not hold us.
+                let _ = send_now(self.stream, &self.flight());
+                return Err(failure::explain(STAGE, &error, &self.head, self.attempt, version(&self.conn)));
+            }
+        }
+    }
+
+    /// What rustls wants to send.
+    fn flight(&mut self) -> Vec<u8> {
+        let mut flight = Vec::new();
+        // Into memory it cannot fail.
+        let _ = self.conn.write_tls(&mut flight);
+        flight
+    }
+
+    fn send(&mut self) -> Result<(), Error> {
+        let flight = self.flight();
+        let mut left = flight.as_slice();
+        while !left.is_empty() {
+            let sent = send_now(self.stream, left);
+            let sent = sent.map_err(|error| self.attempt.broken(STAGE, &error, version(&self.conn)))?;
+            left = left.get(sent..).unwrap_or_default();
+            if !left.is_empty() {
+                self.attempt.ready(self.stream, PollFlags::POLLOUT, STAGE)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One read, which may bring nothing after all.
+    fn receive(&mut self) -> Result<(), Error> {
+        let attempt = self.attempt;
+        let failed = |trouble| Err(Error::Tls { stage: STAGE, trouble, facts: attempt.facts(version(&self.conn)) });
+        let nothing_came = self.head.is_empty();
+        match attempt.ready(self.stream, PollFlags::POLLIN, STAGE) {
+            Err(Error::Silent { seconds, .. }) if nothing_came => return failed(Trouble::SilentOnHello { seconds }),
+            other => other?,
+        }
+        match receive_now(self.stream, &mut self.raw) {
+            Ok(Some(0)) if nothing_came => failed(Trouble::ClosedOnHello),
+            Ok(Some(0)) if !failure::looks_like_tls(&self.head) => failed(failure::not_tls(&self.head)),
+            Ok(Some(0)) => Err(Error::Closed { stage: STAGE, heard: Heard::Something }),
+            Err(_) if nothing_came => failed(Trouble::ResetOnHello),
+            Err(error) => Err(attempt.broken(STAGE, &error, version(&self.conn))),
+            Ok(_) => {
+                self.head.extend(self.raw.filled().iter().take(HEAD.saturating_sub(self.head.len())));
+                Ok(())
+            }
+        }
+    }
+}
