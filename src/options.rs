@@ -1,6 +1,6 @@
 //! What the command line can say: plain types that hold no forbidden combination. cli.rs makes them, others read them.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -209,22 +209,18 @@ pub struct Network {
 }
 
 impl Network {
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(net), IpAddr::V4(it)) => {
-                mask(u128::from(u32::from(it)) << 96, self.length) == u128::from(u32::from(net)) << 96
-            }
-            (IpAddr::V6(net), IpAddr::V6(it)) => mask(u128::from(it), self.length) == u128::from(net),
-            _ => false,
-        }
+    /// The one of that length which holds `address`.
+    pub fn around(address: IpAddr, length: u8) -> Network {
+        let behind = |bits: u32| bits.saturating_sub(length.into());
+        let address = match address {
+            IpAddr::V4(v4) => (v4 & Ipv4Addr::from(u32::MAX.checked_shl(behind(32)).unwrap_or(0))).into(),
+            IpAddr::V6(v6) => (v6 & Ipv6Addr::from(u128::MAX.checked_shl(behind(128)).unwrap_or(0))).into(),
+        };
+        Network { address, length }
     }
-}
 
-/// `bits` with all but the first `length` cleared.
-pub fn mask(bits: u128, length: u8) -> u128 {
-    match length {
-        0 => 0,
-        length => bits & (u128::MAX << 128_u32.saturating_sub(u32::from(length))),
+    pub fn contains(&self, address: IpAddr) -> bool {
+        Network::around(address.to_canonical(), self.length) == *self
     }
 }
 

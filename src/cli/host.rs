@@ -1,7 +1,7 @@
 //! HOST[:PORT], and what people write in its place.
 
 use std::ffi::OsStr;
-use std::net::IpAddr;
+use std::net::Ipv6Addr;
 use std::os::unix::ffi::OsStrExt;
 
 use dns_lookup::{getaddrinfo, AddrInfoHints, SockType};
@@ -18,6 +18,35 @@ use crate::options::{Dial, Host, Mode, SUBMISSION, SUBMISSIONS};
 /// # Errors
 /// `Error::Usage`.
 pub fn host(word: &OsStr, mode: Mode, server_name: Option<&ServerName<'static>>) -> Result<Host, Error> {
+    not_a_host(word)?;
+    let text = utf8("HOST", word)?;
+    let (inside, port) = match text.strip_prefix('[') {
+        Some(rest) => match rest.split_once(']') {
+            Some((inside, "")) => (inside, None),
+            Some((inside, behind)) if behind.starts_with(':') => (inside, behind.get(1..)),
+            _ => return usage(format!("{}: write an IPv6 address as [2001:db8::1] or [2001:db8::1]:465", shown(word))),
+        },
+        None if text.matches(':').count() > 1 => {
+            return usage(format!("{}: an IPv6 address needs brackets, as in [2001:db8::1]:465", shown(word)))
+        }
+        None => text.split_once(':').map_or((text, None), |(name, port)| (name, Some(port))),
+    };
+    let number = port.map_or(Ok(mode.port()), |port| self::port(word, port))?;
+    let (dial, zone) = if text.starts_with('[') {
+        let (address, zone) = in_brackets(word, inside, port)?;
+        (Dial::Address(address.into()), zone.map(str::to_owned))
+    } else {
+        (inside.parse().map_or_else(|_| Dial::Name(inside.to_owned()), Dial::Address), None)
+    };
+    let own = match &dial {
+        Dial::Address(address) => ServerName::IpAddress((*address).into()),
+        Dial::Name(name) => dns_name(word, name)?,
+    };
+    Ok(Host { name: inside.to_owned(), dial, zone, port: number, server_name: server_name.cloned().unwrap_or(own) })
+}
+
+/// What people write in its place.
+fn not_a_host(word: &OsStr) -> Result<(), Error> {
     let text = word.to_str().unwrap_or_default();
     if text.contains("://") {
         return usage(format!(
@@ -39,56 +68,35 @@ pub fn host(word: &OsStr, mode: Mode, server_name: Option<&ServerName<'static>>)
             shown(word)
         ));
     }
-    let text = utf8("HOST", word)?;
     if let Some((host, port)) = text.split_once(' ').filter(|(host, port)| !host.is_empty() && is_port(port)) {
         return usage(format!("{}: a colon belongs before the port, as in {host}:{port}", shown(word)));
     }
     if is_port(text) {
         return usage(format!("{text}: a port belongs behind its host and a colon, as in smtp.example.com:{text}"));
     }
-    let (inside, port) = match text.strip_prefix('[') {
-        Some(rest) => match rest.split_once(']') {
-            Some((inside, "")) => (inside, None),
-            Some((inside, behind)) if behind.starts_with(':') => (inside, behind.get(1..)),
-            _ => return usage(format!("{}: write an IPv6 address as [2001:db8::1] or [2001:db8::1]:465", shown(word))),
-        },
-        None if text.matches(':').count() > 1 => {
-            return usage(format!("{}: an IPv6 address needs brackets, as in [2001:db8::1]:465", shown(word)))
-        }
-        None => text.split_once(':').map_or((text, None), |(name, port)| (name, Some(port))),
+    Ok(())
+}
+
+/// The address, and its zone.
+fn in_brackets<'a>(word: &OsStr, inside: &'a str, port: Option<&str>) -> Result<(Ipv6Addr, Option<&'a str>), Error> {
+    let (address, zone) = inside.split_once('%').map_or((inside, None), |(address, zone)| (address, Some(zone)));
+    let Ok(address) = address.parse::<Ipv6Addr>() else {
+        let plain = format!("{inside}{}", port.map(|port| format!(":{port}")).unwrap_or_default());
+        return usage(format!(
+            "{}: no IPv6 address between the brackets; write {} without them",
+            shown(word),
+            shown(plain.as_ref())
+        ));
     };
-    let number = port.map_or(Ok(mode.port()), |port| self::port(word, port))?;
-    let (name, zone) = inside.split_once('%').map_or((inside, None), |(name, zone)| (name, Some(zone)));
-    let dial = match (name.parse::<IpAddr>(), text.starts_with('[')) {
-        (Ok(IpAddr::V6(address)), true) if zone.is_none() && address.is_unicast_link_local() => {
-            return usage(format!("{}: a link-local address needs its interface, as in [{address}%eth0]", shown(word)))
+    match zone {
+        None if address.is_unicast_link_local() => {
+            usage(format!("{}: a link-local address needs its interface, as in [{address}%eth0]", shown(word)))
         }
-        (Ok(IpAddr::V6(address)), true) if zone.is_none_or(is_zone) => Dial::Address(IpAddr::V6(address)),
-        (Ok(IpAddr::V6(_)), true) => {
-            return usage(format!("{}: behind % belongs an interface, as in [fe80::1%eth0]", shown(word)))
+        Some(zone) if !is_zone(zone) => {
+            usage(format!("{}: behind % belongs an interface, as in [fe80::1%eth0]", shown(word)))
         }
-        (_, true) => {
-            let plain = format!("{inside}{}", port.map(|port| format!(":{port}")).unwrap_or_default());
-            return usage(format!(
-                "{}: no IPv6 address between the brackets; write {} without them",
-                shown(word),
-                shown(plain.as_ref())
-            ));
-        }
-        (Ok(address), false) if zone.is_none() => Dial::Address(address),
-        (_, false) => Dial::Name(inside.to_owned()),
-    };
-    let own = match &dial {
-        Dial::Address(address) => ServerName::IpAddress((*address).into()),
-        Dial::Name(name) => dns_name(word, name)?,
-    };
-    Ok(Host {
-        name: inside.to_owned(),
-        dial,
-        zone: zone.map(str::to_owned),
-        port: number,
-        server_name: server_name.cloned().unwrap_or(own),
-    })
+        None | Some(_) => Ok((address, zone)),
+    }
 }
 
 fn is_port(text: &str) -> bool {

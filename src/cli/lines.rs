@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::kinds::{self, Wanted, LIST, NAMES};
 use crate::options::{Given, Lines, Options};
 
-use super::{shown, usage, FLAGS};
+use super::{shown, usage, Flag, FLAGS};
 
 /// The value of `--print-config`, if there is one.
 ///
@@ -52,8 +52,8 @@ pub fn given(options: &[OsString], hosts: &[OsString]) -> Result<(Vec<Given>, Ve
     let mut given = Vec::new();
     let mut words = options.iter();
     while let Some(name) = words.next() {
-        let Some(place) = FLAGS.iter().position(|flag| flag.names.iter().any(|n| *name == **n)) else { continue };
-        let Some(flag) = FLAGS.get(place) else { continue };
+        let known = |flag: &Flag| flag.names.iter().any(|known| *name == **known);
+        let Some((place, flag)) = FLAGS.iter().enumerate().find(|(_, flag)| known(flag)) else { continue };
         let value = if flag.value.is_empty() { None } else { words.next().map(text).transpose()? };
         let name = flag.names.first().copied().unwrap_or_default();
         if name != super::LISTEN {

@@ -1,7 +1,7 @@
 //! The values of options and operands: one parser each, one sentence each when a word is wrong.
 
 use std::ffi::OsStr;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use rustls::pki_types::ServerName;
 use super::host::dns_name;
 use super::{shown, usage};
 use crate::error::Error;
-use crate::options::{mask, KeyHash, LogTo, Network, UserSpec, Versions};
+use crate::options::{KeyHash, LogTo, Network, UserSpec, Versions};
 
 pub fn server_name(name: &str, word: &OsStr) -> Result<ServerName<'static>, Error> {
     let text = utf8(name, word)?;
@@ -94,14 +94,9 @@ pub fn number<T: FromStr>(text: &str) -> Option<T> {
 }
 
 pub fn network(name: &str, word: &OsStr) -> Result<Network, Error> {
-    let (address, length) = match word
-        .to_str()
-        .map(|text| text.split_once('/').map_or((text, None), |(a, l)| (a, Some(l))))
-    {
-        Some((address, length)) => (address.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>(), length),
-        None => return usage(format!("{name} {}: it is an address or a network, as in 192.168.1.0/24", shown(word))),
-    };
-    let Ok(address) = address else {
+    let text = word.to_str().unwrap_or_default();
+    let (address, length) = text.split_once('/').map_or((text, None), |(address, length)| (address, Some(length)));
+    let Ok(address) = address.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() else {
         return usage(format!("{name} {}: it is an address or a network, as in 192.168.1.0/24", shown(word)));
     };
     let bits: u8 = if address.is_ipv4() { 32 } else { 128 };
@@ -117,16 +112,12 @@ pub fn network(name: &str, word: &OsStr) -> Result<Network, Error> {
     if length == 0 {
         return usage(format!("{name} {}: that is everybody; this program never serves strangers", shown(word)));
     }
-    let masked = match address {
-        IpAddr::V4(v4) => {
-            IpAddr::V4(u32::try_from(mask(u128::from(u32::from(v4)) << 96, length) >> 96).unwrap_or(0).into())
-        }
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from(mask(u128::from(v6), length))),
-    };
-    if masked != address {
-        return usage(format!("{name} {}: the network is {masked}/{length}, or leave /{length} out", shown(word)));
+    let network = Network::around(address, length);
+    if network.address != address {
+        let right = network.address;
+        return usage(format!("{name} {}: the network is {right}/{length}, or leave /{length} out", shown(word)));
     }
-    Ok(Network { address, length })
+    Ok(network)
 }
 
 /// One address and a port, both in numbers: what binds them has no name to look up.
