@@ -135,7 +135,23 @@ pub fn parse(argv: Vec<OsString>) -> Result<Action, Error> {
     if let (Some(Wanted::List), true) = (wanted, operands.is_empty()) {
         return Ok(Action::PrintConfig(Box::new(lines::list())));
     }
-    let server_name = value(&mut args, "--server-name", values::server_name)?;
+    let check = args.contains(CHECK);
+    let options = options(&mut args, &operands)?;
+    if let Some(word) = args.finish().first() {
+        return usage(format!("{}: left over", shown(word)));
+    }
+    match wanted.zip(given) {
+        Some(_) if check => usage("--check and --print-config exclude each other: check first"),
+        Some((wanted, given)) => Ok(Action::PrintConfig(Box::new(lines::lines(wanted, given, listen, options)?))),
+        None => {
+            lines::no_listen(listen)?;
+            Ok(if check { Action::Check(Box::new(options)) } else { Action::Session(Box::new(options)) })
+        }
+    }
+}
+
+fn options(args: &mut Arguments, operands: &[OsString]) -> Result<Options, Error> {
+    let server_name = value(args, "--server-name", values::server_name)?;
     let mode = if args.contains("--starttls") { Mode::StartTls } else { Mode::ImplicitTls };
     let hosts = operands.iter().map(|word| host(word, mode, server_name.as_ref())).collect::<Result<Vec<_>, _>>()?;
     if hosts.is_empty() {
@@ -147,19 +163,17 @@ pub fn parse(argv: Vec<OsString>) -> Result<Action, Error> {
         (false, true) => Family::V6,
         (false, false) => Family::Both,
     };
-    let check = args.contains(CHECK);
     let options = Options {
         hosts,
         mode,
-        trust: trust(&mut args)?,
+        trust: trust(args)?,
         family,
-        setup_timeout: value(&mut args, "--setup-timeout", values::setup_timeout)?,
-        idle_timeout: value(&mut args, "--idle-timeout", values::idle_timeout)?
-            .unwrap_or(Some(Duration::from_secs(7200))),
-        allow_from: many(&mut args, "--allow-from", values::network)?,
-        user: value(&mut args, "--user", values::user)?,
+        setup_timeout: value(args, "--setup-timeout", values::setup_timeout)?,
+        idle_timeout: value(args, "--idle-timeout", values::idle_timeout)?.unwrap_or(Some(Duration::from_secs(7200))),
+        allow_from: many(args, "--allow-from", values::network)?,
+        user: value(args, "--user", values::user)?,
         logging: Logging {
-            to: value(&mut args, "--log", values::log_to)?,
+            to: value(args, "--log", values::log_to)?,
             level: match (args.contains("-v"), args.contains("-q")) {
                 (true, true) => return usage("-v and -q exclude each other"),
                 (true, false) => LevelFilter::Debug,
@@ -171,24 +185,14 @@ pub fn parse(argv: Vec<OsString>) -> Result<Action, Error> {
         replies: if args.contains("--no-reply") { Replies::None } else { Replies::Smtp },
         login: if args.contains("--require-auth") { Login::Required } else { Login::AsItLikes },
     };
-    if (options.replies, options.login) == (Replies::None, Login::Required) {
-        return usage("--require-auth and --no-reply exclude each other: it answers a MAIL that was not passed on");
-    }
-    if (options.replies, options.mode) == (Replies::None, Mode::StartTls) {
-        return usage(
-            "--starttls and --no-reply exclude each other: STARTTLS here is SMTP's, and its client is greeted",
-        );
-    }
-    match args.finish().first() {
-        None if check && wanted.is_some() => usage("--check and --print-config exclude each other: check first"),
-        None if check => lines::no_listen(listen).map(|()| Action::Check(Box::new(options))),
-        None => match (wanted, given) {
-            (Some(wanted), Some(given)) => {
-                Ok(Action::PrintConfig(Box::new(lines::lines(wanted, given, listen, options)?)))
-            }
-            _ => lines::no_listen(listen).map(|()| Action::Session(Box::new(options))),
-        },
-        Some(word) => usage(format!("{}: left over", shown(word))),
+    match options {
+        Options { replies: Replies::None, login: Login::Required, .. } => {
+            usage("--require-auth and --no-reply exclude each other: it answers a MAIL that was not passed on")
+        }
+        Options { replies: Replies::None, mode: Mode::StartTls, .. } => {
+            usage("--starttls and --no-reply exclude each other: STARTTLS here is SMTP's, and its client is greeted")
+        }
+        options => Ok(options),
     }
 }
 
