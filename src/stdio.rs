@@ -10,6 +10,7 @@ use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{fcntl, FcntlArg, OFlag};
@@ -23,7 +24,7 @@ use socket2::SockRef;
 use crate::deadline::Deadline;
 use crate::options::Stderr;
 use crate::socket::acknowledge;
-use crate::wait::{block_on, ready, write_before};
+use crate::wait::{ready, write_before};
 
 pub use client::{admit, is_own_port, Presence};
 
@@ -146,11 +147,13 @@ pub fn error(local: &Local) -> io::Error {
 /// # Errors
 /// What write(2) says, EINTR and EAGAIN excepted.
 pub fn write_all(mut data: &[u8]) -> io::Result<()> {
+    let will_take = || ready(io::stdout().as_fd(), PollFlags::POLLOUT, Deadline::after(Duration::MAX));
     while !data.is_empty() {
         match nix::unistd::write(io::stdout(), data).map_err(io::Error::from) {
             Ok(n) => data = data.get(n..).unwrap_or_default(),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => block_on(io::stdout().as_fd(), PollFlags::POLLOUT)?,
+            // Non-blocking, because somebody else wants it so.
+            Err(error) if error.kind() == ErrorKind::WouldBlock && will_take() => {}
             Err(error) => return Err(error),
         }
     }

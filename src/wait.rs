@@ -78,31 +78,10 @@ impl Default for Waiter {
     }
 }
 
-/// Waits without a deadline and without signals: for a thread that may block, on a descriptor that is non-blocking
-/// because somebody else wants it so.
-///
-/// # Errors
-/// What poll(2) says, EINTR excepted.
-pub fn block_on(fd: BorrowedFd, flags: PollFlags) -> io::Result<()> {
-    loop {
-        match poll(&mut [PollFd::new(fd, flags)], PollTimeout::NONE) {
-            Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno.into()),
-            Ok(_) => return Ok(()),
-        }
-    }
-}
-
-/// True as soon as `fd` is ready, false when `deadline` passed first. No signals: for last words and log lines.
+/// True as soon as `fd` is ready, false when `deadline` passed first. No signals: for last words and log lines, and for a
+/// thread that may block.
 pub fn ready(fd: BorrowedFd, flags: PollFlags, deadline: Deadline) -> bool {
-    loop {
-        match poll(&mut [PollFd::new(fd, flags)], timeout(deadline)) {
-            Ok(0) if deadline.passed() => return false,
-            Ok(0) | Err(Errno::EINTR) => {}
-            Ok(_) => return true,
-            Err(_) => return false,
-        }
-    }
+    Waiter::DEAF.wait(&mut [PollFd::new(fd, flags)], deadline).is_ok_and(|woken| woken == Woken::Ready)
 }
 
 /// Writes a short text as far as `fd` takes it before `deadline`, piece by piece if need be; true when all of it is out.
