@@ -1,5 +1,5 @@
 //! argv to complete, cross-checked `Options`; the one table of flags behind parser and help, which tests compare with
-//! the manual.
+//! the manual. An error is `Error::Usage`, with the word and the cure.
 //!
 //! pico-args takes the values out. It parses in any order, takes `--b` as the value of `--a`, and reports no leftovers:
 //! so `scan` (scan.rs) reads argv once from left to right first, and hands it words that cannot be misread.
@@ -102,9 +102,6 @@ const LISTEN: &str = "--listen";
 const OPTIONAL: &str = "[KIND]";
 
 /// The words behind `program`, which a superserver's line must have.
-///
-/// # Errors
-/// `Error::Usage`, with the word and the cure.
 pub fn parse_behind(program: &OsStr, argv: Vec<OsString>) -> Result<Action, Error> {
     let (name, _) = split_at_equals(program);
     // As the program's name it would not be in force.
@@ -119,8 +116,6 @@ pub fn parse_behind(program: &OsStr, argv: Vec<OsString>) -> Result<Action, Erro
 
 const NO_HOST: &str = "no HOST; name the smarthost, as in `smtps-bridge smtp.example.com`";
 
-/// # Errors
-/// `Error::Usage`, with the word and the cure.
 pub fn parse(argv: Vec<OsString>) -> Result<Action, Error> {
     let Scanned { options: words, operands, wanted } = scan(argv)?;
     let given = wanted.map(|_| lines::given(&words, &operands)).transpose()?;

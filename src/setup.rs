@@ -1,6 +1,7 @@
 //! `--print-config`: the lines of superservers and mail programs, with the command line, the program's own path and the
 //! address of `--listen` in them. Each family has a file, which owns its text, its quoting and its special cases. Nothing
-//! is asked of the network, and nothing is written but standard output.
+//! is asked of the network, and nothing is written but standard output. An error is `Error::Usage`: a word that the target
+//! cannot hold, and the cure.
 
 mod exim;
 mod fill;
@@ -104,10 +105,7 @@ pub fn kinds() -> impl Iterator<Item = &'static Kind> {
     SUPERSERVERS.iter().chain(&MAIL_PROGRAMS)
 }
 
-/// What goes to standard output.
-///
-/// # Errors
-/// `Error::Usage` for a word that the target cannot hold, `Error::Stranger` for a client of another machine.
+/// What goes to standard output. A stranger gets `Error::Stranger`.
 pub fn print(lines: &Lines, local: &mut Local) -> Result<String, Error> {
     if let Err(error @ Error::Stranger { .. }) = stdio::admit(local, &[]) {
         return Err(error);
@@ -136,9 +134,6 @@ pub fn complain(error: Error, local: &mut Local) -> Failure {
 }
 
 /// One file, or all of a kind, an empty line between them.
-///
-/// # Errors
-/// `Error::Usage`.
 pub fn named(name: &str, fill: &Fill) -> Result<String, Error> {
     let mut texts = Vec::new();
     for kind in kinds() {

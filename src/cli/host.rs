@@ -14,9 +14,6 @@ use crate::options::{Dial, Host, Mode, SUBMISSION, SUBMISSIONS};
 
 /// HOST, HOST:PORT, `[V6]` or `[V6]:PORT`, with a zone (RFC 4007 section 11) as in `[fe80::1%eth0]`; `server_name` replaces what
 /// is verified.
-///
-/// # Errors
-/// `Error::Usage`.
 pub fn host(word: &OsStr, mode: Mode, server_name: Option<&ServerName<'static>>) -> Result<Host, Error> {
     not_a_host(word)?;
     let text = utf8("HOST", word)?;
@@ -169,9 +166,6 @@ fn port(word: &OsStr, text: &str) -> Result<u16, Error> {
 }
 
 /// HOST or an option is the word before all others.
-///
-/// # Errors
-/// Always.
 pub fn misplaced<T>(word: &OsStr) -> Result<T, Error> {
     usage(format!(
         "{}: it stands where the program's own name belongs; behind the program's path write `smtps-bridge {}`",

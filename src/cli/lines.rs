@@ -10,9 +10,6 @@ use crate::options::{Given, Lines, Options};
 use super::{shown, usage, Flag, FLAGS};
 
 /// The value of `--print-config`, if there is one.
-///
-/// # Errors
-/// `Error::Usage` with the names of the kinds.
 pub fn wanted(word: Option<&OsStr>) -> Result<Wanted, Error> {
     let Some(word) = word else { return Ok(Wanted::Found) };
     if let Some(wanted) = word.to_str().and_then(kinds::find) {
@@ -29,9 +26,6 @@ pub fn wanted(word: Option<&OsStr>) -> Result<Wanted, Error> {
 }
 
 /// A kind that stands among the hosts, or what is nearly one, would be printed as a host.
-///
-/// # Errors
-/// `Error::Usage`.
 pub fn not_a_kind(host: &OsStr) -> Result<(), Error> {
     let name = match host.to_str().and_then(|word| kinds::find(word).or(kinds::near(word).map(Wanted::Named))) {
         Some(Wanted::Named(name)) => name,
@@ -45,9 +39,6 @@ pub fn not_a_kind(host: &OsStr) -> Result<(), Error> {
 }
 
 /// Options in the order of the help, then hosts, as text.
-///
-/// # Errors
-/// `Error::Usage` for a word that is no UTF-8.
 pub fn given(options: &[OsString], hosts: &[OsString]) -> Result<(Vec<Given>, Vec<String>), Error> {
     let mut given = Vec::new();
     let mut words = options.iter();
@@ -66,8 +57,6 @@ pub fn given(options: &[OsString], hosts: &[OsString]) -> Result<(Vec<Given>, Ve
     Ok((given.into_iter().map(|(_, given)| given).collect(), hosts))
 }
 
-/// # Errors
-/// `Error::Usage` for an address on a network and nobody there who is served.
 pub fn lines(
     wanted: Wanted,
     (given, hosts): (Vec<Given>, Vec<String>),
@@ -92,8 +81,6 @@ pub fn list() -> Lines {
     Lines { wanted: Wanted::List, options: None, given: Vec::new(), hosts: Vec::new(), listen: LOOPBACK }
 }
 
-/// # Errors
-/// `Error::Usage`.
 pub fn no_listen(listen: Option<SocketAddr>) -> Result<(), Error> {
     match listen {
         None => Ok(()),

@@ -17,9 +17,6 @@ pub struct Scanned {
 }
 
 /// Reads argv from left to right: options and operands apart.
-///
-/// # Errors
-/// `Error::Usage` with the word and the cure.
 pub fn scan(argv: Vec<OsString>) -> Result<Scanned, Error> {
     let (mut options, mut operands, mut behind, mut wanted) = (Vec::new(), Vec::new(), Vec::new(), None);
     let mut argv = argv.into_iter().peekable();

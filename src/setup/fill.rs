@@ -31,8 +31,6 @@ pub const ONE_PROVIDER: &str =
     "All hosts on the bridge's command line get this one password, so they must all be the same provider's.";
 
 impl<'a> Fill<'a> {
-    /// # Errors
-    /// `Error::Usage` for a file whose full path cannot be told.
     pub fn new(
         program: &'a str,
         service_user: &'static str,
@@ -111,9 +109,6 @@ impl<'a> Fill<'a> {
     }
 
     /// Where mail programs reach the bridge: each writes IPv6 in a form of its own, in the host and in the password's key.
-    ///
-    /// # Errors
-    /// `Error::Usage` for IPv6.
     pub fn port(&self) -> Result<(Ipv4Addr, u16), Error> {
         match self.listen {
             SocketAddr::V4(listen) => Ok((*listen.ip(), listen.port())),

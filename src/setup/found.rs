@@ -9,9 +9,6 @@ use super::{named, Fill, Kind, MAIL_PROGRAMS, SUPERSERVERS};
 
 /// The lines for both, each under a heading that says why it was chosen. sendmail, which starts the bridge itself, needs no
 /// superserver, unless somebody asked for one to listen.
-///
-/// # Errors
-/// `Error::Usage`.
 pub fn print(wanted: Wanted, fill: &Fill) -> Result<String, Error> {
     let mail_program = match sign(&MAIL_PROGRAMS) {
         Some((SENDMAIL, sign)) if wanted == Wanted::Found => return under_heading(SENDMAIL, &is_here(sign), fill),

@@ -11,9 +11,6 @@ pub fn is_plain(word: &str, signs: &str) -> bool {
 }
 
 /// The word for a target that has quotes, which `quote` adds where they are needed.
-///
-/// # Errors
-/// `Error::Usage` for a line break, which no file can hold inside a word.
 pub fn quoted(word: &str, quote: fn(&str) -> String) -> Result<String, Error> {
     one_line(word)?;
     if is_plain(word, SIGNS) {
@@ -23,9 +20,6 @@ pub fn quoted(word: &str, quote: fn(&str) -> String) -> Result<String, Error> {
 }
 
 /// The words for `target`, which has no quotes.
-///
-/// # Errors
-/// `Error::Usage` with the cure.
 pub fn bare(words: &[&str], target: &str, signs: &str) -> Result<String, Error> {
     for word in words {
         one_line(word)?;
@@ -40,8 +34,6 @@ pub fn bare(words: &[&str], target: &str, signs: &str) -> Result<String, Error> 
     Ok(words.join(" "))
 }
 
-/// # Errors
-/// `Error::Usage`.
 pub fn one_line(word: &str) -> Result<(), Error> {
     if word.chars().any(char::is_control) {
         return refused(format!(
