@@ -1,6 +1,28 @@
 //! The list of modules and nothing else: tests, benches and fuzz targets reach inside through it. No public API.
 //!
-//! A file uses `crate::` files of lower floors only (tests/floors checks it).
+//! A file uses `crate::` files of lower floors only (tests/floors checks it). `NAME.rs` begins with what the room owns, and
+//! `NAME/` holds its parts. main.rs has the order in which they are used.
+//!
+//! | what you want to change | is in |
+//! |---|---|
+//! | an option: its name, its help, what is wrong with its value | cli, and as a type for the others: options |
+//! | what `--print-config` prints; the name of a kind | setup; kinds |
+//! | the report of `--check`, and what it tries | check |
+//! | why there is no session: the sentence, the 421's status, the exit code | error |
+//! | an exit code and its meaning | exit |
+//! | the log line of a session, the 421 as a line | report; smtp |
+//! | how a session ends: clocks, `end=`, exit code | relay (decide, end) |
+//! | who is polled, read and written, and when | relay (watch, up, down) |
+//! | what is known of SMTP: commands, replies, what is owed, what is held | smtp |
+//! | hosts, addresses and the clocks before a session | dial, net |
+//! | the clear-text way to TLS | starttls |
+//! | handshake, records, alerts | tls |
+//! | whom we trust; what is read from a certificate | trust; x509 |
+//! | descriptors 0 to 2; who the client is and whether it is served | stdio |
+//! | users, rights, Landlock | confine |
+//! | syslog and stderr | logging |
+//! | how text from outside is escaped | text |
+//! | what this system does otherwise than Linux | wait, socket, ids, confine |
 
 // floor 5
 pub mod check;
