@@ -77,24 +77,17 @@ pub enum Error {
         stage: Stage,
     },
 
-    NoSuchName {
-        host: String,
-    },
+    NoSuchName,
     NoAddress {
-        host: String,
         family: &'static str,
     },
     /// 0.0.0.0 or `::`, which is how a resolver blocks a name.
-    Blocked {
-        host: String,
-    },
+    Blocked,
     ResolverFailed {
-        host: String,
         problem: String,
     },
     /// `seconds`: how long it was given.
     ResolverSilent {
-        host: String,
         seconds: u64,
     },
 

@@ -138,24 +138,24 @@ impl Error {
                 Sentence::new("told to end (SIGTERM) before the session began", "try again later")
             }
 
-            Error::NoSuchName { .. } => Sentence::new("no such name", "is HOST spelled right?"),
-            Error::NoAddress { family: "IPv4", .. } => {
+            Error::NoSuchName => Sentence::new("no such name", "is HOST spelled right?"),
+            Error::NoAddress { family: "IPv4" } => {
                 Sentence::new("no IPv4 address", "leave out -4, which asks for IPv4 only")
             }
-            Error::NoAddress { family: "IPv6", .. } => {
+            Error::NoAddress { family: "IPv6" } => {
                 Sentence::new("no IPv6 address", "leave out -6, which asks for IPv6 only")
             }
-            Error::NoAddress { family, .. } => {
+            Error::NoAddress { family } => {
                 Sentence::new(format!("no {family} address"), "if HOST is a mail domain, name its smarthost instead")
             }
-            Error::Blocked { .. } => {
+            Error::Blocked => {
                 Sentence::new("this machine's resolver blocks the name", "ask its administrator to let it through")
                     .detail("its address is 0.0.0.0 or ::")
             }
-            Error::ResolverFailed { problem, .. } => {
+            Error::ResolverFailed { problem } => {
                 Sentence::new("the name lookup failed", "does this machine's resolver work?").detail(problem)
             }
-            Error::ResolverSilent { seconds, .. } => {
+            Error::ResolverSilent { seconds } => {
                 let cause = format!("the name lookup got no answer within {seconds} s");
                 Sentence::new(cause, "does this machine's resolver work?").more("see --setup-timeout")
             }

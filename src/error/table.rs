@@ -34,7 +34,7 @@ impl Error {
             Error::OutOf { stage, .. } => row(*stage, Exit::OsError, "4.3.0"),
             Error::Terminated { stage } => row(*stage, Exit::TempFail, "4.3.2"),
 
-            Error::NoSuchName { .. } | Error::NoAddress { .. } | Error::Blocked { .. } => {
+            Error::NoSuchName | Error::NoAddress { .. } | Error::Blocked => {
                 row(Stage::Resolve, Exit::TempFail, "4.4.4")
             }
             Error::ResolverFailed { .. } | Error::ResolverSilent { .. } => row(Stage::Resolve, Exit::TempFail, "4.4.3"),

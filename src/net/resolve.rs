@@ -36,9 +36,7 @@ pub fn resolve(
     waiter: &Waiter,
 ) -> Result<VecDeque<SocketAddr>, Error> {
     let name = match &host.dial {
-        dial if !family.fits(dial) => {
-            return Err(Error::NoAddress { host: host.name.clone(), family: words(family) });
-        }
+        dial if !family.fits(dial) => return Err(Error::NoAddress { family: words(family) }),
         Dial::Address(ip) => return scoped(*ip, host).map(|address| [address].into()),
         Dial::Name(name) => name.clone(),
     };
@@ -48,24 +46,21 @@ pub fn resolve(
     let (done, theirs) = UnixStream::pair().map_err(out_of)?;
     let (sender, answers) = mpsc::channel();
     let resolver = move || {
-        let _ = sender.send(answer(name, family));
+        let _ = sender.send(answer(&name, family));
         drop(theirs);
     };
     thread::Builder::new().name("resolve".to_owned()).spawn(resolver).map_err(out_of)?;
     let found = match waiter.wait_for(done.as_fd(), PollFlags::POLLIN, deadline).map_err(out_of)? {
         Woken::Terminated => return Err(Error::Terminated { stage: Stage::Resolve }),
-        Woken::Deadline => return Err(Error::ResolverSilent { host: host.name.clone(), seconds: given }),
-        Woken::Ready => answers.recv().unwrap_or_else(|_| {
-            let problem = "it ended without an answer".to_owned();
-            Err(Error::ResolverFailed { host: host.name.clone(), problem })
-        })?,
+        Woken::Deadline => return Err(Error::ResolverSilent { seconds: given }),
+        Woken::Ready => {
+            answers.recv().unwrap_or(Err(Error::ResolverFailed { problem: "it ended without an answer".to_owned() }))?
+        }
     };
     let addresses: Vec<_> = found.into_iter().map(|address| at_port(address, host.port)).collect();
     match alternate(&addresses) {
-        none if none.is_empty() => Err(Error::NoAddress { host: host.name.clone(), family: words(family) }),
-        all if all.iter().all(|address| address.ip().is_unspecified()) => {
-            Err(Error::Blocked { host: host.name.clone() })
-        }
+        none if none.is_empty() => Err(Error::NoAddress { family: words(family) }),
+        all if all.iter().all(|address| address.ip().is_unspecified()) => Err(Error::Blocked),
         some => Ok(some),
     }
 }
@@ -80,8 +75,7 @@ fn at_port(mut address: SocketAddr, port: u16) -> SocketAddr {
 fn scoped(ip: IpAddr, host: &Host) -> Result<SocketAddr, Error> {
     let (IpAddr::V6(v6), Some(zone)) = (ip, &host.zone) else { return Ok(SocketAddr::new(ip, host.port)) };
     let scope = zone.parse().or_else(|_| if_nametoindex(zone.as_str()));
-    let no_interface =
-        |_| Error::Unreachable { problem: format!("no network interface {}", escape(zone.as_bytes(), 20)) };
+    let no_interface = |_| Error::Unreachable { problem: format!("no network interface {zone}") };
     scope.map(|scope| SocketAddrV6::new(v6, host.port, 0, scope).into()).map_err(no_interface)
 }
 
@@ -97,8 +91,8 @@ fn look_up(name: &str, family: Family) -> Result<Vec<SocketAddr>, LookupError> {
 }
 
 /// What the resolver's thread finds.
-fn answer(host: String, family: Family) -> Result<Vec<SocketAddr>, Error> {
-    let error = match look_up(&host, family) {
+fn answer(name: &str, family: Family) -> Result<Vec<SocketAddr>, Error> {
+    let error = match look_up(name, family) {
         Ok(found) => return Ok(found),
         Err(error) => error,
     };
@@ -108,13 +102,13 @@ fn answer(host: String, family: Family) -> Result<Vec<SocketAddr>, Error> {
     let kind = error.kind();
     let problem = io::Error::from(error).to_string();
     let problem = escape(problem.trim_start_matches("failed to lookup address information: ").as_bytes(), 100);
-    let is_other_family = || family != Family::Both && look_up(&host, Family::Both).is_ok();
+    let is_other_family = || family != Family::Both && look_up(name, Family::Both).is_ok();
     Err(match kind {
         // glibc's "no such name" also means that /etc/hosts has it in the other family only.
-        LookupErrorKind::NoName if !is_other_family() => Error::NoSuchName { host },
-        LookupErrorKind::NoName | LookupErrorKind::NoData => Error::NoAddress { host, family: words(family) },
-        _ if problem.contains("Address family for hostname") => Error::NoAddress { host, family: words(family) },
-        _ => Error::ResolverFailed { host, problem },
+        LookupErrorKind::NoName if !is_other_family() => Error::NoSuchName,
+        LookupErrorKind::NoName | LookupErrorKind::NoData => Error::NoAddress { family: words(family) },
+        _ if problem.contains("Address family for hostname") => Error::NoAddress { family: words(family) },
+        _ => Error::ResolverFailed { problem },
     })
 }
 

@@ -166,7 +166,7 @@ fn no_sentence_names_the_host_once_more() {
         assert!(!sentence.contains(&host()), "{sentence}");
     }
     let lookup = |server_name: &str| {
-        let error = Error::NoSuchName { host: "smtp.example.com".to_owned() };
+        let error = Error::NoSuchName;
         let host = Some("smtp.example.com".to_owned());
         report::reply(&Failure { host, server_name: Some(server_name.to_owned()), ..Failure::from(error) }, 0)
     };

@@ -59,8 +59,8 @@ fn error(kind: u8, text: impl Fn() -> String) -> Error {
     let fault = match kind & 0x0f {
         0 => return Error::Usage(text()),
         1 => return Error::Unusable { role: "--ca-file", object: text(), problem: text() },
-        2 => return Error::NoSuchName { host: text() },
-        3 => return Error::ResolverFailed { host: text(), problem: text() },
+        2 => return Error::NoSuchName,
+        3 => return Error::ResolverFailed { problem: text() },
         4 => return Error::Turned { stage, line: text() },
         5 => Fault::WrongName {
             names: Names::Others(text().split(',').map(str::to_owned).collect(), usize::from(kind)),
