@@ -90,7 +90,7 @@ fn is_stranger(local: &mut Local, allow_from: &[Network]) -> bool {
 /// The sentence stands last, where the eye is.
 fn failed(error: &Error, seen: Seen, screen: &mut Screen) -> Exit {
     if let Some(line) = error.clear() {
-        screen.wrong("in clear", line);
+        screen.wrong("in clear", &line.to_string());
     }
     screen.wrong("failed", &format!("{}: {}", error.stage(), error.sentence(seen)));
     screen.exit(error.exit())

@@ -16,6 +16,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::exit::Exit;
+use crate::text::Foreign;
 
 pub use certificate::{Fault, Issuer, Names, Too};
 pub use facts::{Elsewhere, Facts, Given, MlKem, NamedBy, Place, Rank, Seen, Version};
@@ -52,7 +53,6 @@ impl fmt::Display for Stage {
     }
 }
 
-/// Foreign text inside a variant is escaped and capped (text.rs) by whoever makes it.
 #[derive(Debug)]
 pub enum Error {
     /// argv; the sentence names the word and the cure.
@@ -125,13 +125,13 @@ pub enum Error {
     /// A greeting other than 220; under `--check` also a refused EHLO.
     Turned {
         stage: Stage,
-        line: String,
+        line: Foreign,
     },
 
     /// The first line is no reply of SMTP, or one that never ends.
     NotSmtp {
         stage: Stage,
-        line: String,
+        line: Foreign,
     },
 
     /// What the server presented is refused.
@@ -156,7 +156,7 @@ pub enum Heard {
 impl Error {
     /// What was said without TLS. Whoever is in between may have said it: it is quoted to the administrator, marked as that,
     /// and never to the client.
-    pub fn clear(&self) -> Option<&str> {
+    pub fn clear(&self) -> Option<&Foreign> {
         match self {
             Error::Tls { trouble: Trouble::Clear { line, .. }, .. } => Some(line),
             Error::InClear(cause) => cause.said(),

@@ -13,18 +13,15 @@ use crate::options::{Host, Mode, Replies};
 use crate::relay::{End, Ended};
 use crate::smtp::{unavailable, Account};
 use crate::stdio::{self, Local, Presence};
-use crate::text::{cut, escape, line, value};
+use crate::text::{escape, line, value};
 use crate::tls::Agreed;
 use crate::x509::{self, Validity};
-
-/// A server name inside the reply.
-const NAME: usize = 64;
 
 /// How long a failing client is waited for: to take the reply, and to end.
 const LAST_WORDS_S: u64 = 5;
 
-/// `sentence` or a server's words inside a log line, so that the fields behind them still fit.
-const REASON: usize = 480;
+/// What a panic says; no sentence is longer.
+const PANIC: usize = 480;
 
 /// The smarthost's last refusal in the line of a session.
 const REFUSED: usize = 120;
@@ -93,10 +90,10 @@ fn write_closed(session: &str, ended: &Ended) -> Exit {
         let _ = write!(record, " mails={}", account.mails);
     }
     if let Some(reason) = &ended.reason {
-        let _ = write!(record, " reason={}", value(&cut(reason, REASON)));
+        let _ = write!(record, " reason={}", value(reason));
     }
     if let Some(line) = ended.account.as_ref().and_then(|account| account.refused.as_ref()) {
-        let _ = write!(record, " refused={}", value(&escape(line, REFUSED)));
+        let _ = write!(record, " refused={}", value(&format!("{:.REFUSED$}", escape(line))));
     }
     if ended.exit == Exit::Ok {
         info!("{record}");
@@ -144,7 +141,7 @@ pub fn panicked(what: &str) {
         stdio::half_close(&local);
         stdio::drain(&local, Deadline::after(seconds(1)));
     }
-    error!("panic reason={}", value(&escape(what.as_bytes(), REASON)));
+    error!("panic reason={}", value(&format!("{:.PANIC$}", escape(what.as_bytes()))));
 }
 
 /// A certificate that ends soon, the smarthost's or our own: while there is time to renew it.
@@ -170,9 +167,8 @@ pub fn expiring(about: &About, identity: Option<Validity>) {
 
 /// `421 4.x.y NAME: REASON`. It names the smarthost: MTAs compare a greeting's name with their own to find loops.
 pub fn reply(failure: &Failure, more: usize) -> String {
-    let name =
-        failure.server_name.as_deref().map_or_else(|| "smtps-bridge".to_owned(), |name| escape(name.as_bytes(), NAME));
-    unavailable(failure.error.status(), &name, more, |room| line(&failure.reply(room), room))
+    let name = escape(failure.server_name.as_deref().unwrap_or("smtps-bridge").as_bytes());
+    unavailable(failure.error.status(), name, more, |room| line(&failure.reply(room), room))
 }
 
 /// Says it if nobody has said anything; true if the client took it.
@@ -193,8 +189,8 @@ fn place(failure: &Failure) -> String {
 }
 
 fn reason(error: &Error) -> String {
-    let clear = error.clear().map(|line| format!(" clear={}", value(line))).unwrap_or_default();
-    format!("{}{clear}", value(&cut(&error.to_string(), REASON)))
+    let clear = error.clear().map(|line| format!(" clear={}", value(&line.to_string()))).unwrap_or_default();
+    format!("{}{clear}", value(&error.to_string()))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod dialogue;
 mod reply;
 mod text;
 
+use std::fmt;
 use std::net::IpAddr;
 
 pub use dialogue::{Account, Dialogue, Expected, Hold, Pass, Rules, Standing, Unauthenticated};
@@ -13,6 +14,9 @@ pub use reply::{Code, Collector, Fault, Reply, OCTETS};
 
 /// A reply of ours, with its CRLF (RFC 5321 section 4.5.3.1.5 allows 512; a queue's listing shows less).
 pub const REPLY: usize = 200;
+
+/// A server name in it.
+const NAME: usize = 64;
 
 /// What the client reads first.
 pub enum Greeting {
@@ -31,8 +35,8 @@ pub fn address_literal(address: IpAddr) -> String {
 }
 
 /// `421 STATUS NAME: TEXT (+N more)` as one line. `text` is asked for at most so many octets as there is room for.
-pub fn unavailable(status: &str, name: &str, more: usize, text: impl FnOnce(usize) -> String) -> String {
-    let head = format!("421 {status} {name}: ");
+pub fn unavailable(status: &str, name: impl fmt::Display, more: usize, text: impl FnOnce(usize) -> String) -> String {
+    let head = format!("421 {status} {name:.NAME$}: ");
     let tail = match more {
         0 => "\r\n".to_owned(),
         more => format!(" (+{more} more)\r\n"),

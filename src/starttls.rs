@@ -23,9 +23,6 @@ use crate::socket::acknowledge;
 use crate::text::escape;
 use crate::wait::{write_before, Waiter, Woken};
 
-/// A server's words in the log and in the report.
-const SAID: usize = 160;
-
 /// How long QUIT may take to leave: its answer is not waited for.
 const QUIT_MS: u64 = 100;
 
@@ -66,10 +63,10 @@ impl Steps {
         let reply = reply.map_err(|fault| self.not_smtp(fault))?;
         let asked = self.asked;
         if let Some(behind) = data.get(taken..).filter(|behind| !behind.is_empty()) {
-            return Err(InClear::TextBehind { asked, said: escape(behind, SAID) });
+            return Err(InClear::TextBehind { asked, said: escape(behind) });
         }
         let (code, offered) = (reply.code, reply.offers("STARTTLS"));
-        let said = escape(&reply.words(), SAID);
+        let said = escape(&reply.words());
         self.replies.push(reply);
         match (asked, code) {
             (Asked::Greeting, Code::READY) => {
@@ -89,8 +86,8 @@ impl Steps {
 
     fn not_smtp(&self, fault: Fault) -> InClear {
         let said = match fault {
-            Fault::NoReply | Fault::Unlike => escape(self.collector.last(), SAID),
-            Fault::TooLong => "a reply without an end".to_owned(),
+            Fault::NoReply | Fault::Unlike => escape(self.collector.last()),
+            Fault::TooLong => escape(b"a reply without an end"),
         };
         InClear::NotSmtp { said }
     }

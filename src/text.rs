@@ -1,17 +1,22 @@
-//! Escaping and capping of foreign text, before it is formatted: what a server, a resolver, a file or argv says ends
-//! in a log line and in a reply, and must not break either.
+//! Escaping and capping of foreign text: what a server, a resolver, a file or argv says ends in a log line and in a reply, and
+//! must not break either. It is escaped as it is taken, which makes another type of it, and capped where a line is built.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::io;
 
 /// One line of a log, tag and pid left out (sudo's limit; RFC 3164 section 4.1 allows 1024 for the packet).
 pub const LOG_LINE: usize = 960;
 
-/// Printable ASCII (0x20 to 0x7e) of at most `cap` octets: other bytes as `\xNN`, the backslash doubled, a cut
-/// shown as `...`.
-pub fn escape(foreign: &[u8], cap: usize) -> String {
-    // One more unit than fits is enough to know that there is a cut: a 64 kB name costs no 64 kB here.
-    let mut text = String::with_capacity(foreign.len().min(cap) + 4);
+/// What came from outside, in printable ASCII (0x20 to 0x7e): other bytes as `\xNN`, the backslash doubled. Made by `escape` and
+/// by nothing else. In a line it has at most `SHOWN` octets, or as many as the format says, as in `{:.64}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Foreign(String);
+
+/// A certificate may hold a novel, and a server may tell one.
+const SHOWN: usize = 200;
+
+pub fn escape(foreign: &[u8]) -> Foreign {
+    let mut text = String::with_capacity(foreign.len());
     for &byte in foreign {
         match byte {
             b'\\' => text.push_str("\\\\"),
@@ -20,11 +25,21 @@ pub fn escape(foreign: &[u8], cap: usize) -> String {
                 let _ = write!(text, "\\x{byte:02x}");
             }
         }
-        if text.len() > cap {
-            return cut(&text, cap);
-        }
     }
-    text
+    Foreign(text)
+}
+
+impl Foreign {
+    /// All of it, for what does not go into a line.
+    pub fn whole(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&cut(&self.0, f.precision().unwrap_or(SHOWN)))
+    }
 }
 
 /// `text` (ASCII, as `escape` makes it) in at most `cap` octets, a cut shown as `...`. No escape is cut in two: half of one
@@ -62,7 +77,7 @@ pub fn line(text: &str, cap: usize) -> String {
     if text.bytes().all(|octet| (0x20..=0x7e).contains(&octet)) {
         cut(text, cap)
     } else {
-        escape(text.as_bytes(), cap)
+        cut(&escape(text.as_bytes()).0, cap)
     }
 }
 
@@ -74,20 +89,21 @@ pub fn word(foreign: &[u8]) -> String {
         // That of `smtps://` is none.
         colons.into_iter().find(|at| !account.get(at + 1..).unwrap_or_default().starts_with(b"//"))
     };
-    match account.and_then(|(account, host)| Some((account.get(..=colon(account)?)?, host))) {
-        Some((account, host)) => escape(&[account, b"...", host].concat(), WORD),
-        None => escape(foreign, WORD),
-    }
+    let shown = match account.and_then(|(account, host)| Some((account.get(..=colon(account)?)?, host))) {
+        Some((account, host)) => escape(&[account, b"...", host].concat()),
+        None => escape(foreign),
+    };
+    format!("{shown:.WORD$}")
 }
 
-/// A word inside a sentence.
+/// One of several words of a sentence.
 const WORD: usize = 60;
 
 /// A system's error without its number, which says nothing to a mail administrator.
 pub fn errno_text(error: &io::Error) -> String {
     let text = error.to_string();
     let bare = text.split_once(" (os error ").map_or(text.as_str(), |(bare, _)| bare);
-    escape(bare.as_bytes(), 100)
+    escape(bare.as_bytes()).to_string()
 }
 
 /// The names that a library gives its causes, `TooManyWarningAlertsReceived`, in words; all else as it is.
@@ -124,7 +140,7 @@ mod tests {
     #[test]
     fn every_byte_comes_out_printable() {
         let all: Vec<u8> = (0..=255).collect();
-        let text = escape(&all, 10_000);
+        let text = escape(&all).whole().to_owned();
         assert!(text.bytes().all(|b| (0x20..=0x7e).contains(&b)));
         assert!(text.contains("\\x0a") && text.contains("\\x1b") && text.contains("\\\\") && text.contains("\\xff"));
     }
@@ -132,19 +148,21 @@ mod tests {
     #[test]
     fn a_cap_is_never_exceeded_and_a_cut_is_shown() {
         for cap in 0..20 {
-            let text = escape(&[b'\n'; 1000], cap);
+            let text = format!("{:.cap$}", escape(&[b'\n'; 1000]));
             assert!(text.len() <= cap, "{text}");
             assert!(cap < 3 || text.ends_with("..."), "{text}");
         }
-        assert_eq!(escape(b"12345", 5), "12345");
+        assert_eq!(format!("{:.5}", escape(b"12345")), "12345");
+        assert_eq!(escape(&[b'a'; 1000]).to_string().len(), SHOWN);
     }
 
     #[test]
     fn a_cut_goes_through_no_escape() {
-        assert_eq!(escape(b"ab\n\n\n", 8), "ab...");
-        assert_eq!(escape(b"ab\n\n\n", 9), "ab\\x0a...");
-        assert_eq!(escape(b"a\\\\\\bcd", 8), "a\\\\\\\\...");
-        assert_eq!(escape(b"a\\\\\\bcd", 7), "a\\\\...");
+        let capped = |text: &[u8], cap| format!("{:.cap$}", escape(text));
+        assert_eq!(capped(b"ab\n\n\n", 8), "ab...");
+        assert_eq!(capped(b"ab\n\n\n", 9), "ab\\x0a...");
+        assert_eq!(capped(b"a\\\\\\bcd", 8), "a\\\\\\\\...");
+        assert_eq!(capped(b"a\\\\\\bcd", 7), "a\\\\...");
         // A backslash that is none of ours, and letters of two octets, are no reason to fail.
         assert_eq!(cut("a\\xzz\u{e9}\u{e9}\u{e9}", 7), "a\\xz...");
         assert_eq!(cut("\u{e9}\u{e9}\u{e9}\u{e9}", 6), "\u{e9}...");

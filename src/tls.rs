@@ -24,7 +24,7 @@ use crate::error::{Error, Facts, Heard, NamedBy, Stage, Trouble, Version};
 use crate::hooks;
 use crate::options::Host;
 use crate::smtp::{Collector, Reply};
-use crate::text::{errno_text, escape};
+use crate::text::{errno_text, escape, Foreign};
 use crate::trust::{Trusted, ROOTS};
 use crate::wait::{Waiter, Woken};
 use crate::x509::{date, now, Validity};
@@ -42,7 +42,7 @@ pub struct Agreed {
     pub suite: String,
     pub group: String,
     /// None where none was agreed on; we offer none.
-    pub alpn: Option<String>,
+    pub alpn: Option<Foreign>,
     pub validity: Option<Validity>,
 }
 
@@ -206,7 +206,7 @@ impl Attempt<'_> {
             version: version(conn).unwrap_or(Version::Tls12),
             suite: suite.trim_start_matches("TLS13_").trim_start_matches("TLS_").to_owned(),
             group,
-            alpn: conn.alpn_protocol().map(|name| escape(name, 20)),
+            alpn: conn.alpn_protocol().map(escape),
             validity: self.trusted.presented().leaf().map(|leaf| leaf.validity),
         }
     }

@@ -26,7 +26,7 @@ use webpki::{EndEntityCert, KeyUsage};
 use crate::crypto::library;
 use crate::error::{Error, Given};
 use crate::options::{Anchors, Groups, KeyHash, ServerTrust, Trust, Versions};
-use crate::text::escape;
+use crate::text::{escape, Foreign};
 use crate::x509::{self, Certificate, Name};
 
 use asked::Asked;
@@ -126,7 +126,7 @@ impl Trusted {
 
     /// The trust anchor that a chain leads to, in words; None where it leads to none. Verified once more, because rustls
     /// does not tell.
-    pub fn anchor(&self, chain: &Chain) -> Option<String> {
+    pub fn anchor(&self, chain: &Chain) -> Option<Foreign> {
         let (leaf, others) = chain.links.split_first()?;
         let others: Vec<_> = others.iter().map(|link| link.der.clone()).collect();
         let roots = self.roots.as_ref()?;
@@ -197,11 +197,11 @@ fn provider(groups: Groups) -> CryptoProvider {
 }
 
 fn unusable(role: &'static str, object: &str, problem: &dyn fmt::Display) -> Error {
-    Error::Unusable { role, object: object.to_owned(), problem: escape(problem.to_string().as_bytes(), 200) }
+    Error::Unusable { role, object: object.to_owned(), problem: escape(problem.to_string().as_bytes()).to_string() }
 }
 
 fn shown(path: &Path) -> String {
-    escape(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()), 200)
+    escape(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str())).to_string()
 }
 
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use crate::dial::Told;
 use crate::error::{Error, Fault, InClear};
 use crate::options::ServerTrust;
 use crate::smtp::{Code, Reply};
-use crate::text::{cut, escape};
+use crate::text::escape;
 use crate::tls::Agreed;
 use crate::trust::{Chain, Trusted};
 use crate::x509::{date, now, AltName, AltNames, Kind, Validity};
@@ -23,13 +23,6 @@ pub struct Offers {
 /// What a client may want to use; anything else a server offers does not decide whether mail goes out.
 const EXTENSIONS: [&str; 6] = ["AUTH", "SIZE", "PIPELINING", "8BITMIME", "SMTPUTF8", "CHUNKING"];
 
-/// A line of EHLO on the screen; RFC 4954 names no more than a handful of mechanisms.
-const OFFER: usize = 200;
-
-/// A name of the certificate, and a server's own words, on the screen.
-const NAME: usize = 100;
-const WORDS: usize = 200;
-
 /// How many names are shown; a certificate may hold 10 000.
 const NAMES: usize = 3;
 
@@ -41,7 +34,7 @@ impl Offers {
             })
         };
         Offers {
-            offered: EXTENSIONS.iter().filter_map(|extension| find(extension)).map(|line| cut(line, OFFER)).collect(),
+            offered: EXTENSIONS.iter().filter_map(|extension| find(extension)).cloned().collect(),
             lacking: EXTENSIONS.into_iter().filter(|extension| find(extension).is_none()).collect(),
         }
     }
@@ -76,7 +69,7 @@ pub fn show(
     match (trust, trusted.anchor(&told.chain)) {
         (ServerTrust::KeyOnly { .. }, _) => screen.line("anchor", "none: the key is the whole trust (--pin-only)"),
         (ServerTrust::Chain { .. }, Some(anchor)) => {
-            screen.line("anchor", &anchor);
+            screen.line("anchor", &anchor.to_string());
             screen.line("", &format!("in {}", trusted.anchors));
         }
         (ServerTrust::Chain { .. }, None) => {}
@@ -84,7 +77,7 @@ pub fn show(
     if let Some(leaf) = told.chain.leaf() {
         screen.line("names", &names(&leaf.names));
         let matching = leaf.names.matching(server_name).map(shown);
-        screen.line("match", &matching.unwrap_or_else(|| format!("none for {}", cut(&server_name.to_str(), NAME))));
+        screen.line("match", &matching.unwrap_or_else(|| format!("none for {}", server_name.to_str())));
         let is_dated = |fault: &Fault| matches!(fault, Fault::Expired { .. } | Fault::NotYetValid { .. });
         let is_told = matches!(error, Some(Error::Certificate { fault, .. }) if is_dated(fault));
         show_days(leaf.validity, is_told, "ask the server's administrator to renew it", screen);
@@ -94,7 +87,7 @@ pub fn show(
         screen.line("pin", &leaf.pin());
     }
     if let Some(greeting) = &told.greeting {
-        screen.line("greeting", &escape(greeting.first(), WORDS));
+        screen.line("greeting", &escape(greeting.first()).to_string());
     }
 }
 
@@ -108,7 +101,7 @@ fn show_clear(replies: &[Reply], error: Option<&Error>, screen: &mut Screen) {
     let told = matches!(error, Some(Error::InClear(InClear::Refused { .. } | InClear::NotOffered { .. })));
     let shown = replies.len().saturating_sub(usize::from(told));
     for (reply, to) in replies.iter().take(shown).zip(["greeting", "EHLO", "STARTTLS"]) {
-        screen.line("in clear", &format!("{to}: {}", escape(&reply.words(), WORDS)));
+        screen.line("in clear", &format!("{to}: {}", escape(&reply.words())));
     }
     if replies.iter().any(|reply| reply.code == Code::OK && reply.offers("AUTH")) {
         let advice = "AUTH is offered in clear, where a program without TLS would show its password: ask the \
@@ -158,8 +151,8 @@ fn show_chain(chain: &Chain, screen: &mut Screen) {
             screen.line(&label, &format!("cannot be read ({} octets)", link.der.len()));
             continue;
         };
-        screen.line(&label, &cert.subject.whole);
-        let issuer = if cert.is_self_issued() { "itself" } else { &cert.issuer.whole };
+        screen.line(&label, &cert.subject.whole.to_string());
+        let issuer = if cert.is_self_issued() { "itself".to_owned() } else { cert.issuer.whole.to_string() };
         screen.line("", &format!("issued by {issuer}"));
         let (begins, ends) = (date(cert.validity.not_before), date(cert.validity.not_after));
         let state = if cert.validity.not_after < now() {
@@ -192,9 +185,9 @@ fn names(names: &AltNames) -> String {
 
 /// A name that is none does not look like one.
 fn shown(name: &AltName) -> String {
-    let text = cut(&name.text, NAME);
+    let text = &name.text;
     match name.kind {
-        Kind::Dns | Kind::Pattern | Kind::Address => text,
+        Kind::Dns | Kind::Pattern | Kind::Address => text.to_string(),
         Kind::AddressAsDns => format!("{text} (as a DNS name)"),
         Kind::NotAName => format!("{text} (no host name)"),
     }

@@ -5,11 +5,8 @@ use std::net::SocketAddr;
 use crate::deadline::{seconds, Deadline};
 use crate::error::{Error, Stage};
 use crate::smtp::{address_literal, Code, Reply};
-use crate::text::escape;
+use crate::text::{escape, Foreign};
 use crate::tls::{Attempt, Tls};
-
-/// One line of a reply (RFC 5321 section 4.5.3.1.5).
-pub const LINE: usize = 512;
 
 /// QUIT is a courtesy: a server that does not answer it must not hold us.
 const QUIT_S: u64 = 5;
@@ -31,15 +28,15 @@ impl Dialogue<'_> {
         if reply.code == Code::OK {
             Ok(reply)
         } else {
-            Err(Error::Turned { stage: Stage::Relay, line: escape(&reply.words(), 160) })
+            Err(Error::Turned { stage: Stage::Relay, line: escape(&reply.words()) })
         }
     }
 
     /// # Errors
     /// No answer is one; it says nothing about the server as a smarthost.
-    pub fn quit(&mut self) -> Result<String, Error> {
+    pub fn quit(&mut self) -> Result<Foreign, Error> {
         self.attempt.deadline = self.attempt.deadline.min(Deadline::after(seconds(QUIT_S)));
         self.tls.write(b"QUIT\r\n", Stage::Close)?;
-        Ok(escape(self.tls.reply(Stage::Close, &self.attempt)?.reply.first(), LINE))
+        Ok(escape(self.tls.reply(Stage::Close, &self.attempt)?.reply.first()))
     }
 }

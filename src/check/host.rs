@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::details::{show, Offers};
-use super::dialogue::{Dialogue, LINE};
+use super::dialogue::Dialogue;
 use super::screen::Screen;
 use super::tries::Tries;
 use super::watch::Watch;
@@ -12,7 +12,7 @@ use crate::deadline::{seconds, Deadline};
 use crate::dial::{Clocks, Search, Told};
 use crate::error::{Error, Seen};
 use crate::options::{Dial, Host, Login, Options};
-use crate::text::escape;
+use crate::text::{escape, Foreign};
 use crate::tls::Tls;
 use crate::trust::Trusted;
 use crate::wait::Waiter;
@@ -42,7 +42,7 @@ pub struct Check<'a, 'b> {
 #[derive(Default)]
 struct Said {
     offers: Option<Offers>,
-    quit: Option<String>,
+    quit: Option<Foreign>,
     /// EHLO is our own manner: a server that does not like it may like a client's.
     refused: Option<Error>,
 }
@@ -103,7 +103,7 @@ impl<'a> Check<'a, '_> {
             self.screen.line("note", &format!("our EHLO was refused ({line}); a client's may not be"));
         }
         if let Some(quit) = &said.quit {
-            self.screen.line("QUIT", quit);
+            self.screen.line("QUIT", &quit.to_string());
         }
         let lacks_auth = said.offers.as_ref().is_some_and(|offers| offers.lacks("AUTH"));
         if self.options.login == Login::Required && lacks_auth {
@@ -144,7 +144,7 @@ fn talk(search: &Search, tls: Tls, addr: SocketAddr, said: &mut Said, watch: &mu
         return Ok(());
     }
     let offers = watch.step(", EHLO", || dialogue.ehlo(local));
-    let offers = offers.map(|reply| Offers::read(reply.keywords().map(|line| escape(line, LINE)).collect()));
+    let offers = offers.map(|reply| Offers::read(reply.keywords().map(|line| escape(line).to_string()).collect()));
     let failed = match offers {
         Ok(offers) => {
             said.offers = Some(offers);
@@ -159,7 +159,7 @@ fn talk(search: &Search, tls: Tls, addr: SocketAddr, said: &mut Said, watch: &mu
     if failed.is_none() {
         match watch.step(", QUIT", || dialogue.quit()) {
             Err(error @ Error::Terminated { .. }) => return Err(error),
-            answer => said.quit = Some(answer.unwrap_or_else(|_| "no answer".to_owned())),
+            answer => said.quit = Some(answer.unwrap_or_else(|_| escape(b"no answer"))),
         }
     }
     dialogue.tls.abandon();

@@ -10,9 +10,6 @@ use crate::starttls::{Clear, Steps};
 use crate::text::escape;
 use crate::wait::Waiter;
 
-/// A server's greeting beside what we say of it.
-const GREETING: usize = 100;
-
 /// # Errors
 /// `Error::Terminated`: what is wrong there is told and fails nobody.
 pub fn look(addr: SocketAddr, deadline: Deadline, waiter: &Waiter, screen: &mut Screen) -> Result<Elsewhere, Error> {
@@ -22,7 +19,7 @@ pub fn look(addr: SocketAddr, deadline: Deadline, waiter: &Waiter, screen: &mut 
         Clear { stream: &stream, deadline, seconds: deadline.seconds_left(), waiter }.look(&mut steps)
     });
     if let Some(greeting) = steps.replies.first() {
-        screen.more(&format!("{};", escape(greeting.first(), GREETING)));
+        screen.more(&format!("{};", escape(greeting.first())));
     }
     let what = match offered {
         Ok(()) => Elsewhere::StartTls,

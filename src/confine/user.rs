@@ -73,7 +73,7 @@ fn look_up(role: &'static str, spec: &UserSpec) -> Result<(Uid, Gid), Error> {
         }
         Err(errno) => format!("cannot be looked up: {}", errno.desc()),
     };
-    Err(Error::Unusable { role, object: crate::text::escape(name.as_bytes(), 40), problem: problem + CURE })
+    Err(Error::Unusable { role, object: crate::text::word(name.as_bytes()), problem: problem + CURE })
 }
 
 const CURE: &str = ": name one with --user NAME or --user UID:GID, or stay root with --user root";
@@ -86,7 +86,7 @@ fn refused(call: &str, errno: Errno, user: Option<&UserSpec>) -> Error {
 fn name(user: Option<&UserSpec>) -> String {
     match user {
         None => "nobody".to_owned(),
-        Some(UserSpec::Name(name)) => crate::text::escape(name.as_bytes(), 40),
+        Some(UserSpec::Name(name)) => crate::text::word(name.as_bytes()),
         Some(UserSpec::Ids { uid, gid }) => format!("{uid}:{gid}"),
     }
 }

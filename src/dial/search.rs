@@ -231,7 +231,7 @@ impl<'a, 'b> Search<'a, 'b> {
         let said = tls.greeting(&self.attempt(deadline));
         onlooker.ends(said.as_ref().map(|_| Done::Other));
         let Said { reply, octets } = said?;
-        let (code, line) = (reply.code, escape(&reply.words(), 160));
+        let (code, line) = (reply.code, escape(&reply.words()));
         match self.mode {
             Mode::ImplicitTls => {
                 told.greeting = Some(reply);

@@ -4,6 +4,7 @@
 //! without its administrator's word, and none holds a pin to paste, but that of a key that is not the pinned one.
 
 use super::{Facts, NamedBy, Place, Rank, Sentence, Version};
+use crate::text::Foreign;
 
 #[derive(Clone, Debug)]
 pub enum Fault {
@@ -47,14 +48,14 @@ pub enum Fault {
 #[derive(Clone, Debug)]
 pub enum Names {
     /// The first ones, and how many more there are.
-    Others(Vec<String>, usize),
+    Others(Vec<Foreign>, usize),
     /// The server name is an address, and stands among the DNS names.
     AddressAsDns,
     /// No subjectAltName, which alone counts (RFC 9525 section 2).
-    CommonNameOnly(String),
+    CommonNameOnly(Foreign),
     None,
     /// What there is of it.
-    Malformed(Vec<String>),
+    Malformed(Vec<Foreign>),
 }
 
 /// What is wrong beside the name, so that to mend one of them alone is no cure.
@@ -70,13 +71,20 @@ pub enum Issuer {
     /// The leaf is signed by itself.
     Itself,
     /// The top is a root: it was sent, and is none of our trust anchors.
-    Sent(String),
+    Sent(Foreign),
     /// Somebody who was not sent.
-    Missing(String),
+    Missing(Foreign),
     /// One of our trust anchors, by its name; its key is another.
-    Namesake(String),
+    Namesake(Foreign),
     /// Nothing could be read.
     Unread,
+}
+
+/// A name beside others, and before what we say of it; a DNS name has at most 253 octets (RFC 1035 section 2.3.4).
+const NAME: usize = 64;
+
+fn joined(names: &[Foreign]) -> String {
+    names.iter().map(|name| format!("{name:.NAME$}")).collect::<Vec<_>>().join(", ")
 }
 
 /// HOST is an address: what a server shows, or does, without a name says nothing of the one that is meant.
@@ -156,10 +164,10 @@ fn which(place: &Place) -> String {
 }
 
 /// The leaf's is the server's own.
-fn name(place: &Place) -> &str {
+fn name(place: &Place) -> String {
     match place.rank {
-        Rank::Leaf => "",
-        Rank::Intermediate | Rank::Root | Rank::Ours => &place.name,
+        Rank::Leaf => String::new(),
+        Rank::Intermediate | Rank::Root | Rank::Ours => place.name.to_string(),
     }
 }
 
@@ -193,17 +201,15 @@ fn not_yet_valid(from: &str, place: &Place, facts: &Facts) -> Sentence {
 
 fn wrong_name(names: &Names, too: Option<&Too>, facts: &Facts) -> Sentence {
     let (cause, detail) = match names {
-        Names::Others(first, 0) if first.len() == 1 => ("certificate is for another name", first.join("")),
-        Names::Others(first, 0) => ("certificate is for other names", first.join(", ")),
-        Names::Others(first, more) => {
-            ("certificate is for other names", format!("{} and {more} more", first.join(", ")))
-        }
+        Names::Others(first, 0) if first.len() == 1 => ("certificate is for another name", joined(first)),
+        Names::Others(first, 0) => ("certificate is for other names", joined(first)),
+        Names::Others(first, more) => ("certificate is for other names", format!("{} and {more} more", joined(first))),
         Names::AddressAsDns => ("certificate has the address as a DNS name", String::new()),
         Names::CommonNameOnly(common) => {
-            ("certificate has a CN but no SAN", format!("CN={common}, and only a SAN counts"))
+            ("certificate has a CN but no SAN", format!("CN={common:.NAME$}, and only a SAN counts"))
         }
         Names::None => ("certificate is for no name (no SAN)", String::new()),
-        Names::Malformed(found) => ("certificate has a malformed SAN", found.join(", ")),
+        Names::Malformed(found) => ("certificate has a malformed SAN", joined(found)),
     };
     let (too, more) = match too {
         None => ("", String::new()),
@@ -243,17 +249,17 @@ fn unknown_issuer(issuer: &Issuer, facts: &Facts) -> Sentence {
             "certificate from an unknown CA, not sent",
             "ask its administrator for the whole chain; maybe somebody in between",
         )
-        .detail(format!("{name}, {none_of}"))
+        .detail(format!("{name:.NAME$}, {none_of}"))
         .more(format!("if the server has a CA of its own, {}", here("use --ca-file"))),
         Issuer::Sent(name) => {
-            Sentence::new(UNKNOWN, in_between(&here("use --ca-file"))).detail(format!("{name}, {none_of}"))
+            Sentence::new(UNKNOWN, in_between(&here("use --ca-file"))).detail(format!("{name:.NAME$}, {none_of}"))
         }
         Issuer::Itself => Sentence::new("self-signed certificate", in_between(&here("use --pin-only"))).detail(none_of),
         Issuer::Namesake(name) => Sentence::new(
             "its CA has a trusted name but another key",
             "ask its administrator for the new CA; maybe somebody in between",
         )
-        .detail(name),
+        .detail(name.to_string()),
         Issuer::Unread => Sentence::new(UNKNOWN, in_between(&here("use --ca-file"))).detail(none_of),
     };
     if facts.needs_sni() {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::text::Foreign;
+
 /// Of one handshake: filled once, when it has failed, from the command line and from what came.
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -74,7 +76,7 @@ pub struct Place {
     pub of: usize,
     pub rank: Rank,
     /// `CN=R11`
-    pub name: String,
+    pub name: Foreign,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

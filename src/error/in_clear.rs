@@ -5,6 +5,7 @@ use super::sentence::THAT_PORT;
 use super::{Elsewhere, Seen, Sentence};
 use crate::exit::Exit;
 use crate::smtp::Code;
+use crate::text::Foreign;
 
 /// Whose reply it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub enum Asked {
     StartTls,
 }
 
-/// `said`: the server's words, escaped.
+/// `said`: the server's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InClear {
     /// A server on a port of implicit TLS waits for our hello. `seconds`: how long it was given.
@@ -25,23 +26,23 @@ pub enum InClear {
     Refused {
         asked: Asked,
         code: Code,
-        said: String,
+        said: Foreign,
     },
     NotOffered {
-        said: String,
+        said: Foreign,
     },
     /// `said`: what stood behind the reply.
     TextBehind {
         asked: Asked,
-        said: String,
+        said: Foreign,
     },
     NotSmtp {
-        said: String,
+        said: Foreign,
     },
     ImplicitTls,
     /// What came behind the 220 is no TLS.
     NotTls {
-        said: String,
+        said: Foreign,
     },
 }
 
@@ -51,7 +52,7 @@ impl InClear {
     }
 
     /// For the log alone.
-    pub fn said(&self) -> Option<&str> {
+    pub fn said(&self) -> Option<&Foreign> {
         match self {
             InClear::Refused { said, .. }
             | InClear::NotOffered { said }

@@ -22,6 +22,9 @@ pub struct Sentence {
     pub more: String,
 }
 
+/// In a log line and in the report; a reply has less room.
+const LONGEST: usize = 480;
+
 /// A detail that is cut to less says nothing.
 const SHORTEST_DETAIL: usize = 12;
 
@@ -71,7 +74,7 @@ fn joined(between: &str, part: &str) -> String {
 
 impl fmt::Display for Sentence {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(&self.within(usize::MAX))
+        f.write_str(&self.within(LONGEST))
     }
 }
 
@@ -204,11 +207,13 @@ impl Error {
                 Sentence::new(cause, "ask its administrator, or give it longer with --setup-timeout")
             }
             Error::Turned { line, .. } => {
-                let cure =
-                    if line.starts_with('4') { "trying again later may help" } else { "ask its administrator why" };
-                Sentence::new("the smarthost turned us away", cure).detail(line)
+                let later = line.whole().starts_with('4');
+                let cure = if later { "trying again later may help" } else { "ask its administrator why" };
+                Sentence::new("the smarthost turned us away", cure).detail(line.to_string())
             }
-            Error::NotSmtp { line, .. } => Sentence::new("this is not SMTP", "is the port right?").detail(line),
+            Error::NotSmtp { line, .. } => {
+                Sentence::new("this is not SMTP", "is the port right?").detail(line.to_string())
+            }
 
             Error::Certificate { fault, facts } => fault.sentence(facts),
             Error::Tls { stage, trouble, facts } => trouble.sentence(*stage, facts, seen),

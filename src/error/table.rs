@@ -100,9 +100,9 @@ impl Error {
     /// What came is no reply.
     pub fn not_smtp(stage: Stage, fault: Fault, last: &[u8]) -> Error {
         let line = match fault {
-            Fault::NoReply => escape(last, 60),
-            Fault::Unlike => "the lines of one reply have different codes".to_owned(),
-            Fault::TooLong => "a reply without an end".to_owned(),
+            Fault::NoReply => escape(last),
+            Fault::Unlike => escape(b"the lines of one reply have different codes"),
+            Fault::TooLong => escape(b"a reply without an end"),
         };
         Error::NotSmtp { stage, line }
     }

@@ -3,6 +3,7 @@
 use super::certificate::NO_SNI;
 use super::sentence::during;
 use super::{Elsewhere, Facts, MlKem, NamedBy, Seen, Sentence, Stage};
+use crate::text::Foreign;
 
 #[derive(Clone, Debug)]
 pub enum Trouble {
@@ -12,10 +13,10 @@ pub enum Trouble {
     SilentOnHello {
         seconds: u64,
     },
-    /// What was said is no TLS: its first line, escaped, which nobody vouches for (`Error::clear`).
+    /// What was said is no TLS: its first line, which nobody vouches for (`Error::clear`).
     Clear {
         what: Clear,
-        line: String,
+        line: Foreign,
     },
     OldTls,
     /// In words.
@@ -150,12 +151,12 @@ fn in_common(facts: &Facts) -> &'static str {
 }
 
 /// Not a word of it: an attacker must not write into an administrator's queue. The log has it.
-fn clear(what: Clear, line: &str, facts: &Facts, seen: Seen) -> Sentence {
+fn clear(what: Clear, line: &Foreign, facts: &Facts, seen: Seen) -> Sentence {
     let on_465 = facts.port == 465;
     let seen_on_465 = matches!(seen.other_port, Some((_, Elsewhere::ImplicitTls)));
     match what {
         Clear::Busy => Sentence::new("the server turned us away before TLS", "trying again later may help")
-            .detail(format!("code {}", line.get(..3).unwrap_or_default())),
+            .detail(format!("code {}", line.whole().get(..3).unwrap_or_default())),
         Clear::Smtp => {
             let cure = match seen.other_port {
                 _ if seen_on_465 => "leave out the port, because 465 speaks implicit TLS, or use --starttls",

@@ -101,7 +101,7 @@ fn answer(name: &str, family: Family) -> Result<Vec<SocketAddr>, Error> {
     }
     let kind = error.kind();
     let problem = io::Error::from(error).to_string();
-    let problem = escape(problem.trim_start_matches("failed to lookup address information: ").as_bytes(), 100);
+    let problem = escape(problem.trim_start_matches("failed to lookup address information: ").as_bytes()).to_string();
     let is_other_family = || family != Family::Both && look_up(name, Family::Both).is_ok();
     Err(match kind {
         // glibc's "no such name" also means that /etc/hosts has it in the other family only.

@@ -10,7 +10,7 @@ use super::watch::{Client, Smarthost, Watch, DRAIN_S};
 use crate::deadline::{seconds, Deadline};
 use crate::exit::Exit;
 use crate::smtp::{unavailable, Hold, Standing};
-use crate::text::{errno_text, escape, line};
+use crate::text::{errno_text, escape};
 use crate::tls::Ending;
 
 /// After the client's end, when nobody knows what is owed: so long without an octet until we pass the end on. Servers end
@@ -20,9 +20,6 @@ const UNKNOWN_S: u64 = 30;
 /// After the client's end, when a reply is owed: so long without an octet until we give up. The answer to a final dot may
 /// take 10 minutes (RFC 5321 section 4.5.3.2.6).
 const GIVE_UP_S: u64 = 660;
-
-/// A smarthost's name and words in a reply of ours.
-const NAME: usize = 64;
 
 /// What the clocks say.
 pub enum Clock {
@@ -44,9 +41,9 @@ impl Watch<'_> {
                 let refused = self.shared.dialogue().refuse()?;
                 self.up.drop_held();
                 let exit = if refused.temporary { Exit::TempFail } else { Exit::Config };
-                let name = escape(self.server_name.as_bytes(), NAME);
-                let reason = escape(&refused.reason, 200);
-                let reply = unavailable("4.7.0", &name, 0, |room| line(&reason, room));
+                let reason = escape(&refused.reason);
+                let name = escape(self.server_name.as_bytes());
+                let reply = unavailable("4.7.0", name, 0, |room| format!("{reason:.room$}"));
                 let reason = format!("{reason}; MAIL was not passed on (--require-auth): {}", refused.cure);
                 let outcome = Outcome::new(End::Unauthenticated, exit).because(reason);
                 Some(Outcome { reply: Some(reply), ..outcome })

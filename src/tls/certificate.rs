@@ -4,15 +4,11 @@ use rustls::CertificateError;
 
 use super::Attempt;
 use crate::error::{Fault, Issuer, Names, Place, Rank, Too};
-use crate::text::cut;
 use crate::trust::{Chain, End, PinMismatch, UnusableSignature};
 use crate::x509::{date_of, AltNames, Certificate, Kind, Name, RSA_BITS};
 
 /// How many of a certificate's names are told; it may hold 10 000.
 const NAMES: usize = 3;
-
-/// One of them; a DNS name has at most 253 octets (RFC 1035 section 2.3.4).
-const NAME: usize = 64;
 
 pub fn fault(error: &CertificateError, attempt: &Attempt) -> Fault {
     let chain = attempt.trusted.presented();
@@ -84,7 +80,7 @@ fn with_its_name(fault: Fault, leaf: Option<&Certificate>, attempt: &Attempt) ->
 }
 
 fn unknown_issuer(chain: &Chain, attempt: &Attempt) -> Fault {
-    let text = |name: &Name| cut(&name.short, NAME);
+    let text = |name: &Name| name.short.clone();
     Fault::UnknownIssuer(match attempt.trusted.end(chain) {
         End::Itself => Issuer::Itself,
         End::Root(name) => Issuer::Sent(text(name)),
@@ -112,7 +108,7 @@ fn place_at(chain: &Chain, found: usize) -> Place {
         Some(cert) if cert.is_self_issued() => Rank::Root,
         Some(_) | None => Rank::Intermediate,
     };
-    let name = cert.map(|cert| cut(&cert.subject.short, NAME)).unwrap_or_default();
+    let name = cert.map(|cert| cert.subject.short.clone()).unwrap_or_default();
     Place { number: found + 1, of: chain.links.len() + chain.more, rank, name }
 }
 
@@ -120,15 +116,15 @@ fn names(leaf: Option<&Certificate>, attempt: &Attempt) -> Names {
     let Some(leaf) = leaf else { return Names::None };
     let wanted = attempt.host.server_name.to_str();
     let AltNames { is_there, is_malformed, all } = &leaf.names;
-    let first = || all.iter().take(NAMES).map(|name| cut(&name.text, NAME)).collect();
-    if all.iter().any(|name| name.kind == Kind::AddressAsDns && name.text == wanted) {
+    let first = || all.iter().take(NAMES).map(|name| name.text.clone()).collect();
+    if all.iter().any(|name| name.kind == Kind::AddressAsDns && name.text.whole() == wanted) {
         return Names::AddressAsDns;
     }
     let has_a_good_one = all.iter().any(|name| name.kind != Kind::NotAName);
     match &leaf.subject.common {
         _ if *is_malformed || !all.is_empty() && !has_a_good_one => Names::Malformed(first()),
         _ if !all.is_empty() => Names::Others(first(), all.len().saturating_sub(NAMES)),
-        Some(common) if !is_there => Names::CommonNameOnly(cut(common, NAME)),
+        Some(common) if !is_there => Names::CommonNameOnly(common.clone()),
         Some(_) | None => Names::None,
     }
 }

@@ -19,9 +19,7 @@ pub fn explain(stage: Stage, error: &rustls::Error, head: &[u8], attempt: &Attem
             | PeerIncompatible::Tls12NotOffered
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
         ) => Trouble::OldTls,
-        rustls::Error::PeerIncompatible(what) => {
-            Trouble::NothingInCommon { how: escape(in_words(&format!("{what:?}")).as_bytes(), 100) }
-        }
+        rustls::Error::PeerIncompatible(what) => Trouble::NothingInCommon { how: in_words(&format!("{what:?}")) },
         rustls::Error::InvalidMessage(_) if !looks_like_tls(head) && stage == Stage::Handshake => not_tls(head),
         // SSL 3.0 to TLS 1.1 as rustls meets them: a version it does not know.
         rustls::Error::InvalidMessage(InvalidMessage::UnknownProtocolVersion) => Trouble::OldTls,
@@ -39,7 +37,7 @@ pub fn shown(error: &rustls::Error) -> String {
         rustls::Error::InvalidMessage(what) => format!("a message that cannot be read: {what:?}"),
         other => other.to_string(),
     };
-    escape(in_words(&sentence).as_bytes(), 200)
+    escape(in_words(&sentence).as_bytes()).to_string()
 }
 
 /// What an alert is about. Those about certificates (RFC 8446 section 6.2) mean ours only where the server asked for one.
@@ -110,7 +108,7 @@ pub fn not_tls(head: &[u8]) -> Trouble {
         [b'+', b'O', b'K', ..] => Clear::Named("POP3"),
         _ => Clear::Something,
     };
-    Trouble::Clear { what, line: escape(line, 60) }
+    Trouble::Clear { what, line: escape(line) }
 }
 
 #[cfg(test)]

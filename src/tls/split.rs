@@ -238,7 +238,7 @@ impl Receiver {
 
     /// What the server said without TLS instead of a record: for the log only, nobody vouches for it.
     fn in_clear(&self) -> Option<String> {
-        self.raw.plain_text().map(|line| format!("plain text behind TLS: {}", escape(line, 100)))
+        self.raw.plain_text().map(|line| format!("plain text behind TLS: {}", escape(line)))
     }
 
     /// Told before reception blocks again: an answer must not wait for the server's next word.

@@ -21,7 +21,7 @@ use super::{shown, unusable};
 use crate::error::{Error, Stage};
 use crate::ids::{getresgid, getresuid};
 use crate::options::Identity;
-use crate::text::{errno_text, escape, in_words};
+use crate::text::{errno_text, escape, in_words, Foreign};
 
 /// Debian's file of all public roots has 0.2 MiB.
 const LARGEST: u64 = 1024 * 1024;
@@ -47,7 +47,7 @@ pub fn ca_file(path: &Path) -> Result<RootCertStore, Error> {
             }
             Label::Other(name) => {
                 return Err(wrong(&format!(
-                    "block {number} is a {name}, and only CERTIFICATE belongs here: take it out"
+                    "block {number} is a {name:.40}, and only CERTIFICATE belongs here: take it out"
                 )))
             }
         }
@@ -158,7 +158,7 @@ pub fn identity(paths: &Identity) -> Result<(Vec<CertificateDer<'static>>, Priva
                 let key = PrivateKeyDer::try_from(der.to_vec());
                 return Ok((chain, key.map_err(|error| wrong(&error))?));
             }
-            (Label::Other(name), _) if name == "ENCRYPTED PRIVATE KEY" => {
+            (Label::Other(name), _) if name == escape(ENCRYPTED_KEY) => {
                 return Err(wrong(
                     &"the key is encrypted, and nobody is there to type: `openssl pkey -in OLD -out NEW`",
                 ))
@@ -208,7 +208,7 @@ fn read(role: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
 enum Label {
     Certificate,
     PrivateKey,
-    Other(String),
+    Other(Foreign),
 }
 
 /// Every `-----BEGIN` block of a PEM file in order, those that the PEM reader would pass over in silence too.
@@ -240,6 +240,7 @@ const END: &[u8] = b"-----END ";
 /// What an editor puts before a line and nobody sees: blanks, and the byte order mark of UTF-8.
 const NOT_SEEN: &[u8] = b" \t\xef\xbb\xbf";
 
+const ENCRYPTED_KEY: &[u8] = b"ENCRYPTED PRIVATE KEY";
 const ENCRYPTED: &[u8] = b"Proc-Type: 4,ENCRYPTED";
 
 fn section(mut block: &[u8]) -> Result<(Label, Zeroizing<Vec<u8>>), &'static str> {
@@ -250,9 +251,9 @@ fn section(mut block: &[u8]) -> Result<(Label, Zeroizing<Vec<u8>>), &'static str
     // The old form of `openssl rsa -aes256` has its marks in headers, and this one is the first (RFC 1421 section 4.6.1.1).
     let mut lines = block.split(ends_line).filter(|line| !line.is_empty());
     if lines.nth(1).is_some_and(|line| line.starts_with(ENCRYPTED)) {
-        return Ok((Label::Other("ENCRYPTED PRIVATE KEY".to_owned()), Zeroizing::new(Vec::new())));
+        return Ok((Label::Other(escape(ENCRYPTED_KEY)), Zeroizing::new(Vec::new())));
     }
-    let name = escape(label, 40);
+    let name = escape(label);
     match pem::from_buf(&mut block) {
         Ok(Some((SectionKind::Certificate, der))) => Ok((Label::Certificate, Zeroizing::new(der))),
         Ok(Some((SectionKind::PrivateKey | SectionKind::RsaPrivateKey | SectionKind::EcPrivateKey, der))) => {

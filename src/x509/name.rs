@@ -5,7 +5,7 @@ use x509_cert::der::asn1::{AnyRef, ObjectIdentifier};
 use x509_cert::der::{Decode, Encode, Tag};
 use x509_cert::name::RdnSequence;
 
-use crate::text::{cut, escape};
+use crate::text::{escape, Foreign};
 
 /// Subject or issuer of a certificate; equal where its octets are.
 #[derive(Clone, Debug)]
@@ -13,11 +13,11 @@ pub struct Name {
     /// The inside of the SEQUENCE, as webpki keeps the names of trust anchors.
     inside: Vec<u8>,
     /// `CN=R11, O=Let's Encrypt, C=US`: the most specific first, as in RFC 4514.
-    pub whole: String,
+    pub whole: Foreign,
     /// `CN=R11`, for a sentence.
-    pub short: String,
+    pub short: Foreign,
     /// What stands behind `CN=`.
-    pub common: Option<String>,
+    pub common: Option<Foreign>,
 }
 
 impl PartialEq for Name {
@@ -29,11 +29,16 @@ impl PartialEq for Name {
 impl Name {
     pub fn read(name: &RdnSequence) -> Option<Name> {
         let der = name.to_der().ok()?;
-        let parts: Vec<String> = name.0.iter().rev().flat_map(|set| set.0.iter()).take(PARTS).map(part).collect();
-        let common = parts.iter().find_map(|part| part.strip_prefix("CN=").map(str::to_owned));
-        let short = parts.first().cloned().unwrap_or_else(|| "(no name)".to_owned());
-        let whole = if parts.is_empty() { short.clone() } else { cut(&parts.join(", "), NAME) };
-        Some(Name { inside: AnyRef::from_der(&der).ok()?.value().to_owned(), whole, short, common })
+        let mut parts: Vec<Vec<u8>> = name.0.iter().rev().flat_map(|set| set.0.iter()).map(part).collect();
+        if parts.is_empty() {
+            parts.push(b"(no name)".to_vec());
+        }
+        Some(Name {
+            inside: AnyRef::from_der(&der).ok()?.value().to_owned(),
+            whole: escape(&parts.join(b", ".as_slice())),
+            short: escape(parts.first()?),
+            common: parts.iter().find_map(|part| part.strip_prefix(b"CN=")).map(escape),
+        })
     }
 
     /// The name of a trust anchor.
@@ -47,18 +52,11 @@ impl Name {
     }
 }
 
-/// A distinguished name, and one value of it; a certificate may hold a novel.
-const NAME: usize = 160;
-const PARTS: usize = 40;
-
-/// `CN=R11`, escaped and capped.
-fn part(part: &AttributeTypeAndValue) -> String {
-    // The octets as they are: every string type of a certificate but BMPString and UniversalString reads so.
-    let value = escape(part.value.value(), NAME);
-    match ATTRIBUTES.iter().find(|(oid, _)| *oid == part.oid) {
-        Some((_, key)) => format!("{key}={value}"),
-        None => format!("{}={value}", part.oid),
-    }
+/// `CN=R11`. The octets as they are: every string type of a certificate but BMPString and UniversalString reads so.
+fn part(part: &AttributeTypeAndValue) -> Vec<u8> {
+    let known = ATTRIBUTES.iter().find(|(oid, _)| *oid == part.oid);
+    let key = known.map_or_else(|| part.oid.to_string(), |(_, key)| (*key).to_owned());
+    [key.as_bytes(), b"=", part.value.value()].concat()
 }
 
 /// RFC 4519 section 2 and RFC 2985 section 5.2.1.

@@ -7,7 +7,7 @@ use x509_cert::der::asn1::{AnyRef, ObjectIdentifier};
 use x509_cert::der::{Decode, NestedReader, Reader, SliceReader, Tag, TagNumber, Tagged};
 use x509_cert::ext::Extension;
 
-use crate::text::escape;
+use crate::text::{escape, Foreign};
 
 #[derive(Clone, Debug, Default)]
 pub struct AltNames {
@@ -21,7 +21,7 @@ pub struct AltNames {
 
 #[derive(Clone, Debug)]
 pub struct AltName {
-    pub text: String,
+    pub text: Foreign,
     pub kind: Kind,
 }
 
@@ -36,9 +36,6 @@ pub enum Kind {
     /// Empty, or with octets that no host name has.
     NotAName,
 }
-
-/// One name (RFC 1035 section 2.3.4 allows 253 octets).
-const NAME: usize = 253;
 
 impl AltNames {
     /// Read one by one: a name that breaks RFC 5280 must not hide the others from us.
@@ -68,7 +65,7 @@ impl AltNames {
         let wanted = server.to_str().to_ascii_lowercase();
         let is_address = matches!(server, ServerName::IpAddress(_));
         self.all.iter().find(|name| {
-            let text = name.text.to_ascii_lowercase();
+            let text = name.text.whole().to_ascii_lowercase();
             match name.kind {
                 Kind::Dns => !is_address && text == wanted,
                 Kind::Pattern => {
@@ -88,12 +85,12 @@ struct Malformed;
 /// GeneralName ::= CHOICE { dNSName [2], iPAddress [7] ... } (RFC 5280 section 4.2.1.6)
 fn alt_name(tag: Tag, value: &[u8]) -> Result<Option<AltName>, Malformed> {
     match tag {
-        DNS_NAME => Ok(Some(AltName { text: escape(value, NAME), kind: dns_kind(value) })),
+        DNS_NAME => Ok(Some(AltName { text: escape(value), kind: dns_kind(value) })),
         IP_ADDRESS => {
             let v4 = <[u8; 4]>::try_from(value).map(|octets| IpAddr::V4(Ipv4Addr::from(octets)));
             let v6 = <[u8; 16]>::try_from(value).map(|octets| IpAddr::V6(Ipv6Addr::from(octets)));
             let address = v4.or(v6).map_err(|_| Malformed)?;
-            Ok(Some(AltName { text: address.to_string(), kind: Kind::Address }))
+            Ok(Some(AltName { text: escape(address.to_string().as_bytes()), kind: Kind::Address }))
         }
         Tag::ContextSpecific { .. } => Ok(None),
         _ => Err(Malformed),
@@ -129,7 +126,7 @@ mod tests {
 
     fn matched(names: &AltNames, server: &str) -> Option<String> {
         let server = ServerName::try_from(server.to_owned()).expect("a server name");
-        names.matching(&server).map(|name| name.text.clone())
+        names.matching(&server).map(|name| name.text.to_string())
     }
 
     #[test]

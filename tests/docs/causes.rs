@@ -8,6 +8,7 @@ use smtps_bridge::error::{
 };
 use smtps_bridge::options::Anchors;
 use smtps_bridge::smtp::Code;
+use smtps_bridge::text::escape;
 use smtps_bridge::trust::anchors_name;
 
 /// Of a server name; the reply has room for no more.
@@ -20,7 +21,7 @@ pub fn host() -> String {
 
 const LABEL: &str = "a-label-of-sixty-three-octets-is-the-longest-that-there-may-be3";
 
-/// What a server or a resolver says, as long as whoever makes the cause lets it be.
+/// What a server or a resolver says.
 fn words() -> String {
     "these are foreign words, of which there is no end, ".repeat(2)
 }
@@ -92,7 +93,8 @@ fn anchors(given: Given) -> String {
 }
 
 pub fn every_fault() -> Vec<Fault> {
-    let name = || format!("CN={NAME}");
+    let name = || escape(format!("CN={NAME}").as_bytes());
+    let own = || escape(NAME.as_bytes());
     let on = || "2021-11-01".to_owned();
     let mut faults = Vec::new();
     for (rank, number) in [(Rank::Leaf, 1), (Rank::Intermediate, 15), (Rank::Root, 16), (Rank::Ours, 16)] {
@@ -103,12 +105,12 @@ pub fn every_fault() -> Vec<Fault> {
         faults.push(Fault::OldSignature { hash: "SHA-1", place: place() });
     }
     for names in [
-        Names::Others(vec![NAME.to_owned()], 0),
-        Names::Others(vec![NAME.to_owned(); 3], 9997),
+        Names::Others(vec![own()], 0),
+        Names::Others(vec![own(); 3], 9997),
         Names::AddressAsDns,
-        Names::CommonNameOnly(NAME.to_owned()),
+        Names::CommonNameOnly(own()),
         Names::None,
-        Names::Malformed(vec![NAME.to_owned(); 3]),
+        Names::Malformed(vec![own(); 3]),
     ] {
         for too in [None, Some(Too::UnknownIssuer), Some(Too::Expired(on()))] {
             faults.push(Fault::WrongName { names: names.clone(), too });
@@ -149,7 +151,7 @@ pub fn every_fault() -> Vec<Fault> {
 
 pub fn every_trouble() -> Vec<Trouble> {
     let alert = || "bad_certificate_status_response".to_owned();
-    let clear = |what| Trouble::Clear { what, line: "220 an attacker's words\\x1b".to_owned() };
+    let clear = |what| Trouble::Clear { what, line: escape(b"220 an attacker's words\x1b") };
     let troubles = vec![
         Trouble::ClosedOnHello,
         Trouble::ResetOnHello,
@@ -187,7 +189,7 @@ pub fn every_trouble() -> Vec<Trouble> {
 }
 
 pub fn every_in_clear() -> Vec<InClear> {
-    let said = || "220 an attacker's words\\x1b".to_owned();
+    let said = || escape(b"220 an attacker's words\x1b");
     let mut causes = vec![
         InClear::NoGreeting { seconds: 3600 },
         InClear::NotOffered { said: said() },
@@ -250,9 +252,9 @@ pub fn every_error_with(facts: &Facts) -> Vec<Error> {
             Error::Reset { stage, heard },
             Error::Reset { stage, heard: Heard::Something },
             Error::Silent { stage, seconds: 3600 },
-            Error::Turned { stage, line: format!("421 {}", words()) },
-            Error::Turned { stage, line: format!("554 {}", words()) },
-            Error::NotSmtp { stage, line: words() },
+            Error::Turned { stage, line: escape(format!("421 {}", words()).as_bytes()) },
+            Error::Turned { stage, line: escape(format!("554 {}", words()).as_bytes()) },
+            Error::NotSmtp { stage, line: escape(words().as_bytes()) },
         ]);
     }
     errors.extend(every_fault().into_iter().map(|fault| Error::Certificate { fault, facts: boxed() }));

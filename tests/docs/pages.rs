@@ -6,6 +6,7 @@ use std::fs;
 use smtps_bridge::cli::FLAGS;
 use smtps_bridge::error::{Clear, Error, Facts, Failure, Fault, Issuer, Place, Rank, Stage, Trouble};
 use smtps_bridge::report;
+use smtps_bridge::text::{escape, Foreign};
 use smtps_bridge::trust::ROOTS;
 
 use super::causes::facts;
@@ -189,14 +190,14 @@ fn the_sentences_in_the_readme_are_those_of_the_program() {
             ..facts()
         })
     };
-    let place = Place { number: 1, of: 2, rank: Rank::Leaf, name: String::new() };
+    let place = Place { number: 1, of: 2, rank: Rank::Leaf, name: Foreign::default() };
     let refused = |fault| Error::Certificate { fault, facts: facts() };
     let causes = [
         refused(Fault::Expired { on: "2026-11-01".to_owned(), place }),
-        refused(Fault::UnknownIssuer(Issuer::Missing("CN=Example CA".to_owned()))),
+        refused(Fault::UnknownIssuer(Issuer::Missing(escape(b"CN=Example CA")))),
         Error::Tls {
             stage: Stage::Handshake,
-            trouble: Trouble::Clear { what: Clear::Smtp, line: "220 smtp.example.com ESMTP".to_owned() },
+            trouble: Trouble::Clear { what: Clear::Smtp, line: escape(b"220 smtp.example.com ESMTP") },
             facts: facts(),
         },
     ];

@@ -20,17 +20,19 @@ pub fn run(data: &[u8]) {
     name(&cert.issuer);
     shown(&cert.key.words);
     shown(&cert.pin());
-    cert.names.all.iter().for_each(|name| shown(&name.text));
+    cert.names.all.iter().for_each(|name| shown(name.text.whole()));
     for server in ["mail.example.com", "192.0.2.7", "2001:db8::1"] {
         let _ = cert.names.matching(&ServerName::try_from(server).expect("a server name"));
     }
 }
 
 fn name(name: &Name) {
-    [Some(&name.whole), Some(&name.short), name.common.as_ref()].into_iter().flatten().for_each(|text| shown(text));
-    assert!(name.whole.len() <= 200 && name.short.len() <= 200, "{name:?}");
+    for text in [Some(&name.whole), Some(&name.short), name.common.as_ref()].into_iter().flatten() {
+        shown(text.whole());
+        assert!(text.to_string().len() <= 200, "{name:?}");
+    }
 }
 
 fn shown(text: &str) {
-    assert!(text.len() < 100_000 && text.bytes().all(|octet| (0x20..=0x7e).contains(&octet)), "{text:?}");
+    assert!(text.bytes().all(|octet| (0x20..=0x7e).contains(&octet)), "{text:?}");
 }

@@ -4,16 +4,18 @@ use smtps_bridge::error::{
     Clear, Error, Facts, Failure, Fault, Given, Issuer, NamedBy, Names, Place, Rank, Stage, Trouble,
 };
 use smtps_bridge::report;
-use smtps_bridge::text::{cut, escape, line, value};
+use smtps_bridge::text::{cut, escape, line, value, Foreign};
 
 /// The first two octets are the cap, and say which error tells of the text.
 pub fn run(data: &[u8]) {
     let Some((&[high, low], foreign)) = data.split_first_chunk() else { return };
     let cap = usize::from(u16::from_be_bytes([high, low]) % 2000);
-    let whole = escape(foreign, 4 * foreign.len());
-    printable(&whole);
-    assert_eq!(unescape(&whole), foreign, "nothing is lost without a cap");
-    let short = escape(foreign, cap);
+    let escaped = escape(foreign);
+    let whole = escaped.whole();
+    printable(whole);
+    assert_eq!(unescape(whole), foreign, "nothing is lost without a cap");
+    assert!(escaped.to_string().len() <= 200);
+    let short = format!("{escaped:.cap$}");
     printable(&short);
     assert!(short.len() <= cap);
     match whole.len() <= cap {
@@ -24,12 +26,12 @@ pub fn run(data: &[u8]) {
             assert!(foreign.starts_with(&unescape(kept)), "an escape is cut in two: {short}");
         }
     }
-    assert_eq!(cut(&whole, cap), short);
+    assert_eq!(cut(whole, cap), short);
     let lossy = String::from_utf8_lossy(foreign);
     let one = line(&lossy, cap);
     printable(&one);
     assert!(one.len() <= cap);
-    let field = value(&whole);
+    let field = value(whole);
     printable(&field);
     // A reader of logfmt finds its end again.
     match field.strip_prefix('"') {
@@ -42,8 +44,8 @@ pub fn run(data: &[u8]) {
 /// What the client reads of an error with foreign text in it. Whoever makes the error escapes it; should somebody have
 /// forgotten, the reply is the last wall.
 fn reply(kind: u8, more: u8, foreign: &[u8], lossy: &str) {
-    let text = || if kind & 0x40 == 0 { escape(foreign, 200) } else { lossy.to_owned() };
-    let error = error(kind, text);
+    let text = || if kind & 0x40 == 0 { escape(foreign).to_string() } else { lossy.to_owned() };
+    let error = error(kind, text, || escape(foreign));
     if kind & 0x40 == 0 {
         printable(&error.to_string());
     }
@@ -53,26 +55,26 @@ fn reply(kind: u8, more: u8, foreign: &[u8], lossy: &str) {
     printable(reply.strip_suffix("\r\n").expect("an end of line"));
 }
 
-fn error(kind: u8, text: impl Fn() -> String) -> Error {
+fn error(kind: u8, text: impl Fn() -> String, said: impl Fn() -> Foreign) -> Error {
     let stage = Stage::Handshake;
-    let place = || Place { number: 2, of: 3, rank: Rank::Intermediate, name: text() };
+    let place = || Place { number: 2, of: 3, rank: Rank::Intermediate, name: said() };
     let fault = match kind & 0x0f {
         0 => return Error::Usage(text()),
         1 => return Error::Unusable { role: "--ca-file", object: text(), problem: text() },
         2 => return Error::NoSuchName,
         3 => return Error::ResolverFailed { problem: text() },
-        4 => return Error::Turned { stage, line: text() },
+        4 => return Error::Turned { stage, line: said() },
         5 => Fault::WrongName {
-            names: Names::Others(text().split(',').map(str::to_owned).collect(), usize::from(kind)),
+            names: Names::Others(vec![said(); usize::from(kind >> 4)], usize::from(kind)),
             too: None,
         },
-        6 => Fault::UnknownIssuer(Issuer::Missing(text())),
+        6 => Fault::UnknownIssuer(Issuer::Missing(said())),
         7 => Fault::WeakKey { bits: 512, place: place() },
         8 => Fault::CaAsServer,
         9 => Fault::PinMismatch { presented: Some(text()) },
         10 => Fault::Expired { on: text(), place: place() },
-        11 => return trouble(Trouble::Clear { what: Clear::Smtp, line: text() }),
-        12 => return trouble(Trouble::Clear { what: Clear::Named("HTTP"), line: text() }),
+        11 => return trouble(Trouble::Clear { what: Clear::Smtp, line: said() }),
+        12 => return trouble(Trouble::Clear { what: Clear::Named("HTTP"), line: said() }),
         13 => return trouble(Trouble::OurCertificate { alert: text() }),
         14 => return Error::Unreachable { problem: text() },
         _ => return trouble(Trouble::BreaksRules { how: text() }),

@@ -195,7 +195,7 @@ impl World {
             let said = tls.greeting(&attempt)?;
             if said.reply.code != Code::READY {
                 tls.leave();
-                return Err(Error::Turned { stage: Stage::Greeting, line: escape(&said.reply.words(), 160) });
+                return Err(Error::Turned { stage: Stage::Greeting, line: escape(&said.reply.words()) });
             }
             greeted = said.octets;
             assert_eq!(Some(greeted.len()), greeting.and_then(|greeting| greeting.whole), "the greeting is cut");
