@@ -66,7 +66,11 @@ fn not_a_host(word: &OsStr) -> Result<(), Error> {
         ));
     }
     if let Some((host, port)) = text.split_once(' ').filter(|(host, port)| !host.is_empty() && is_port(port)) {
-        return usage(format!("{}: a colon belongs before the port, as in {host}:{port}", shown(word)));
+        return usage(format!(
+            "{}: a colon belongs before the port, as in {}:{port}",
+            shown(word),
+            shown(host.as_ref())
+        ));
     }
     if is_port(text) {
         return usage(format!("{text}: a port belongs behind its host and a colon, as in smtp.example.com:{text}"));

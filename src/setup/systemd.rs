@@ -117,7 +117,10 @@ UMask=0077
 /// would look for another user, which it has no right to become. The key is what systemd has read.
 fn command(fill: &Fill) -> Result<String, Error> {
     if fill.program.contains('$') {
-        return refused(format!("{}: systemd takes no $ in a program's path; install it elsewhere", fill.program));
+        return refused(format!(
+            "{}: systemd takes no $ in a program's path; install it elsewhere",
+            shown(fill.program)
+        ));
     }
     let fill = fill.with("--log", Some("syslog"));
     let key = fill.value("--key");

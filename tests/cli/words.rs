@@ -60,6 +60,8 @@ fn a_host_that_is_none_is_refused_by_name() {
             (&["[fe80::1%eth 0]"], &["behind % belongs an interface"]),
             (&["fe80::1%eth0"], &["fe80::1%eth0: an IPv6 address needs brackets"]),
             (&["smtp.example.com 465"], &["a colon belongs before the port, as in smtp.example.com:465"]),
+            // A bug that was: the cure held the word as it came.
+            (&["\u{1b}[2J 465"], &["a colon belongs before the port, as in \\x1b[2J:465"]),
             (
                 &["smtp.example.com", "465"],
                 &["465: a port belongs behind its host and a colon, as in smtp.example.com:465"],
