@@ -21,9 +21,10 @@ use crate::crypto::POST_QUANTUM;
 use crate::error::Error;
 use crate::kinds::Wanted;
 use crate::options::{
-    Anchors, Family, Groups, Identity, Lines, LogTo, Logging, Login, Mode, Newlines, Options, Replies, ServerTrust,
-    Trust, Versions,
+    Anchors, Family, Groups, Identity, Lines, LogTo, Logging, Mode, Newlines, Options, Replies, ServerTrust, Trust,
+    Versions,
 };
+use crate::smtp::Rules;
 use crate::text;
 
 pub use host::host;
@@ -158,7 +159,20 @@ fn options(args: &mut Arguments, operands: &[OsString]) -> Result<Options, Error
         (false, true) => Family::V6,
         (false, false) => Family::Both,
     };
-    let options = Options {
+    let rules = match (args.contains("--no-reply"), args.contains("--require-auth")) {
+        (true, true) => {
+            return usage("--require-auth and --no-reply exclude each other: it answers a MAIL that was not passed on")
+        }
+        (true, false) if mode == Mode::StartTls => {
+            return usage(
+                "--starttls and --no-reply exclude each other: STARTTLS here is SMTP's, and its client is greeted",
+            )
+        }
+        (true, false) => Rules::NotSmtp,
+        (false, true) => Rules::RequireAuth,
+        (false, false) => Rules::Follow,
+    };
+    Ok(Options {
         hosts,
         mode,
         trust: trust(args)?,
@@ -177,18 +191,8 @@ fn options(args: &mut Arguments, operands: &[OsString]) -> Result<Options, Error
             },
         },
         newlines: if args.contains("--crlf") { Newlines::Crlf } else { Newlines::AsTheyAre },
-        replies: if args.contains("--no-reply") { Replies::None } else { Replies::Smtp },
-        login: if args.contains("--require-auth") { Login::Required } else { Login::AsItLikes },
-    };
-    match options {
-        Options { replies: Replies::None, login: Login::Required, .. } => {
-            usage("--require-auth and --no-reply exclude each other: it answers a MAIL that was not passed on")
-        }
-        Options { replies: Replies::None, mode: Mode::StartTls, .. } => {
-            usage("--starttls and --no-reply exclude each other: STARTTLS here is SMTP's, and its client is greeted")
-        }
-        options => Ok(options),
-    }
+        rules,
+    })
 }
 
 /// Who reads what comes of a command line.

@@ -98,9 +98,9 @@ fn session(options: &Options, local: &mut Local, waiter: &Waiter, started: Insta
     let about = About::new(&session, started);
     confine::only_this_session();
     hooks::probe("session");
-    let &Options { idle_timeout, newlines, replies, .. } = options;
+    let &Options { idle_timeout, newlines, rules, .. } = options;
     let server_name = &about.host.server_name_text();
-    let settings = Settings { idle_timeout, newlines, rules: options.rules(), replies, server_name };
+    let settings = Settings { idle_timeout, newlines, rules, replies: options.replies(), server_name };
     let no_session = |error| vec![about.failure(error)];
     let relay = relay::start(local, session.tls, session.greeting, &settings, waiter).map_err(no_session)?;
     confine::no_more_threads();

@@ -32,17 +32,16 @@ pub struct Options {
     pub user: Option<UserSpec>,
     pub logging: Logging,
     pub newlines: Newlines,
-    pub replies: Replies,
-    pub login: Login,
+    /// `--no-reply`, `--require-auth`. Invariant: with STARTTLS it is SMTP.
+    pub rules: Rules,
 }
 
 impl Options {
-    /// How the dialogue is followed.
-    pub fn rules(&self) -> Rules {
-        match (self.replies, self.login) {
-            (Replies::None, _) => Rules::NotSmtp,
-            (Replies::Smtp, Login::AsItLikes) => Rules::Follow,
-            (Replies::Smtp, Login::Required) => Rules::RequireAuth,
+    /// Whether the client is one of SMTP.
+    pub fn replies(&self) -> Replies {
+        match self.rules {
+            Rules::NotSmtp => Replies::None,
+            Rules::Follow | Rules::RequireAuth => Replies::Smtp,
         }
     }
 }
@@ -288,14 +287,6 @@ pub enum Replies {
     Smtp,
     /// Nothing of ours, and no greeting stage: the protocol may be one where the client speaks first.
     None,
-}
-
-/// Whether a client must log in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Login {
-    AsItLikes,
-    /// `--require-auth`: MAIL waits for the smarthost's 235.
-    Required,
 }
 
 #[cfg(test)]

@@ -11,7 +11,8 @@ use super::watch::Watch;
 use crate::deadline::{seconds, Deadline};
 use crate::dial::{Clocks, Search, Told};
 use crate::error::{Error, Seen};
-use crate::options::{Dial, Host, Login, Options};
+use crate::options::{Dial, Host, Options};
+use crate::smtp::Rules;
 use crate::text::{escape, Foreign};
 use crate::tls::Tls;
 use crate::trust::Trusted;
@@ -106,7 +107,7 @@ impl<'a> Check<'a, '_> {
             self.screen.line("QUIT", &quit.to_string());
         }
         let lacks_auth = said.offers.as_ref().is_some_and(|offers| offers.lacks("AUTH"));
-        if self.options.login == Login::Required && lacks_auth {
+        if self.options.rules == Rules::RequireAuth && lacks_auth {
             self.screen.wrong("warning", HOLDS_ALL);
         }
     }

@@ -148,7 +148,7 @@ impl<'a, 'b> Search<'a, 'b> {
 
     /// Whether a server greets us, and gets QUIT when it is left.
     pub fn is_greeted(&self) -> bool {
-        self.options.replies == Replies::Smtp
+        self.options.replies() == Replies::Smtp
     }
 
     fn connect(
@@ -220,7 +220,7 @@ impl<'a, 'b> Search<'a, 'b> {
         onlooker: &mut impl Onlooker,
     ) -> Result<(Tls, Greeting), Error> {
         let stage = Stage::Greeting;
-        match (self.options.replies, self.mode) {
+        match (self.options.replies(), self.mode) {
             (Replies::None, _) => return Ok((tls, Greeting::Theirs(Vec::new()))),
             // TLS 1.3 tells the refusal of our certificate, or of having none, only now.
             (Replies::Smtp, Mode::StartTls) if self.trusted.was_asked() => tls.write(b"NOOP\r\n", stage)?,

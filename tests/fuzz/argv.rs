@@ -16,7 +16,7 @@ pub fn run(data: &[u8]) {
         Ok(Action::Session(options)) => {
             complete(&options);
             // Looked for before the command line is understood, and must not be of another opinion.
-            assert!(glance.reader == Reader::Client(options.replies) && glance.log_to == options.logging.to);
+            assert!(glance.reader == Reader::Client(options.replies()) && glance.log_to == options.logging.to);
         }
         Ok(Action::Check(options)) => {
             complete(&options);
@@ -46,5 +46,5 @@ fn complete(options: &Options) {
         ServerTrust::KeyOnly { pins } => assert!(!pins.is_empty(), "promise 3"),
         ServerTrust::Chain { .. } => {}
     }
-    assert!(matches!((options.replies, options.mode), (Replies::Smtp, _) | (Replies::None, Mode::ImplicitTls)));
+    assert!(matches!((options.replies(), options.mode), (Replies::Smtp, _) | (Replies::None, Mode::ImplicitTls)));
 }
