@@ -1,10 +1,9 @@
 //! Every alert in the place of a hello.
 
 use crate::hostile::by_hand::Link;
-use crate::hostile::{breaks_rules, cases, costs_little, Group, ALERT};
+use crate::hostile::{breaks_rules, cases, no_session, Group, ALERT};
 use crate::support::bridge::House;
 use crate::support::limit::{within, USUAL};
-use crate::support::outcome::refusal;
 use crate::support::peer::Peer;
 
 /// RFC 8446 section 6 and RFC 5246 section 7.2.
@@ -53,9 +52,8 @@ fn every_alert_instead_of_a_hello_has_its_name_in_the_line() {
     within(USUAL, || {
         let house = House::new();
         for (code, name) in ALERTS {
-            let peer = Peer::tcp(move |tcp| Link::new(tcp).send(ALERT, &[2, code]));
-            breaks_rules(&format!("alert {code}"), house.bridge(peer.host()), 76, name);
-            peer.done();
+            let server = || Peer::tcp(move |tcp| Link::new(tcp).send(ALERT, &[2, code]));
+            breaks_rules(&format!("alert {code}"), &house, server, 76, name);
         }
     });
 }
@@ -66,19 +64,19 @@ fn every_alert_instead_of_a_hello_has_its_name_in_the_line() {
 fn close_notify_in_the_handshake_is_no_endless_loop() {
     within(USUAL, || {
         let house = House::new();
-        let peer = Peer::tcp(|tcp| {
-            let mut link = Link::new(tcp);
-            link.send(ALERT, &[1, 0]);
-            // Until the bridge is gone.
-            drop(std::io::copy(&mut link.tcp, &mut std::io::sink()));
-        });
-        let refusal = refusal(costs_little(house.bridge(peer.host()).args(["--setup-timeout", "1"])));
+        let server = || {
+            Peer::tcp(|tcp| {
+                let mut link = Link::new(tcp);
+                link.send(ALERT, &[1, 0]);
+                // Until the bridge is gone.
+                drop(std::io::copy(&mut link.tcp, &mut std::io::sink()));
+            })
+        };
+        let (refusal, ()) = no_session(server, |host| house.bridge(host).args(["--setup-timeout", "1"]));
         refusal.assert("4.4.2", 75, &["TLS handshake not done within 1 s", "stage=handshake"]);
-        peer.done();
         cases(Group::TlsServers, 1);
 
-        let peer = Peer::tcp(|tcp| Link::new(tcp).flood(ALERT, &[1, 0]));
-        breaks_rules("a flood", house.bridge(peer.host()), 76, "too many warning alerts received");
-        peer.done();
+        let server = || Peer::tcp(|tcp| Link::new(tcp).flood(ALERT, &[1, 0]));
+        breaks_rules("a flood", &house, server, 76, "too many warning alerts received");
     });
 }

@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::hostile::{cases, costs_little, message, Group, APPLICATION_DATA, GOOD_TICKET, HANDSHAKE, TICKET};
+use crate::hostile::{
+    cases, costs_little, message, no_session, Group, APPLICATION_DATA, GOOD_TICKET, HANDSHAKE, TICKET,
+};
 use crate::support::bridge::House;
 use crate::support::forge::{forging, record, unchanged};
 use crate::support::limit::{within, without_hooks};
-use crate::support::outcome::{refusal, GREETING};
+use crate::support::outcome::GREETING;
 use crate::support::peer::{reset, Link, Peer, TLS_1_3};
 use crate::support::talk::Hear;
 
@@ -149,16 +151,17 @@ fn promise_4_before_the_greeting_the_deadline_ends_what_never_ends() {
     within(LIMIT, move || {
         let house = House::new();
         for (what, stage, script) in table {
-            let peer = Peer::before_handshake(forging(&house.leaf, TLS_1_3, unchanged), move |mut link| {
-                script(&mut link);
-                link.until_closed();
-            });
-            let start = house.bridge(peer.host()).speed(SETUP_SPEED).args(["--setup-timeout", "30"]);
-            let refusal = refusal(costs_little(start));
+            let server = || {
+                Peer::before_handshake(forging(&house.leaf, TLS_1_3, unchanged), move |mut link| {
+                    script(&mut link);
+                    link.until_closed();
+                })
+            };
+            let start = |host| house.bridge(host).speed(SETUP_SPEED).args(["--setup-timeout", "30"]);
+            let (refusal, ()) = no_session(server, start);
             assert!(refusal.line.contains(&format!("stage={stage} ")), "{what}: {refusal:#?}");
             refusal.assert("4.4.2", 75, &[" within "]);
             assert_eq!(refusal.log.lines().count(), 1, "{what}: {refusal:#?}");
-            peer.done();
             cases(Group::TlsServers, 1);
         }
     });

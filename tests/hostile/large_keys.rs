@@ -2,12 +2,12 @@
 
 use rcgen::KeyPair;
 
-use crate::hostile::{cases, costs_little, Group};
+use crate::hostile::{cases, costs_little, no_session, Group};
 use crate::support::bridge::{House, Start};
 use crate::support::ca::{presenting, Ca, Forged, LOCAL_NAMES};
 use crate::support::dir::Dir;
 use crate::support::limit::{within, USUAL};
-use crate::support::outcome::{good, refusal, session, unsuccessful};
+use crate::support::outcome::{good, session, unsuccessful};
 
 /// It takes a minute to find one, so it is kept: nobody trusts it.
 const RSA_8192: &str = include_str!("rsa-8192.pem");
@@ -50,12 +50,12 @@ fn rsa_larger_than_8192_bits_or_of_a_slow_exponent_is_refused_for_little() {
         ] {
             let cert = house.ca.cert_of(&Forged { octets: public_key(bits, &exponent) });
             // What it signs with is not this key, and could not be.
-            let tls = presenting(vec![cert], house.ca.leaf_rsa().key(), rustls::ALL_VERSIONS).unwrap();
-            let peer = unsuccessful(tls);
-            let refusal = refusal(costs_little(house.bridge(peer.host())));
+            let key = house.ca.leaf_rsa();
+            let server = || unsuccessful(presenting(vec![cert.clone()], key.key(), rustls::ALL_VERSIONS).unwrap());
+            let (refusal, heard) = no_session(server, |host| house.bridge(host));
             refusal.assert("4.7.5", 69, &[words]);
             assert_eq!(refusal.log.lines().count(), 1, "{refusal:#?}");
-            assert_eq!(peer.done(), b"");
+            assert_eq!(heard, b"");
             cases(Group::Certificates, 1);
         }
     });

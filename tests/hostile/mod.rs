@@ -50,9 +50,11 @@ mod soak;
 mod truncation;
 mod weak;
 
-use crate::support::bridge::Start;
+use crate::check::report;
+use crate::support::bridge::{House, Start};
 use crate::support::limit::skip;
-use crate::support::outcome::refusal;
+use crate::support::outcome::{refusal, Refusal};
+use crate::support::peer::Peer;
 
 pub use alerts::ALERTS;
 pub use count::{cases, Group};
@@ -73,13 +75,34 @@ fn costs_little(start: Start) -> Start {
     start.under_shell("ulimit -t 5 && ulimit -v 600000 &&", "")
 }
 
+/// What comes of a server that is good for no session, and what the server heard. The report on another one of its kind ends
+/// with the session's code.
+#[track_caller]
+fn no_session<T: Send + 'static>(server: impl Fn() -> Peer<T>, start: impl Fn(String) -> Start) -> (Refusal, T) {
+    let peer = server();
+    let refusal = refusal(costs_little(start(peer.host())));
+    let heard = peer.done();
+    let peer = server();
+    let report = report(costs_little(start(peer.host())));
+    peer.done();
+    assert_eq!(report.code, refusal.code, "{refusal:#?}\n{}", report.screen);
+    (refusal, heard)
+}
+
 /// Goal of every handshake that breaks the rules: 421 4.7.5, its exit code, and what was wrong in the log line.
 #[track_caller]
-fn breaks_rules(what: &str, start: Start, code: i32, word: &str) {
-    let refusal = refusal(costs_little(start));
+fn breaks_rules<T: Send + 'static>(
+    what: &str,
+    house: &House,
+    server: impl Fn() -> Peer<T>,
+    code: i32,
+    word: &str,
+) -> T {
+    let (refusal, heard) = no_session(server, |host| house.bridge(host));
     let right = refusal.reply.starts_with("421 4.7.5 ") && refusal.line.contains("stage=handshake");
     assert!(right && refusal.code == code && refusal.line.contains(word), "{what}: not {code}, {word}: {refusal:#?}");
     cases(Group::TlsServers, 1);
+    heard
 }
 
 /// A handshake message (RFC 8446 section 4).

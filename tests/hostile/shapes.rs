@@ -2,7 +2,7 @@
 
 use rcgen::{CustomExtension, KeyPair, PKCS_ECDSA_P521_SHA512, PKCS_ED25519};
 
-use crate::hostile::{cases, costs_little, Group};
+use crate::hostile::{cases, no_session, Group};
 use crate::support::bridge::House;
 use crate::support::ca::{presenting, Ca, Leaf, LOCAL_NAMES};
 use crate::support::limit::{within, without_hooks, USUAL};
@@ -16,14 +16,13 @@ const SUBJECT_ALT_NAME: [u64; 4] = [2, 5, 29, 17];
 /// Goal of every refusal here: exit 69 and 421 4.7.5 (69), one line of printable ASCII, and the server hears nothing.
 #[track_caller]
 fn refuses(house: &House, leaf: &Leaf, words: &[&str]) -> Refusal {
-    let tls = presenting(leaf.chain(), leaf.key(), rustls::ALL_VERSIONS).unwrap();
-    let peer = unsuccessful(tls);
-    let refusal = refusal(costs_little(house.bridge(peer.host())));
+    let server = || unsuccessful(presenting(leaf.chain(), leaf.key(), rustls::ALL_VERSIONS).unwrap());
+    let (refusal, heard) = no_session(server, |host| house.bridge(host));
     refusal.assert("4.7.5", 69, words);
     assert_eq!(refusal.log.trim_end_matches('\n'), refusal.line, "more than one line");
     assert!(refusal.line.len() < 1024, "{} octets: {refusal:#?}", refusal.line.len());
     assert!(refusal.line.bytes().all(|octet| (0x20..=0x7e).contains(&octet)), "{refusal:#?}");
-    assert_eq!(peer.done(), b"");
+    assert_eq!(heard, b"");
     cases(Group::Certificates, 1);
     refusal
 }
@@ -97,10 +96,10 @@ fn very_many_names_are_told_by_three_and_a_count() {
         let house = House::new();
         refuses(&house, &house.ca.leaf_with_many_names(1000), &["host-2.example.net and 997 more"]);
         let leaf = house.ca.leaf_with_many_names(10_000);
-        let peer = unsuccessful(presenting(leaf.chain(), leaf.key(), rustls::ALL_VERSIONS).unwrap());
-        let refusal = refusal(costs_little(house.bridge(peer.host())));
+        let server = || unsuccessful(presenting(leaf.chain(), leaf.key(), rustls::ALL_VERSIONS).unwrap());
+        let (refusal, heard) = no_session(server, |host| house.bridge(host));
         refusal.assert("4.7.5", 76, &["a message of 64 kB or more", "fewer names"]);
-        assert_eq!(peer.done(), b"");
+        assert_eq!(heard, b"");
         cases(Group::Certificates, 1);
     });
 }
@@ -114,10 +113,10 @@ fn a_name_of_64_kb_is_told_as_a_message_that_is_too_large() {
         for octets in [65_000, 65_100, 65_536, 1_000_000] {
             let leaf = named(&house.ca, &[&vec![b'a'; octets]]);
             for version in [TLS_1_2, TLS_1_3] {
-                let peer = unsuccessful(presenting(leaf.chain(), leaf.key(), version).unwrap());
-                let refusal = refusal(costs_little(house.bridge(peer.host())));
+                let server = || unsuccessful(presenting(leaf.chain(), leaf.key(), version).unwrap());
+                let (refusal, heard) = no_session(server, |host| house.bridge(host));
                 refusal.assert("4.7.5", 76, &["a message of 64 kB or more; ask the server's administrator to send"]);
-                assert_eq!(peer.done(), b"");
+                assert_eq!(heard, b"");
                 cases(Group::Certificates, 1);
             }
         }
@@ -241,10 +240,10 @@ fn a_chain_in_disorder_is_a_session_and_an_incomplete_one_names_what_is_missing(
             (vec![&leaf_der, &one], "unknown CA, not sent (CN=Sub 2,"),
             (vec![&one, &leaf_der], "CA certificate, not a server's"),
         ] {
-            let chain = chain.into_iter().cloned().collect();
-            let peer = unsuccessful(presenting(chain, leaf.key(), rustls::ALL_VERSIONS).unwrap());
-            refusal(house.bridge(peer.host())).assert("4.7.5", 69, &[words]);
-            peer.done();
+            let chain: Vec<_> = chain.into_iter().cloned().collect();
+            let server = || unsuccessful(presenting(chain.clone(), leaf.key(), rustls::ALL_VERSIONS).unwrap());
+            let (refusal, _) = no_session(server, |host| house.bridge(host));
+            refusal.assert("4.7.5", 69, &[words]);
             cases(Group::Certificates, 1);
         }
     });

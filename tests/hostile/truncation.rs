@@ -3,12 +3,11 @@
 
 use std::io::Write;
 
-use crate::hostile::{cases, costs_little, Group};
+use crate::hostile::{cases, no_session, Group};
 use crate::relay::{greeted, unchanged};
 use crate::support::bridge::House;
 use crate::support::kernel::until_read;
 use crate::support::limit::{within, USUAL};
-use crate::support::outcome::refusal;
 use crate::support::peer::{Peer, TLS_1_2, TLS_1_3};
 use crate::support::talk::{Hear, Talk};
 
@@ -74,27 +73,29 @@ fn promise_1_a_handshake_cut_anywhere_is_a_421() {
             // Of every 30 octets one, and each of the first header.
             for cut in (0..6).chain((6..).step_by(30)) {
                 let fin = cut % 4 < 2;
-                let peer = Peer::before_handshake(house.leaf.server(version), move |mut link| {
-                    while !link.tls.wants_write() {
-                        link.feed().unwrap();
-                    }
-                    let flight = link.pending();
-                    link.raw(&flight[..cut.min(flight.len())]);
-                    if fin {
-                        link.fin();
-                        link.until_closed();
-                    } else {
-                        // The octets first: a RST may overtake what the bridge has not read yet.
-                        until_read(&link.tcp);
-                        link.reset();
-                    }
-                    cut >= flight.len()
-                });
-                let refusal = refusal(costs_little(house.bridge(peer.host())));
+                let server = || {
+                    Peer::before_handshake(house.leaf.server(version), move |mut link| {
+                        while !link.tls.wants_write() {
+                            link.feed().unwrap();
+                        }
+                        let flight = link.pending();
+                        link.raw(&flight[..cut.min(flight.len())]);
+                        if fin {
+                            link.fin();
+                            link.until_closed();
+                        } else {
+                            // The octets first: a RST may overtake what the bridge has not read yet.
+                            until_read(&link.tcp);
+                            link.reset();
+                        }
+                        cut >= flight.len()
+                    })
+                };
+                let (refusal, whole) = no_session(server, |host| house.bridge(host));
                 refusal.assert("4.4.2", 75, &["the server "]);
                 assert_eq!(refusal.log.lines().count(), 1, "cut at {cut}: {refusal:#?}");
                 cases(Group::TlsServers, 1);
-                if peer.done() {
+                if whole {
                     break;
                 }
             }

@@ -4,13 +4,13 @@
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::hostile::{cases, costs_little, Group};
+use crate::hostile::{cases, no_session, Group};
 use crate::support::bridge::{House, Start};
 use crate::support::ca::{presenting, Ca};
 use crate::support::dir::Dir;
 use crate::support::limit::{within, USUAL};
 use crate::support::namespace::{sh, without_tool};
-use crate::support::outcome::{refusal, serve, session, unsuccessful, Refusal};
+use crate::support::outcome::{serve, session, unsuccessful, Refusal};
 use crate::support::peer::Peer;
 
 /// A directory with a root (root.pem), a CA below it (sub.pem) and a leaf below that (leaf.pem), all of openssl.
@@ -57,10 +57,9 @@ impl Chain {
     /// Goal: 69, the words, and the server heard nothing.
     #[track_caller]
     fn refused(&self, trusted: &str, words: &[&str]) -> Refusal {
-        let peer = unsuccessful(self.server());
-        let refusal = refusal(costs_little(self.bridge(trusted).arg(peer.host())));
+        let (refusal, heard) = no_session(|| unsuccessful(self.server()), |host| self.bridge(trusted).arg(host));
         refusal.assert("4.7.5", 69, words);
-        assert_eq!(peer.done(), b"");
+        assert_eq!(heard, b"");
         cases(Group::Certificates, 1);
         refusal
     }
@@ -147,11 +146,10 @@ fn a_ca_of_the_right_name_and_another_key_is_told_as_that() {
         let (house, namesake) = (House::new(), Ca::new());
         house.dir.write("ca.pem", format!("{}{}", Ca::named("Another CA").pem(), namesake.pem()));
         for chain in [house.leaf.chain(), [house.leaf.chain(), vec![house.ca.cert()]].concat()] {
-            let peer = unsuccessful(presenting(chain, house.leaf.key(), rustls::ALL_VERSIONS).unwrap());
-            let refusal = refusal(house.bridge(peer.host()));
+            let server = || unsuccessful(presenting(chain.clone(), house.leaf.key(), rustls::ALL_VERSIONS).unwrap());
+            let (refusal, _) = no_session(server, |host| house.bridge(host));
             refusal.assert("4.7.5", 69, &["its CA has a trusted name but another key (CN=Throw-away CA)"]);
             assert!(!refusal.line.contains("was not sent"), "{refusal:#?}");
-            peer.done();
             cases(Group::Certificates, 1);
         }
     });
