@@ -18,8 +18,8 @@ use std::net::SocketAddr;
 use crate::exit::Exit;
 use crate::text::Foreign;
 
-pub use certificate::{Fault, Issuer, Names, Too};
-pub use facts::{Elsewhere, Facts, Given, MlKem, NamedBy, Place, Rank, Seen, Version};
+pub use certificate::{Fault, Issuer, Names, Untrusted};
+pub use facts::{Elsewhere, Facts, Given, NamedBy, OnHello, OwnFault, Place, Rank, Seen, Version};
 pub use in_clear::{Asked, InClear};
 pub use sentence::Sentence;
 pub use trouble::{Clear, Trouble};
@@ -94,6 +94,10 @@ pub enum Error {
     Refused {
         port: u16,
     },
+    /// The zone of a link-local address.
+    NoInterface {
+        name: Foreign,
+    },
     /// In the system's words, without the number.
     Unreachable {
         problem: String,
@@ -120,6 +124,7 @@ pub enum Error {
     /// `seconds`: how long it was given.
     Silent {
         stage: Stage,
+        port: u16,
         seconds: u64,
     },
     /// A greeting other than 220; under `--check` also a refused EHLO.

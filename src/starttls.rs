@@ -158,7 +158,10 @@ impl Clear<'_> {
                 Woken::Deadline if steps.replies.is_empty() => {
                     return Err(Error::InClear(InClear::NoGreeting { seconds: self.seconds }))
                 }
-                Woken::Deadline => return Err(Error::Silent { stage, seconds: self.seconds }),
+                Woken::Deadline => {
+                    let port = self.stream.peer_addr().map_or(0, |addr| addr.port());
+                    return Err(Error::Silent { stage, port, seconds: self.seconds });
+                }
             }
             match recv(self.stream.as_raw_fd(), buffer, MsgFlags::MSG_DONTWAIT) {
                 Ok(0) => return Err(Error::Closed { stage, heard: Heard::Something }),

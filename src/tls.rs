@@ -156,7 +156,7 @@ impl Attempt<'_> {
     fn ready(&self, stream: &TcpStream, flags: PollFlags, stage: Stage) -> Result<(), Error> {
         match self.waiter.wait_for(stream.as_fd(), flags, self.deadline) {
             Ok(Woken::Ready) => Ok(()),
-            Ok(Woken::Deadline) => Err(Error::Silent { stage, seconds: self.seconds }),
+            Ok(Woken::Deadline) => Err(Error::Silent { stage, port: self.host.port, seconds: self.seconds }),
             Ok(Woken::Terminated) => Err(Error::Terminated { stage }),
             Err(error) => Err(self.broken(stage, &error, None)),
         }
@@ -186,6 +186,7 @@ impl Attempt<'_> {
             clock_behind: Some(ROOTS.1).filter(|roots| today.as_str() < *roots),
             today,
             asked: trusted.was_asked(),
+            identity: trusted.identity.as_ref().and_then(certificate::own_fault),
             version,
             name_fits: self.name_fits(),
         })

@@ -119,6 +119,10 @@ impl Trusted {
         self.asked.was()
     }
 
+    pub fn has_anchor(&self, name: &Name) -> bool {
+        self.roots.as_ref().is_some_and(|roots| roots.roots.iter().any(|anchor| name.is(&anchor.subject)))
+    }
+
     /// Why a chain leads to none of our trust anchors.
     pub fn end<'a>(&self, chain: &'a Chain) -> End<'a> {
         chain.end(self.roots.as_ref().map_or(&[], |roots| &roots.roots))

@@ -1,5 +1,6 @@
 //! What is no fault today, and will be one.
 
+use std::env;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -28,19 +29,26 @@ pub fn look(options: &Options, trusted: &Trusted, was_root: bool, screen: &mut S
     if built_in && ROOTS.1 < date(now().saturating_sub(OLD_ROOTS)).as_str() {
         screen.wrong("warning", &format!("its roots are of {}, more than 180 days old: update it", ROOTS.1));
     }
+    if let Some(variable) = unread(given.system_roots && was_root) {
+        screen.line("note", &format!("{variable} is set and not read, because root started us: use --ca-file instead"));
+    }
     if was_root && !geteuid().is_root() {
         files(options, screen);
     }
     if let Some(cert) = &trusted.identity {
         screen.about("our certificate (--cert)");
-        show_days(cert.validity, false, "renew it", screen);
+        show_days(cert.validity, false, "ask its issuer for a new one", screen);
         if !cert.may_be_a_client {
             let advice =
-                "it is not for clients (extended key usage), and a server may refuse it: ask who issued it for \
-                          one that is";
+                "it is not for clients (extended key usage), and a server may refuse it: ask its issuer for one \
+                          that is";
             screen.wrong("warning", advice);
         }
     }
+}
+
+fn unread(has_no_say: bool) -> Option<&'static str> {
+    ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().find(|variable| has_no_say && env::var_os(variable).is_some())
 }
 
 /// Root reads them before it becomes another user: that user's sessions may not be able to.

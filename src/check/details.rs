@@ -6,7 +6,7 @@ use rustls::pki_types::ServerName;
 
 use super::screen::Screen;
 use crate::dial::Told;
-use crate::error::{Error, Fault, InClear};
+use crate::error::{Error, InClear};
 use crate::options::ServerTrust;
 use crate::smtp::{Code, Reply};
 use crate::text::escape;
@@ -78,10 +78,10 @@ pub fn show(
         screen.line("names", &names(&leaf.names));
         let matching = leaf.names.matching(server_name).map(shown);
         screen.line("match", &matching.unwrap_or_else(|| format!("none for {}", server_name.to_str())));
-        let is_dated = |fault: &Fault| matches!(fault, Fault::Expired { .. } | Fault::NotYetValid { .. });
-        let is_told = matches!(error, Some(Error::Certificate { fault, .. }) if is_dated(fault));
-        show_days(leaf.validity, is_told, "ask the server's administrator to renew it", screen);
-        if !leaf.may_sign {
+        // To mend a certificate that is refused for another reason is no cure.
+        let is_refused = matches!(error, Some(Error::Certificate { .. }));
+        show_days(leaf.validity, is_refused, "ask the server's administrator to renew it", screen);
+        if !leaf.may_sign && !is_refused {
             screen.wrong("warning", UNUSABLE_SOON);
         }
         screen.line("pin", &leaf.pin());

@@ -7,10 +7,10 @@ use super::details::{show, Offers};
 use super::dialogue::Dialogue;
 use super::screen::Screen;
 use super::tries::Tries;
-use super::watch::Watch;
+use super::watch::{took, Watch};
 use crate::deadline::{seconds, Deadline};
 use crate::dial::{Clocks, Search, Told};
-use crate::error::{Error, Seen};
+use crate::error::{Error, Seen, Stage};
 use crate::options::{Dial, Host, Options};
 use crate::smtp::Rules;
 use crate::text::{escape, Foreign};
@@ -73,9 +73,10 @@ impl<'a> Check<'a, '_> {
         self.tell_others(&passed, addr, error.as_ref());
         self.tell(&told, &said, error.as_ref());
         if lookup >= seconds(SLOW_LOOKUP_S) {
+            let took = took(lookup);
             self.screen.wrong(
                 "warning",
-                "the name lookup was slow, and each session waits for it: check this machine's resolver",
+                &format!("the name lookup took {took}, and each session waits for it: check this machine's resolver"),
             );
         }
         match (error, addr) {
@@ -121,14 +122,19 @@ impl<'a> Check<'a, '_> {
             if said.contains(&reason) {
                 continue;
             }
+            // Where another address gives a session, HOST is right, and so is the port.
+            let is_cause = verdict.is_none() && error.stage() == Stage::Connect;
+            let cause = if is_cause { error.sentence(Seen::report()).cause } else { reason.clone() };
+            let option = if addr.is_ipv6() { "-4" } else { "-6" };
+            let is_other_family = best.is_some_and(|best| best.is_ipv6() != addr.is_ipv6());
+            let leave_out =
+                if is_cause && is_other_family { format!("; {option} leaves it out") } else { String::new() };
             if let Error::NoRoute { family } = error {
                 // Most machines without IPv6 are meant to be so, and the other addresses were reached.
-                let option = if addr.is_ipv6() { "-4" } else { "-6" };
-                let mixed = verdict.is_none() && best.is_some_and(|best| best.is_ipv6() != addr.is_ipv6());
-                let cure = if mixed { format!("; {option} leaves it out") } else { String::new() };
-                self.screen.line("note", &format!("{}: this machine has no {family} route{cure}", addr.ip()));
+                self.screen.line("note", &format!("{}: this machine has no {family} route{leave_out}", addr.ip()));
             } else {
-                self.screen.wrong("failed", &format!("{}: {reason}", addr.ip()));
+                let label = if verdict.is_none() { "warning" } else { "failed" };
+                self.screen.wrong(label, &format!("{}: {cause}{leave_out}", addr.ip()));
             }
             said.push(reason);
         }

@@ -26,10 +26,7 @@ pub fn look(addr: SocketAddr, deadline: Deadline, waiter: &Waiter, screen: &mut 
         Err(error @ Error::Terminated { .. }) => return Err(error),
         Err(Error::Refused { .. }) => Elsewhere::Refused,
         Err(Error::ConnectTimeout { .. } | Error::InClear(InClear::NoGreeting { .. })) => Elsewhere::Silent,
-        Err(Error::InClear(InClear::NotOffered { .. })) => {
-            screen.more("it does not offer STARTTLS");
-            Elsewhere::Other
-        }
+        Err(Error::InClear(InClear::NotOffered { .. })) => Elsewhere::Plain,
         Err(error) => {
             screen.more(&error.to_string());
             Elsewhere::Other
@@ -40,7 +37,7 @@ pub fn look(addr: SocketAddr, deadline: Deadline, waiter: &Waiter, screen: &mut 
     Ok(what)
 }
 
-fn connect(addr: SocketAddr, deadline: Deadline, waiter: &Waiter) -> Result<TcpStream, Error> {
+pub fn connect(addr: SocketAddr, deadline: Deadline, waiter: &Waiter) -> Result<TcpStream, Error> {
     let mut failed = Vec::new();
     match net::connect(&mut [addr].into(), &mut failed, deadline, waiter)? {
         Race::Won(stream, _) => Ok(stream),

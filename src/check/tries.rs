@@ -2,12 +2,15 @@
 //! never are. Providers ban who knocks too often: few connections, one second apart, and none to a server that said no.
 
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 
-use super::look::look;
+use nix::poll::PollFlags;
+
+use super::look::{connect, look};
 use super::screen::Screen;
 use crate::deadline::{seconds, Deadline};
 use crate::dial::{Nobody, Search};
-use crate::error::{Clear, Elsewhere, Error, InClear, MlKem, Seen, Stage, Trouble};
+use crate::error::{Clear, Elsewhere, Error, InClear, OnHello, Seen, Stage, Trouble};
 use crate::options::{Host, Mode, SMTP, SUBMISSION, SUBMISSIONS};
 use crate::tls::Tls;
 use crate::trust::Trusted;
@@ -17,6 +20,9 @@ use crate::wait::{Waiter, Woken};
 const MOST: usize = 4;
 const APART_S: u64 = 1;
 const TRY_S: u64 = 10;
+
+/// What closes a connection by itself does so at once.
+const UNASKED_S: u64 = 2;
 
 pub struct Tries<'a> {
     /// Without ML-KEM; None where none is offered.
@@ -44,10 +50,15 @@ impl<'a> Tries<'a> {
         let mut seen = Seen::report();
         if let (true, Some(classical), 1..) = (is_on_hello(error), self.classical, self.left) {
             screen.begin_wrong("tried");
-            seen.ml_kem = self.without_ml_kem(&Search { trusted: classical, ..*search }, search, addr, screen)?;
+            let mut found = self.without_ml_kem(&Search { trusted: classical, ..*search }, search, addr, screen)?;
+            if found == Some(OnHello::Never) && !is_silent(error) && self.ends_unasked(addr, screen)? {
+                found = Some(OnHello::EndsUnasked);
+            }
+            seen.on_hello = found;
             screen.end();
         }
-        let other = other_port(search.host.port, search.mode, error).filter(|_| seen.ml_kem != Some(MlKem::InTheWay));
+        let is_found = matches!(seen.on_hello, Some(OnHello::MlKemInTheWay | OnHello::ComesAndGoes));
+        let other = other_port(search.host.port, search.mode, error).filter(|_| !is_found);
         let Some((port, mode)) = other else { return Ok(seen) };
         if self.has_turn()? {
             // With its zone.
@@ -69,15 +80,39 @@ impl<'a> Tries<'a> {
         with: &Search,
         addr: SocketAddr,
         screen: &mut Screen,
-    ) -> Result<Option<MlKem>, Error> {
-        let first = self.is_answered("without ML-KEM:", without, addr, screen)?;
-        if first == Some(false) {
-            return Ok(Some(MlKem::NotInTheWay));
+    ) -> Result<Option<OnHello>, Error> {
+        match self.is_answered("without ML-KEM:", without, addr, screen)? {
+            Some(true) => {}
+            Some(false) => return Ok(Some(OnHello::Never)),
+            None => return Ok(None),
         }
-        let all = first == Some(true)
-            && self.is_answered(", with it:", with, addr, screen)? == Some(false)
-            && self.is_answered(", without it:", without, addr, screen)? == Some(true);
-        Ok(all.then_some(MlKem::InTheWay))
+        match self.is_answered(", with it:", with, addr, screen)? {
+            Some(false) => {}
+            Some(true) => return Ok(Some(OnHello::ComesAndGoes)),
+            None => return Ok(None),
+        }
+        let again = self.is_answered(", without it:", without, addr, screen)?;
+        Ok((again == Some(true)).then_some(OnHello::MlKemInTheWay))
+    }
+
+    /// Whether the server ends a connection on which we say nothing: it refuses us, and no hello of ours.
+    fn ends_unasked(&mut self, addr: SocketAddr, screen: &mut Screen) -> Result<bool, Error> {
+        if !self.has_turn()? {
+            return Ok(false);
+        }
+        screen.more(", without a word:");
+        let Ok(stream) = connect(addr, self.deadline(), self.waiter) else {
+            screen.more("no connection");
+            return Ok(false);
+        };
+        let woken = self.waiter.wait_for(stream.as_fd(), PollFlags::POLLIN, Deadline::after(seconds(UNASKED_S)));
+        let ended = match woken {
+            Ok(Woken::Terminated) => return Err(Error::Terminated { stage: Stage::Connect }),
+            Ok(Woken::Ready) => stream.peek(&mut [0]).map_or(true, |octets| octets == 0),
+            Ok(Woken::Deadline) | Err(_) => false,
+        };
+        screen.more(if ended { "ended" } else { "not ended" });
+        Ok(ended)
     }
 
     /// Whether our hello is answered, by whatever it is; None where it does not come so far.
@@ -159,6 +194,10 @@ fn leave(tls: Tls, search: &Search) {
     }
 }
 
+fn is_silent(error: &Error) -> bool {
+    matches!(error, Error::Tls { trouble: Trouble::SilentOnHello { .. }, .. })
+}
+
 /// An end, a reset or silence was all the answer to our hello.
 fn is_on_hello(error: &Error) -> bool {
     use Trouble::{ClosedOnHello, ResetOnHello, SilentOnHello};
@@ -176,7 +215,9 @@ fn other_port(port: u16, mode: Mode, error: &Error) -> Option<(u16, Mode)> {
             | Error::InClear(InClear::NoGreeting { .. })
     );
     let clear = match error {
-        Error::Tls { trouble: Trouble::Clear { what, .. }, .. } if *what != Clear::Busy => Some(*what),
+        Error::Tls { trouble: Trouble::Clear { what, .. }, .. } if !matches!(what, Clear::TurnedAway { .. }) => {
+            Some(*what)
+        }
         _ => None,
     };
     let lacks_starttls = matches!(error, Error::InClear(InClear::NotOffered { .. }));

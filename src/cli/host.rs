@@ -53,7 +53,7 @@ fn not_a_host(word: &OsStr) -> Result<(), Error> {
     }
     if let Some((_, host)) = text.rsplit_once('@') {
         return usage(format!(
-            "{}: that is an account, not a host; give {} alone, the account is your mail program's matter",
+            "{}: that is an account, not a host; give the smarthost of {}, the account is your mail program's matter",
             shown(word),
             if host.is_empty() { "the host".to_owned() } else { shown(host.as_ref()) }
         ));

@@ -103,6 +103,10 @@ fn unknown(name: &OsStr, next: Option<&OsStr>) -> Error {
         (Some("-c"), _) => "-c is stunnel's: this is always the client side of TLS, leave it out".to_owned(),
         (Some("-d"), _) => "-d is stunnel's: nothing listens here, the superserver's line names the port".to_owned(),
         (Some("-r"), Some(host)) => format!("-r is stunnel's: give the host alone, as in `smtps-bridge {host}`"),
+        (Some("-k" | "--insecure"), _) => format!(
+            "{} is curl's: verification is always on; --ca-file or --pin-only serve a smarthost that has no public CA",
+            shown(name)
+        ),
         (Some("-r"), None) => "-r is stunnel's: give the host alone".to_owned(),
         (_, _) => format!("unknown option {}; --help lists them", shown(name)),
     })

@@ -19,8 +19,9 @@ pub struct Facts {
     pub today: String,
     /// The date of our roots, where this machine's is an older one: then its clock is wrong.
     pub clock_behind: Option<&'static str>,
-    /// Whether the server asked for a client certificate.
+    /// Whether the server asked for a client certificate, and what is wrong with ours.
     pub asked: bool,
+    pub identity: Option<OwnFault>,
     /// Agreed on; None before the server's hello.
     pub version: Option<Version>,
     /// Whether the certificate is for `server_name`; None where none came or it has no say (`--pin-only`).
@@ -32,6 +33,22 @@ impl Facts {
     pub fn needs_sni(&self) -> bool {
         self.is_address && self.name_fits != Some(true)
     }
+
+    /// Its cure.
+    pub fn no_sni(&self) -> &'static str {
+        match self.named_by {
+            NamedBy::Host => "give HOST by name, as an address has no SNI",
+            NamedBy::Option => "--server-name needs a name, not an address",
+        }
+    }
+}
+
+/// Of the certificate of `--cert`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnFault {
+    Expired(String),
+    /// Its extended key usage.
+    NotForClients,
 }
 
 /// Where the server name comes from.
@@ -83,6 +100,8 @@ pub struct Place {
 pub enum Rank {
     Leaf,
     Intermediate,
+    /// A newer root, signed by one of our trust anchors.
+    CrossSigned,
     /// Signed by itself.
     Root,
     /// A trust anchor.
@@ -94,7 +113,7 @@ pub enum Rank {
 pub struct Seen {
     /// `--check` says it, and need not be advised.
     pub in_report: bool,
-    pub ml_kem: Option<MlKem>,
+    pub on_hello: Option<OnHello>,
     /// What is on the other port of a mail server.
     pub other_port: Option<(u16, Elsewhere)>,
 }
@@ -106,12 +125,17 @@ impl Seen {
     }
 }
 
-/// What came of a hello without ML-KEM, where none came of one with it.
+/// What came of other hellos, where none came of the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MlKem {
-    /// It is answered, each time, and the other one is not.
-    InTheWay,
-    NotInTheWay,
+pub enum OnHello {
+    /// Without ML-KEM it is answered, each time, and with it never.
+    MlKemInTheWay,
+    /// None is answered.
+    Never,
+    /// The connection ends although we say nothing.
+    EndsUnasked,
+    /// The same one is answered a second later.
+    ComesAndGoes,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +143,8 @@ pub enum Elsewhere {
     Refused,
     Silent,
     StartTls,
+    /// SMTP without STARTTLS.
+    Plain,
     ImplicitTls,
     /// Whatever it is, it has been told.
     Other,
@@ -130,6 +156,7 @@ impl Elsewhere {
             Elsewhere::Refused => "connection refused",
             Elsewhere::Silent => "it is silent",
             Elsewhere::StartTls => "it offers STARTTLS",
+            Elsewhere::Plain => "it does not offer STARTTLS",
             Elsewhere::ImplicitTls => "it speaks implicit TLS",
             Elsewhere::Other => "",
         }

@@ -103,7 +103,7 @@ impl InClear {
             }
             InClear::NotOffered { .. } => Sentence::new(
                 "the server does not offer STARTTLS",
-                "somebody in between removes it, or this port is for implicit TLS",
+                "ask its administrator; maybe somebody in between removes it",
             ),
             InClear::TextBehind { asked, .. } => {
                 let what = match asked {

@@ -38,6 +38,11 @@ impl Sentence {
         Sentence { detail: detail.into(), ..self }
     }
 
+    /// Another cure.
+    pub fn cure(self, cure: impl Into<String>) -> Sentence {
+        Sentence { cure: cure.into(), ..self }
+    }
+
     pub fn more(self, more: impl Into<String>) -> Sentence {
         Sentence { more: more.into(), ..self }
     }
@@ -163,13 +168,11 @@ impl Error {
                 Sentence::new(cause, "does this machine's resolver work?").more("see --setup-timeout")
             }
 
-            Error::Refused { port } => {
-                let cure = "is HOST right, and is its mail server running?";
-                nobody("connection refused", *port, cure, seen)
-            }
-            Error::ConnectTimeout { port } => {
-                let cure = "is HOST right, and does a firewall drop what we send?";
-                nobody("no answer", *port, cure, seen)
+            Error::Refused { port } => nobody("connection refused", *port, "is its mail server running?", seen),
+            Error::ConnectTimeout { port } => nobody("no answer", *port, "does a firewall drop what we send?", seen),
+            Error::NoInterface { name } => {
+                let cause = format!("this machine has no network interface {name:.20}");
+                Sentence::new(cause, "correct the zone of HOST, the part behind %")
             }
             Error::Unreachable { problem } => {
                 Sentence::new("unreachable", "check this machine's network, and any firewall in between")
@@ -195,16 +198,17 @@ impl Error {
             Error::Reset { stage, .. } => {
                 Sentence::new(format!("the server reset the connection {}", during(*stage)), ITS_LOG)
             }
-            Error::Silent { stage: Stage::Relay, seconds } => {
+            Error::Silent { stage: Stage::Relay, seconds, .. } => {
                 Sentence::new(format!("no reply within {seconds} s"), ITS_LOG)
             }
-            Error::Silent { stage, seconds } => {
+            Error::Silent { stage, port, seconds } => {
                 let cause = match stage {
                     Stage::Handshake => format!("TLS handshake not done within {seconds} s"),
                     Stage::Greeting => format!("no greeting within {seconds} s"),
                     _ => format!("no reply within {seconds} s"),
                 };
-                Sentence::new(cause, "ask its administrator, or give it longer with --setup-timeout")
+                let more = if is_usual(*port) { "" } else { "is the port right?" };
+                Sentence::new(cause, "ask its administrator, or give it longer with --setup-timeout").more(more)
             }
             Error::Turned { line, .. } => {
                 let later = line.whole().starts_with('4');
@@ -238,11 +242,15 @@ fn out_of(source: &io::Error) -> Sentence {
 }
 
 /// A port where nobody answers, and what the report has seen on the other one.
-fn nobody(cause: &str, port: u16, cure: &str, seen: Seen) -> Sentence {
+fn nobody(cause: &str, port: u16, question: &str, seen: Seen) -> Sentence {
     let cause = format!("{cause} on port {port}");
+    let cure = format!("is HOST right, and {question}");
     match seen.other_port {
         Some((other, Elsewhere::StartTls)) => {
             Sentence::new(format!("{cause}, but {other} offers STARTTLS"), "use that port, with --starttls")
+        }
+        Some((other, Elsewhere::Plain)) => {
+            Sentence::new(format!("{cause}, and {other} has no TLS"), "ask its administrator for a port with TLS")
         }
         Some((other, Elsewhere::ImplicitTls)) => {
             Sentence::new(format!("{cause}, but {other} speaks implicit TLS"), THAT_PORT)
@@ -251,8 +259,14 @@ fn nobody(cause: &str, port: u16, cure: &str, seen: Seen) -> Sentence {
         Some((other, Elsewhere::Silent)) => Sentence::new(format!("{cause}, and {other} is silent"), cure),
         Some((_, Elsewhere::Other)) => Sentence::new(cause, cure),
         None if port == 465 => Sentence::new(cause, cure).more("if it has only port 587, use --starttls"),
-        None => Sentence::new(cause, cure),
+        None if is_usual(port) => Sentence::new(cause, cure),
+        None => Sentence::new(cause, format!("are HOST and the port right, and {question}")),
     }
+}
+
+/// A port of mail servers: smtp, submissions, submission.
+fn is_usual(port: u16) -> bool {
+    matches!(port, 25 | 465 | 587)
 }
 
 pub fn during(stage: Stage) -> &'static str {

@@ -39,7 +39,7 @@ impl Error {
             }
             Error::ResolverFailed { .. } | Error::ResolverSilent { .. } => row(Stage::Resolve, Exit::TempFail, "4.4.3"),
 
-            Error::NoRoute { .. } => connect(0),
+            Error::NoRoute { .. } | Error::NoInterface { .. } => connect(0),
             Error::Unreachable { .. } => connect(1),
             Error::ConnectTimeout { .. } => connect(2),
             Error::Refused { .. } => connect(3),
@@ -64,7 +64,7 @@ impl Error {
                 Trouble::ClosedOnHello | Trouble::ResetOnHello | Trouble::SilentOnHello { .. } => {
                     row(*stage, Exit::TempFail, "4.4.2")
                 }
-                Trouble::Clear { what: Clear::Busy, .. } => row(*stage, Exit::TempFail, "4.3.2"),
+                Trouble::Clear { what: Clear::TurnedAway { .. }, .. } => row(*stage, Exit::TempFail, "4.3.2"),
                 Trouble::Clear { .. }
                 | Trouble::OldTls
                 | Trouble::NothingInCommon { .. }

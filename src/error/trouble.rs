@@ -1,8 +1,7 @@
 //! What is wrong with a TLS handshake, certificates apart.
 
-use super::certificate::NO_SNI;
 use super::sentence::during;
-use super::{Elsewhere, Facts, MlKem, NamedBy, Seen, Sentence, Stage};
+use super::{Elsewhere, Facts, NamedBy, OnHello, OwnFault, Seen, Sentence, Stage};
 use crate::text::Foreign;
 
 #[derive(Clone, Debug)]
@@ -49,8 +48,10 @@ pub enum Trouble {
 /// What there is in place of TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clear {
-    /// A reply of 4yz: a busy Exim says so before TLS, also on a port of implicit TLS.
-    Busy,
+    /// A reply of 4yz or 5yz: a busy Exim says so before TLS, also on a port of implicit TLS. Its first digit.
+    TurnedAway {
+        later: bool,
+    },
     Smtp,
     Named(&'static str),
     Something,
@@ -73,11 +74,15 @@ impl Trouble {
             Trouble::OldTls => {
                 Sentence::new("the server has only TLS 1.1 or older, which is not safe", ask("to allow TLS 1.2 or 1.3"))
             }
+            // A hello without a name is what it did not like.
+            Trouble::NothingInCommon { how } if facts.is_address && facts.version.is_none() => {
+                Sentence::new("the server refused our TLS hello", facts.no_sni()).detail(how)
+            }
             Trouble::NothingInCommon { how } => {
                 Sentence::new("no cipher or key exchange in common", in_common(facts)).detail(how)
             }
             Trouble::UnknownName { alert } if facts.is_address => {
-                Sentence::new("the server wants a name (SNI)", NO_SNI).detail(told(alert))
+                Sentence::new("the server wants a name (SNI)", facts.no_sni()).detail(told(alert))
             }
             Trouble::UnknownName { alert } => {
                 let cure = match facts.named_by {
@@ -87,15 +92,26 @@ impl Trouble {
                 Sentence::new("the server does not know this name", cure).detail(told(alert))
             }
             Trouble::OurCertificate { alert } if facts.given.cert => {
-                Sentence::new("the server refuses our client certificate", ask("which one it expects"))
-                    .detail(told(alert))
+                let refuses = "the server refuses our client certificate";
+                match &facts.identity {
+                    Some(OwnFault::Expired(on)) => {
+                        let today = &facts.today;
+                        let cause = format!("the server refuses our certificate, expired on {on}, today is {today}");
+                        Sentence::new(cause, "ask its issuer for a new one")
+                    }
+                    Some(OwnFault::NotForClients) => {
+                        Sentence::new(format!("{refuses}, which is not for clients"), "ask its issuer for one that is")
+                    }
+                    None => Sentence::new(refuses, ask("which one it expects")),
+                }
+                .detail(told(alert))
             }
             Trouble::OurCertificate { alert } => {
                 Sentence::new("the server wants a client certificate", ask("for one, then use --cert and --key"))
                     .detail(told(alert))
             }
             Trouble::Alert { alert } if facts.is_address && facts.version.is_none() => {
-                Sentence::new("the server refused our TLS hello", NO_SNI).detail(told(alert))
+                Sentence::new("the server refused our TLS hello", facts.no_sni()).detail(told(alert))
             }
             Trouble::Alert { alert } => {
                 let cause = format!("the server ended TLS with the alert {alert}");
@@ -121,27 +137,34 @@ fn told(alert: &str) -> String {
     format!("alert {alert}")
 }
 
-/// Whether ML-KEM is in the way is nothing to say untried.
+/// What is in the way is nothing to say untried.
 fn on_hello(cause: &str, facts: &Facts, seen: Seen) -> Sentence {
-    let cure = match (seen.ml_kem, seen.other_port) {
-        (Some(MlKem::InTheWay), _) if !facts.given.no_pq => "use --no-pq until the middlebox in between is repaired",
-        (_, Some((_, Elsewhere::StartTls))) => "use --starttls with port 587, which offers it",
-        _ if facts.is_address => NO_SNI,
-        _ if seen.in_report => "ask its administrator, or that of a firewall in between",
-        _ => "on this machine, run smtps-bridge --check with this HOST",
+    let (detail, cure) = match (seen.on_hello, seen.other_port) {
+        (Some(OnHello::MlKemInTheWay), _) if !facts.given.no_pq => {
+            ("one without ML-KEM is answered", "use --no-pq until the middlebox in between is repaired")
+        }
+        (Some(OnHello::EndsUnasked), _) => {
+            let cause = "the server ends the connection before our TLS hello";
+            return Sentence::new(cause, "ask its administrator whether it refuses this machine");
+        }
+        (Some(OnHello::ComesAndGoes), _) => ("one was answered a second later", "trying again later may help"),
+        (tried, other) => {
+            let detail = if tried == Some(OnHello::Never) { "without ML-KEM too" } else { "" };
+            let cure = if let Some((_, Elsewhere::StartTls)) = other {
+                "use --starttls with port 587, which offers it"
+            } else if seen.in_report {
+                "ask its administrator, or that of a firewall in between"
+            } else {
+                "on this machine, run smtps-bridge --check with this HOST"
+            };
+            (detail, cure)
+        }
     };
-    let detail = match seen.ml_kem {
-        Some(MlKem::InTheWay) => "one without ML-KEM is answered",
-        Some(MlKem::NotInTheWay) => "without ML-KEM too",
-        None => "",
-    };
-    Sentence::new(cause, cure).detail(detail)
+    Sentence::new(cause, cure).detail(detail).more(if facts.is_address { facts.no_sni() } else { "" })
 }
 
 fn in_common(facts: &Facts) -> &'static str {
-    if facts.is_address {
-        NO_SNI
-    } else if facts.given.no_pq {
+    if facts.given.no_pq {
         "leave out --no-pq here, or ask its administrator to allow X25519 or P-256"
     } else if facts.given.min_tls {
         "leave out --min-tls here, or ask its administrator to allow TLS 1.3"
@@ -155,14 +178,18 @@ fn clear(what: Clear, line: &Foreign, facts: &Facts, seen: Seen) -> Sentence {
     let on_465 = facts.port == 465;
     let seen_on_465 = matches!(seen.other_port, Some((_, Elsewhere::ImplicitTls)));
     match what {
-        Clear::Busy => Sentence::new("the server turned us away before TLS", "trying again later may help")
-            .detail(format!("code {}", line.whole().get(..3).unwrap_or_default())),
+        Clear::TurnedAway { later } => {
+            let cure = if later { "trying again later may help" } else { "ask its administrator why" };
+            let code = format!("code {:.3}", line.whole());
+            Sentence::new("the server turned us away before TLS", cure).detail(code)
+        }
         Clear::Smtp => {
             let cure = match seen.other_port {
                 _ if seen_on_465 => "leave out the port, because 465 speaks implicit TLS, or use --starttls",
                 Some((587, Elsewhere::StartTls)) => "use --starttls with port 587, which offers it",
-                _ if on_465 => "use --starttls",
-                _ => "use --starttls, or port 465 for implicit TLS",
+                _ if on_465 => "use --starttls HOST:465",
+                Some(_) => "use --starttls",
+                None => "use --starttls, or port 465 for implicit TLS",
             };
             Sentence::new("plain SMTP instead of TLS, so this port is for STARTTLS", cure)
         }

@@ -75,7 +75,7 @@ fn at_port(mut address: SocketAddr, port: u16) -> SocketAddr {
 fn scoped(ip: IpAddr, host: &Host) -> Result<SocketAddr, Error> {
     let (IpAddr::V6(v6), Some(zone)) = (ip, &host.zone) else { return Ok(SocketAddr::new(ip, host.port)) };
     let scope = zone.parse().or_else(|_| if_nametoindex(zone.as_str()));
-    let no_interface = |_| Error::Unreachable { problem: format!("no network interface {zone}") };
+    let no_interface = |_| Error::NoInterface { name: escape(zone.as_bytes()) };
     scope.map(|scope| SocketAddrV6::new(v6, host.port, 0, scope).into()).map_err(no_interface)
 }
 

@@ -3,9 +3,9 @@
 use rustls::CertificateError;
 
 use super::Attempt;
-use crate::error::{Fault, Issuer, Names, Place, Rank, Too};
+use crate::error::{Fault, Issuer, Names, OwnFault, Place, Rank, Untrusted};
 use crate::trust::{Chain, End, PinMismatch, UnusableSignature};
-use crate::x509::{date_of, AltNames, Certificate, Kind, Name, RSA_BITS};
+use crate::x509::{date, date_of, now, AltNames, Certificate, Kind, Name, RSA_BITS};
 
 /// How many of a certificate's names are told; it may hold 10 000.
 const NAMES: usize = 3;
@@ -14,16 +14,16 @@ pub fn fault(error: &CertificateError, attempt: &Attempt) -> Fault {
     let chain = attempt.trusted.presented();
     let leaf = chain.leaf();
     let fault = match error {
-        CertificateError::ExpiredContext { not_after, .. } => Fault::Expired {
-            on: date_of(*not_after),
-            place: place(&chain, |cert| cert.validity.not_after.as_secs() == not_after.as_secs()),
-        },
+        CertificateError::ExpiredContext { not_after, .. } => {
+            let place = place(&chain, attempt, |cert| cert.validity.not_after.as_secs() == not_after.as_secs());
+            expired(date_of(*not_after), place, &chain, attempt)
+        }
         CertificateError::NotValidYetContext { not_before, .. } => Fault::NotYetValid {
             from: date_of(*not_before),
-            place: place(&chain, |cert| cert.validity.not_before.as_secs() == not_before.as_secs()),
+            place: place(&chain, attempt, |cert| cert.validity.not_before.as_secs() == not_before.as_secs()),
         },
         // Its names in rustls' words would have to be read back from a debug format.
-        CertificateError::NotValidForNameContext { .. } => Fault::WrongName { names: names(leaf, attempt), too: None },
+        CertificateError::NotValidForNameContext { .. } => wrong_name(leaf, attempt),
         CertificateError::UnknownIssuer => unknown_issuer(&chain, attempt),
         CertificateError::Other(other) if other.0.is::<PinMismatch>() => {
             Fault::PinMismatch { presented: leaf.map(Certificate::pin) }
@@ -32,7 +32,7 @@ pub fn fault(error: &CertificateError, attempt: &Attempt) -> Fault {
             // What signs a root is nobody's business.
             let old = |cert: &Certificate| cert.old_signature.filter(|_| !cert.is_self_issued());
             match chain.certs().find_map(old) {
-                Some(hash) => Fault::OldSignature { hash, place: place(&chain, |cert| old(cert).is_some()) },
+                Some(hash) => Fault::OldSignature { hash, place: place(&chain, attempt, |cert| old(cert).is_some()) },
                 None => Fault::Broken("a CA signed it in a way that is not supported"),
             }
         }
@@ -46,7 +46,7 @@ pub fn fault(error: &CertificateError, attempt: &Attempt) -> Fault {
         },
         CertificateError::BadEncoding => match leaf {
             Some(leaf) if leaf.is_version_one => Fault::VersionOne,
-            Some(leaf) if leaf.names.is_malformed => Fault::WrongName { names: names(Some(leaf), attempt), too: None },
+            Some(leaf) if leaf.names.is_malformed => wrong_name(Some(leaf), attempt),
             Some(_) | None => Fault::Broken("it cannot be read"),
         },
         // What is checked by the leaf's key is the handshake.
@@ -54,7 +54,9 @@ pub fn fault(error: &CertificateError, attempt: &Attempt) -> Fault {
         | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             match leaf.and_then(|leaf| leaf.key.rsa_bits) {
-                Some(bits) if !RSA_BITS.contains(&bits) => Fault::WeakKey { bits, place: place(&chain, |_| true) },
+                Some(bits) if !RSA_BITS.contains(&bits) => {
+                    Fault::WeakKey { bits, place: place(&chain, attempt, |_| true) }
+                }
                 _ if matches!(error, CertificateError::BadSignature) => Fault::NotItsKey,
                 _ => Fault::Broken("its key is of a kind that is not supported"),
             }
@@ -68,26 +70,65 @@ pub fn fault(error: &CertificateError, attempt: &Attempt) -> Fault {
 
 const BREAKS_RULES: &str = "it breaks the rules of X.509";
 
+/// Of ours.
+pub fn own_fault(cert: &Certificate) -> Option<OwnFault> {
+    if cert.validity.not_after < now() {
+        Some(OwnFault::Expired(date(cert.validity.not_after)))
+    } else {
+        (!cert.may_be_a_client).then_some(OwnFault::NotForClients)
+    }
+}
+
+fn wrong_name(leaf: Option<&Certificate>, attempt: &Attempt) -> Fault {
+    Fault::WrongName { names: names(leaf, attempt), expired: None, untrusted: None }
+}
+
+fn expired(on: String, place: Place, chain: &Chain, attempt: &Attempt) -> Fault {
+    let untrusted = match attempt.trusted.end(chain) {
+        End::Itself => Some(Untrusted::SelfSigned),
+        // What is one of ours has no dates for the verifier.
+        End::Root(name) if place.rank == Rank::Root => {
+            return Fault::UnknownIssuer(Issuer::Sent { name: name.short.clone(), expired: Some(on) })
+        }
+        End::Root(_) | End::Missing(_) => Some(Untrusted::UnknownCa),
+        End::Namesake(_) | End::WeakAnchor(..) | End::Weak(..) | End::Unread => None,
+    };
+    let is_expired = |cert: &&Certificate| cert.validity.not_after < now() && !cert.is_self_issued();
+    let intermediate = chain.certs().skip(1).find(is_expired).filter(|_| place.rank == Rank::Leaf);
+    Fault::Expired { on, place, intermediate: intermediate.map(|cert| date(cert.validity.not_after)), untrusted }
+}
+
 /// Where the name is wrong too, that is the likelier cause: another server answers, or somebody in between.
 fn with_its_name(fault: Fault, leaf: Option<&Certificate>, attempt: &Attempt) -> Fault {
     let Some(false) = attempt.name_fits() else { return fault };
-    let too = match fault {
-        Fault::Expired { ref on, ref place } if place.rank == Rank::Leaf => Too::Expired(on.clone()),
-        Fault::UnknownIssuer(Issuer::Sent(_) | Issuer::Missing(_)) => Too::UnknownIssuer,
-        other => return other,
-    };
-    Fault::WrongName { names: names(leaf, attempt), too: Some(too) }
+    let names = names(leaf, attempt);
+    match fault {
+        Fault::Expired { on, place, untrusted, .. } if place.rank == Rank::Leaf => {
+            Fault::WrongName { names, expired: Some(on), untrusted }
+        }
+        Fault::UnknownIssuer(Issuer::Sent { .. } | Issuer::Missing { .. }) => {
+            Fault::WrongName { names, expired: None, untrusted: Some(Untrusted::UnknownCa) }
+        }
+        // One without a name is a machine's own, as it is made at its first start.
+        Fault::UnknownIssuer(Issuer::Itself) if matches!(names, Names::Others { .. }) => {
+            Fault::WrongName { names, expired: None, untrusted: Some(Untrusted::SelfSigned) }
+        }
+        other => other,
+    }
 }
 
 fn unknown_issuer(chain: &Chain, attempt: &Attempt) -> Fault {
     let text = |name: &Name| name.short.clone();
     Fault::UnknownIssuer(match attempt.trusted.end(chain) {
         End::Itself => Issuer::Itself,
-        End::Root(name) => Issuer::Sent(text(name)),
-        End::Missing(name) => Issuer::Missing(text(name)),
+        End::Root(name) => Issuer::Sent { name: text(name), expired: None },
+        End::Missing(name) => {
+            let only_leaf = chain.leaf().is_some_and(|leaf| leaf.issuer == *name);
+            Issuer::Missing { name: text(name), only_leaf }
+        }
         End::Namesake(name) => Issuer::Namesake(text(name)),
         End::Unread => Issuer::Unread,
-        End::Weak(at, bits) => return Fault::WeakKey { bits, place: place_at(chain, at) },
+        End::Weak(at, bits) => return Fault::WeakKey { bits, place: place_at(chain, attempt, at) },
         End::WeakAnchor(name, bits) => {
             let place = Place { number: 0, of: 0, rank: Rank::Ours, name: text(name) };
             return Fault::WeakKey { bits, place };
@@ -96,16 +137,19 @@ fn unknown_issuer(chain: &Chain, attempt: &Attempt) -> Fault {
 }
 
 /// The first certificate that is so; the leaf where none is.
-fn place(chain: &Chain, is: impl Fn(&Certificate) -> bool) -> Place {
+fn place(chain: &Chain, attempt: &Attempt, is: impl Fn(&Certificate) -> bool) -> Place {
     let found = chain.links.iter().position(|link| link.cert.as_ref().is_some_and(&is));
-    place_at(chain, found.unwrap_or(0))
+    place_at(chain, attempt, found.unwrap_or(0))
 }
 
-fn place_at(chain: &Chain, found: usize) -> Place {
+fn place_at(chain: &Chain, attempt: &Attempt, found: usize) -> Place {
     let cert = chain.links.get(found).and_then(|link| link.cert.as_ref());
+    // What signs the signer of the leaf's signer, or is called so, is a root in its own right elsewhere.
+    let is_a_root = |cert: &Certificate| found > 1 || cert.subject.whole.whole().to_ascii_lowercase().contains("root");
     let rank = match cert {
         _ if found == 0 => Rank::Leaf,
         Some(cert) if cert.is_self_issued() => Rank::Root,
+        Some(cert) if is_a_root(cert) && attempt.trusted.has_anchor(&cert.issuer) => Rank::CrossSigned,
         Some(_) | None => Rank::Intermediate,
     };
     let name = cert.map(|cert| cert.subject.short.clone()).unwrap_or_default();
@@ -123,8 +167,12 @@ fn names(leaf: Option<&Certificate>, attempt: &Attempt) -> Names {
     let has_a_good_one = all.iter().any(|name| name.kind != Kind::NotAName);
     match &leaf.subject.common {
         _ if *is_malformed || !all.is_empty() && !has_a_good_one => Names::Malformed(first()),
-        _ if !all.is_empty() => Names::Others(first(), all.len().saturating_sub(NAMES)),
+        _ if !all.is_empty() => {
+            let deeper = leaf.names.is_for_a_parent_of(&attempt.host.server_name);
+            Names::Others { first: first(), more: all.len().saturating_sub(NAMES), deeper }
+        }
         Some(common) if !is_there => Names::CommonNameOnly(common.clone()),
+        Some(_) | None if *is_there => Names::NoHostName,
         Some(_) | None => Names::None,
     }
 }
@@ -136,7 +184,7 @@ fn rule(error: &webpki::Error) -> &'static str {
         webpki::Error::PathLenConstraintViolated => "a CA above it may have no CA below it",
         webpki::Error::EndEntityUsedAsCa => "what signed it is no CA",
         webpki::Error::EmptyEkuExtension => "it is for no use at all (extended key usage)",
-        webpki::Error::UnsupportedCriticalExtension => "it has a critical extension that is unknown here",
+        webpki::Error::UnsupportedCriticalExtension => "it has an unknown critical extension",
         webpki::Error::UnsupportedCertVersion => "a CA above it is not of X.509 version 3",
         webpki::Error::InvalidCertValidity => "it ends before it begins",
         webpki::Error::InvalidSerialNumber => "its serial number is malformed",

@@ -100,8 +100,10 @@ pub fn looks_like_tls(head: &[u8]) -> bool {
 pub fn not_tls(head: &[u8]) -> Trouble {
     let line = head.split(|b| *b == b'\r' || *b == b'\n').next().unwrap_or_default();
     let what = match head {
-        [b'4', b'0'..=b'9', b'0'..=b'9', b' ' | b'-', ..] => Clear::Busy,
-        [b'2' | b'5', b'0'..=b'9', b'0'..=b'9', b' ' | b'-', ..] => Clear::Smtp,
+        [first @ (b'4' | b'5'), b'0'..=b'9', b'0'..=b'9', b' ' | b'-', ..] => {
+            Clear::TurnedAway { later: *first == b'4' }
+        }
+        [b'2', b'0'..=b'9', b'0'..=b'9', b' ' | b'-', ..] => Clear::Smtp,
         [b'H', b'T', b'T', b'P', ..] => Clear::Named("HTTP"),
         [b'S', b'S', b'H', b'-', ..] => Clear::Named("SSH"),
         [b'*', b' ', b'O', b'K', ..] => Clear::Named("IMAP"),
@@ -137,8 +139,8 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(what(b"220 mail.example.com ESMTP\r\n"), Clear::Smtp);
-        assert_eq!(what(b"554 go away\r\n"), Clear::Smtp);
-        assert_eq!(what(b"421 too many\r\n"), Clear::Busy);
+        assert_eq!(what(b"554 go away\r\n"), Clear::TurnedAway { later: false });
+        assert_eq!(what(b"421 too many\r\n"), Clear::TurnedAway { later: true });
         assert_eq!(what(b"HTTP/1.1 400 Bad Request\r\n"), Clear::Named("HTTP"));
         assert!(looks_like_tls(&[21, 3, 1]));
         assert!(!looks_like_tls(b"220 "));

@@ -13,8 +13,8 @@ use crate::socket::acknowledge;
 
 const STAGE: Stage = Stage::Handshake;
 
-/// Enough to tell plain SMTP, HTTP and SSH apart.
-const HEAD: usize = 64;
+/// Enough to tell plain SMTP, HTTP and SSH apart, and one octet more than a line shows, so that a cut is seen.
+const HEAD: usize = 201;
 
 /// Handshake on a connected socket.
 ///

@@ -183,10 +183,15 @@ fn read(role: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
     let denied = |error: io::Error| match (error.kind(), error.raw_os_error().map(Errno::from_raw)) {
         (_, Some(Errno::EMFILE | Errno::ENFILE)) => Error::OutOf { stage: Stage::Arguments, source: error },
         (ErrorKind::NotFound, _) => wrong("no such file"),
-        (ErrorKind::PermissionDenied, _) => wrong(&format!(
-            "permission denied to uid {}: let it read the file, or start as root and we drop to nobody",
-            geteuid()
-        )),
+        (ErrorKind::PermissionDenied, _) => {
+            // Many programs run as nobody.
+            let cure = if role == "--key" {
+                "start as root, which reads it and drops to nobody, or as a user of your own that owns it"
+            } else {
+                "let it read the file, or start as root and we drop to nobody"
+            };
+            wrong(&format!("permission denied to uid {}: {cure}", geteuid()))
+        }
         _ => wrong(&errno_text(&error)),
     };
     let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path).map_err(denied)?;

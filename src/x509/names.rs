@@ -56,7 +56,10 @@ impl AltNames {
             Ok(())
         };
         // What comes behind an error stays unread.
-        let end = SliceReader::new(found.extn_value.as_bytes()).and_then(|mut reader| reader.sequence(read));
+        let end = SliceReader::new(found.extn_value.as_bytes()).and_then(|mut reader| {
+            reader.sequence(read)?;
+            reader.finish(())
+        });
         AltNames { is_there: true, is_malformed: is_malformed || end.is_err(), all }
     }
 
@@ -75,6 +78,13 @@ impl AltNames {
                 Kind::AddressAsDns | Kind::NotAName => false,
             }
         })
+    }
+
+    /// Whether one of them would match if `*` stood for more than one label.
+    pub fn is_for_a_parent_of(&self, server: &ServerName) -> bool {
+        let wanted = server.to_str().to_ascii_lowercase();
+        let is_parent = |text: &str| text.strip_prefix('*').is_some_and(|parent| wanted.ends_with(parent));
+        self.all.iter().any(|name| name.kind == Kind::Pattern && is_parent(&name.text.whole().to_ascii_lowercase()))
     }
 }
 

@@ -133,7 +133,7 @@ fn q_prints_what_is_wrong_and_nothing_else() {
         let quiet = report(house.bridge(peer.host()).arg(nobody.to_string()).arg("-q"));
         peer.done();
         let port = nobody.port();
-        let all = format!("127.0.0.1, port {port} failed connect: connection refused on port {port}; is HOST right, and is its mail server running?");
+        let all = format!("127.0.0.1, port {port} failed connect: connection refused on port {port}; are HOST and the port right, and is its mail server running?");
         assert_eq!((quiet.code, quiet.flat()), (75, all));
     });
 }
@@ -171,7 +171,10 @@ fn a_certificate_near_its_end_is_a_warning_and_no_failure() {
         let start = house.bridge(peer.host()).arg("--cert").arg(files("cert.pem")).arg("--key").arg(files("key.pem"));
         let report = report(start.arg("-q"));
         peer.done();
-        report.assert(0, &["our certificate (--cert) warning the certificate expires on 20", "; renew it"]);
+        report.assert(
+            0,
+            &["our certificate (--cert) warning the certificate expires on 20", "; ask its issuer for a new one"],
+        );
     });
 }
 

@@ -69,7 +69,7 @@ fn a_host_that_is_none_is_refused_by_name() {
             (&["[]:465"], &["[]:465"]),
             (
                 &["me@smtp.example.com"],
-                &["me@smtp.example.com: that is an account, not a host; give smtp.example.com alone"],
+                &["me@smtp.example.com: that is an account, not a host; give the smarthost of smtp.example.com"],
             ),
             (&["me@"], &["me@: that is an account"]),
             (&["127.1"], &["127.1: an IPv4 address is four numbers", "192.0.2.1"]),

@@ -3,8 +3,8 @@
 use std::io;
 
 use smtps_bridge::error::{
-    Asked, Clear, Error, Facts, Fault, Given, Heard, InClear, Issuer, NamedBy, Names, Place, Rank, Stage, Too, Trouble,
-    Version,
+    Asked, Clear, Error, Facts, Fault, Given, Heard, InClear, Issuer, NamedBy, Names, OwnFault, Place, Rank, Stage,
+    Trouble, Untrusted, Version,
 };
 use smtps_bridge::options::Anchors;
 use smtps_bridge::smtp::Code;
@@ -38,6 +38,7 @@ pub fn facts() -> Facts {
         clock_behind: None,
         asked: false,
         version: None,
+        identity: None,
         name_fits: Some(true),
     }
 }
@@ -76,6 +77,12 @@ pub fn every_facts() -> Vec<Facts> {
                     clock_behind,
                     ..facts()
                 });
+                if given.cert {
+                    let with = |identity| Facts { identity, ..every[every.len() - 1].clone() };
+                    let faults = [OwnFault::Expired("2021-11-01".to_owned()), OwnFault::NotForClients];
+                    let more = faults.map(|fault| with(Some(fault)));
+                    every.extend(more);
+                }
             }
         }
     }
@@ -97,28 +104,43 @@ pub fn every_fault() -> Vec<Fault> {
     let own = || escape(NAME.as_bytes());
     let on = || "2021-11-01".to_owned();
     let mut faults = Vec::new();
-    for (rank, number) in [(Rank::Leaf, 1), (Rank::Intermediate, 15), (Rank::Root, 16), (Rank::Ours, 16)] {
+    for (rank, number) in
+        [(Rank::Leaf, 1), (Rank::Intermediate, 15), (Rank::CrossSigned, 15), (Rank::Root, 16), (Rank::Ours, 16)]
+    {
         let place = || Place { number, of: 16, rank, name: name() };
-        faults.push(Fault::Expired { on: on(), place: place() });
+        for untrusted in [None, Some(Untrusted::SelfSigned), Some(Untrusted::UnknownCa)] {
+            for intermediate in [None, Some(on())] {
+                faults.push(Fault::Expired { on: on(), place: place(), intermediate, untrusted });
+            }
+        }
         faults.push(Fault::NotYetValid { from: on(), place: place() });
         faults.push(Fault::WeakKey { bits: 16_384, place: place() });
         faults.push(Fault::OldSignature { hash: "SHA-1", place: place() });
     }
     for names in [
-        Names::Others(vec![own()], 0),
-        Names::Others(vec![own(); 3], 9997),
+        Names::Others { first: vec![own()], more: 0, deeper: false },
+        Names::Others { first: vec![own(); 3], more: 9997, deeper: true },
         Names::AddressAsDns,
         Names::CommonNameOnly(own()),
         Names::None,
+        Names::NoHostName,
         Names::Malformed(vec![own(); 3]),
     ] {
-        for too in [None, Some(Too::UnknownIssuer), Some(Too::Expired(on()))] {
-            faults.push(Fault::WrongName { names: names.clone(), too });
+        for untrusted in [None, Some(Untrusted::SelfSigned), Some(Untrusted::UnknownCa)] {
+            for expired in [None, Some(on())] {
+                faults.push(Fault::WrongName { names: names.clone(), expired, untrusted });
+            }
         }
     }
-    for issuer in
-        [Issuer::Itself, Issuer::Sent(name()), Issuer::Missing(name()), Issuer::Namesake(name()), Issuer::Unread]
-    {
+    for issuer in [
+        Issuer::Itself,
+        Issuer::Sent { name: name(), expired: None },
+        Issuer::Sent { name: name(), expired: Some(on()) },
+        Issuer::Missing { name: name(), only_leaf: true },
+        Issuer::Missing { name: name(), only_leaf: false },
+        Issuer::Namesake(name()),
+        Issuer::Unread,
+    ] {
         faults.push(Fault::UnknownIssuer(issuer));
     }
     let pin = format!("sha256//{}=", "A".repeat(43));
@@ -128,14 +150,14 @@ pub fn every_fault() -> Vec<Fault> {
         Fault::PinMismatch { presented: None },
         Fault::VersionOne,
         Fault::NotItsKey,
-        Fault::Broken("it has a critical extension that is unknown here"),
+        Fault::Broken("a CA above it has malformed name constraints"),
     ]);
     for fault in &faults {
         match fault {
             Fault::Expired { .. }
             | Fault::NotYetValid { .. }
             | Fault::WrongName { .. }
-            | Fault::UnknownIssuer(Issuer::Itself | Issuer::Sent(_) | Issuer::Missing(_))
+            | Fault::UnknownIssuer(Issuer::Itself | Issuer::Sent { .. } | Issuer::Missing { .. })
             | Fault::UnknownIssuer(Issuer::Namesake(_) | Issuer::Unread)
             | Fault::CaAsServer
             | Fault::PinMismatch { .. }
@@ -156,7 +178,8 @@ pub fn every_trouble() -> Vec<Trouble> {
         Trouble::ClosedOnHello,
         Trouble::ResetOnHello,
         Trouble::SilentOnHello { seconds: 3600 },
-        clear(Clear::Busy),
+        clear(Clear::TurnedAway { later: true }),
+        clear(Clear::TurnedAway { later: false }),
         clear(Clear::Smtp),
         clear(Clear::Named("HTTP")),
         clear(Clear::Something),
@@ -174,7 +197,10 @@ pub fn every_trouble() -> Vec<Trouble> {
             Trouble::ClosedOnHello
             | Trouble::ResetOnHello
             | Trouble::SilentOnHello { .. }
-            | Trouble::Clear { what: Clear::Busy | Clear::Smtp | Clear::Named(_) | Clear::Something, .. }
+            | Trouble::Clear {
+                what: Clear::TurnedAway { .. } | Clear::Smtp | Clear::Named(_) | Clear::Something,
+                ..
+            }
             | Trouble::OldTls
             | Trouble::NothingInCommon { .. }
             | Trouble::UnknownName { .. }
@@ -234,6 +260,7 @@ pub fn every_error_with(facts: &Facts) -> Vec<Error> {
         Error::ResolverSilent { seconds: 3600 },
         Error::Refused { port: 465 },
         Error::Refused { port: 65535 },
+        Error::NoInterface { name: escape(words().as_bytes()) },
         Error::Unreachable { problem: "No route to host".to_owned() },
         Error::NoRoute { family: "IPv4" },
         Error::NoRoute { family: "IPv6" },
@@ -251,7 +278,8 @@ pub fn every_error_with(facts: &Facts) -> Vec<Error> {
             Error::Closed { stage, heard: Heard::Something },
             Error::Reset { stage, heard },
             Error::Reset { stage, heard: Heard::Something },
-            Error::Silent { stage, seconds: 3600 },
+            Error::Silent { stage, port: 465, seconds: 3600 },
+            Error::Silent { stage, port: 65535, seconds: 3600 },
             Error::Turned { stage, line: escape(format!("421 {}", words()).as_bytes()) },
             Error::Turned { stage, line: escape(format!("554 {}", words()).as_bytes()) },
             Error::NotSmtp { stage, line: escape(words().as_bytes()) },
@@ -276,6 +304,7 @@ pub fn every_error_with(facts: &Facts) -> Vec<Error> {
             | Error::ResolverFailed { .. }
             | Error::ResolverSilent { .. }
             | Error::Refused { .. }
+            | Error::NoInterface { .. }
             | Error::Unreachable { .. }
             | Error::NoRoute { .. }
             | Error::ConnectTimeout { .. }

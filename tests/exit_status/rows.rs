@@ -105,7 +105,9 @@ pub const ROWS: &[Row] = &[
         presented(house, house.leaf.server_with(rustls::ALL_VERSIONS, Some(&house.ca)))
     }),
     row("plain SMTP", "4.7.5", 76, "plain SMTP", |house| said(house, b"220 plain.test ESMTP\r\n")),
-    row("plain SMTP that refuses", "4.7.5", 76, "plain SMTP", |house| said(house, b"554-5.7.1 go\r\n554 away\r\n")),
+    row("plain SMTP that refuses", "4.3.2", 75, "turned us away before TLS (code 554)", |house| {
+        said(house, b"554-5.7.1 go\r\n554 away\r\n")
+    }),
     row("busy before TLS", "4.3.2", 75, "turned us away before TLS (code 421)", |house| {
         said(house, b"421 Too many\r\n")
     }),

@@ -65,14 +65,19 @@ fn error(kind: u8, text: impl Fn() -> String, said: impl Fn() -> Foreign) -> Err
         3 => return Error::ResolverFailed { problem: text() },
         4 => return Error::Turned { stage, line: said() },
         5 => Fault::WrongName {
-            names: Names::Others(vec![said(); usize::from(kind >> 4)], usize::from(kind)),
-            too: None,
+            names: Names::Others {
+                first: vec![said(); usize::from(kind >> 4)],
+                more: usize::from(kind),
+                deeper: kind & 1 == 1,
+            },
+            expired: None,
+            untrusted: None,
         },
-        6 => Fault::UnknownIssuer(Issuer::Missing(said())),
+        6 => Fault::UnknownIssuer(Issuer::Missing { name: said(), only_leaf: kind & 0x10 == 0 }),
         7 => Fault::WeakKey { bits: 512, place: place() },
         8 => Fault::CaAsServer,
         9 => Fault::PinMismatch { presented: Some(text()) },
-        10 => Fault::Expired { on: text(), place: place() },
+        10 => Fault::Expired { on: text(), place: place(), intermediate: None, untrusted: None },
         11 => return trouble(Trouble::Clear { what: Clear::Smtp, line: said() }),
         12 => return trouble(Trouble::Clear { what: Clear::Named("HTTP"), line: said() }),
         13 => return trouble(Trouble::OurCertificate { alert: text() }),
@@ -98,6 +103,7 @@ fn facts() -> Box<Facts> {
         clock_behind: None,
         asked: false,
         version: None,
+        identity: None,
         name_fits: None,
     })
 }

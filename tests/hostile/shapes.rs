@@ -236,7 +236,7 @@ fn a_chain_in_disorder_is_a_session_and_an_incomplete_one_names_what_is_missing(
         }
         for (chain, words) in [
             (vec![&leaf_der], "unknown CA, not sent (CN=Sub 2,"),
-            (vec![&leaf_der, &sub], "unknown CA, not sent (CN=Sub 1,"),
+            (vec![&leaf_der, &sub], "unknown CA (CN=Sub 1,"),
             (vec![&leaf_der, &one], "unknown CA, not sent (CN=Sub 2,"),
             (vec![&one, &leaf_der], "CA certificate, not a server's"),
         ] {

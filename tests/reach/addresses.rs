@@ -74,7 +74,7 @@ fn a_link_local_address_is_dialled_through_its_interface() {
             server.join().unwrap();
         }
         let other = refusal(net.house.bridge("[fe80::7%wan]:465"));
-        other.assert("4.4.1", 75, &["unreachable (no network interface wan); check this machine's network"]);
+        other.assert("4.4.1", 75, &["this machine has no network interface wan; correct the zone of HOST"]);
     });
 }
 

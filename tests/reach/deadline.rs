@@ -124,8 +124,7 @@ fn a_flood_instead_of_a_handshake_is_refused_at_once() {
             tcp.read_exact(&mut [0]).unwrap();
             while tcp.write_all(&[b'*'; 65536]).is_ok() {}
         });
-        let quoted = format!("clear=\"{}\" ", "*".repeat(64));
-        refusal(house.bridge(peer.host())).assert("4.7.5", 76, &["instead of TLS", &quoted]);
+        refusal(house.bridge(peer.host())).assert("4.7.5", 76, &["instead of TLS", "clear=\"***", "...\""]);
         peer.done();
         cases(Group::TlsServers, 1);
     });

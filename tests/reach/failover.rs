@@ -163,7 +163,7 @@ fn the_count_of_other_hosts_stands_behind_a_sentence_that_is_cut() {
         let peer = unsuccessful(leaf.server(rustls::ALL_VERSIONS));
         let refusal = refusal(house.bridge(peer.host()).arg(nobody_listens().to_string()));
         refusal.assert("4.7.5", 75, &["certificate is for other names"]);
-        let end = "...); give HOST by name, because no SNI is sent for an address (+1 more)\r\n";
+        let end = "...); give HOST by name, as an address has no SNI (+1 more)\r\n";
         assert!(refusal.reply.ends_with(end) && refusal.reply.len() == 200, "{refusal:#?}");
     });
 }

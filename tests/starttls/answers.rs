@@ -93,7 +93,7 @@ fn without_starttls_among_its_offers_there_is_no_session() {
             "250-smarthost.test\r\n250-XXXXXXXA\r\n250 AUTH PLAIN\r\n",
         ] {
             let (refusal, heard) = refused(To::Ehlo, offers);
-            let sentence = "does not offer STARTTLS; somebody in between removes it, or this port is for implicit TLS";
+            let sentence = "does not offer STARTTLS; ask its administrator; maybe somebody in between removes it";
             refusal.assert("4.7.5", 76, &[sentence, " clear=\"250 "]);
             assert!(refusal.reply.ends_with(&format!("the server {sentence}\r\n")), "{refusal:#?}");
             assert_eq!(heard, "QUIT\r\n", "{offers:?}");

@@ -17,7 +17,7 @@ use crate::support::limit::{within, USUAL};
 use crate::support::outcome::{refusal, serve, session, unsuccessful};
 use crate::support::peer::Peer;
 
-const CURE: &str = "give HOST by name, because no SNI is sent for an address";
+const CURE: &str = "give HOST by name, as an address has no SNI";
 
 /// A server of several: the right certificate for a name that it knows, and this one, or none, without a name.
 fn by_name(house: &House, default: Option<Leaf>) -> ServerConfig {

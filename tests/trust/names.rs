@@ -52,7 +52,7 @@ fn an_empty_or_malformed_list_of_names_does_not_read_like_a_good_one() {
         let (dir, ca) = (Dir::new(), Ca::new());
         let other = [&[0x82, 9][..], b"a.example"].concat();
         for (octets, words) in [
-            (vec![0x30, 0], "certificate is for no name (no SAN)"),
+            (vec![0x30, 0], "certificate is for no host (its SAN has no DNS name)"),
             // An empty name.
             (vec![0x30, 2, 0x82, 0], "certificate has a malformed SAN"),
             // An address of three octets behind another name.
@@ -95,7 +95,7 @@ fn what_breaks_the_rules_is_told_in_words() {
             (chain(&elsewhere.leaf_for(&["localhost"]), &[&elsewhere]), "a CA above it may not certify this name"),
             (chain(&no_ca.leaf(), &[&no_ca]), "what signed it is no CA"),
             (chain(&below.leaf(), &[&below, &leaf]), "a CA above it may have no CA below it"),
-            (chain(&critical, &[]), "it has a critical extension that is unknown here"),
+            (chain(&critical, &[]), "it has an unknown critical extension"),
         ] {
             let words = format!("certificate refused: {words}; ask its administrator for another");
             refuses_by_name(trusting(&root, &dir), tls, &[&words], &[]);

@@ -83,7 +83,7 @@ fn promise_3_no_ca_is_recommended_for_a_certificate_of_another_name() {
 fn promise_3_words_that_came_without_tls_are_in_the_log_alone() {
     within(USUAL, || {
         for (said, code) in
-            [("554 call 0800-ATTACKER", 76), ("421 call 0800-ATTACKER", 75), ("HTTP/1.1 call 0800-ATTACKER", 76)]
+            [("554 call 0800-ATTACKER", 75), ("421 call 0800-ATTACKER", 75), ("HTTP/1.1 call 0800-ATTACKER", 76)]
         {
             let peer = Peer::tcp(move |mut tcp| {
                 std::io::Write::write_all(&mut tcp, format!("{said}\r\n").as_bytes()).unwrap();
