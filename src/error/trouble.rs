@@ -139,17 +139,19 @@ fn told(alert: &str) -> String {
 
 /// What is in the way is nothing to say untried.
 fn on_hello(cause: &str, facts: &Facts, seen: Seen) -> Sentence {
-    let (detail, cure) = match (seen.on_hello, seen.other_port) {
+    let sentence = |cure: &str| Sentence::new(cause, cure);
+    match (seen.on_hello, seen.other_port) {
         (Some(OnHello::MlKemInTheWay), _) if !facts.given.no_pq => {
-            ("one without ML-KEM is answered", "use --no-pq until the middlebox in between is repaired")
+            sentence("use --no-pq until the middlebox in between is repaired").detail("one without ML-KEM is answered")
         }
-        (Some(OnHello::EndsUnasked), _) => {
-            let cause = "the server ends the connection before our TLS hello";
-            return Sentence::new(cause, "ask its administrator whether it refuses this machine");
+        (Some(OnHello::ComesAndGoes), _) => {
+            sentence("trying again later may help").detail("one was answered a second later")
         }
-        (Some(OnHello::ComesAndGoes), _) => ("one was answered a second later", "trying again later may help"),
+        (Some(OnHello::EndsUnasked), _) => Sentence::new(
+            "the server ends the connection before our TLS hello",
+            "ask its administrator whether it refuses this machine",
+        ),
         (tried, other) => {
-            let detail = if tried == Some(OnHello::Never) { "without ML-KEM too" } else { "" };
             let cure = if let Some((_, Elsewhere::StartTls)) = other {
                 "use --starttls with port 587, which offers it"
             } else if seen.in_report {
@@ -157,10 +159,11 @@ fn on_hello(cause: &str, facts: &Facts, seen: Seen) -> Sentence {
             } else {
                 "on this machine, run smtps-bridge --check with this HOST"
             };
-            (detail, cure)
+            sentence(cure)
+                .detail(if tried == Some(OnHello::Never) { "without ML-KEM too" } else { "" })
+                .more(if facts.is_address { facts.no_sni() } else { "" })
         }
-    };
-    Sentence::new(cause, cure).detail(detail).more(if facts.is_address { facts.no_sni() } else { "" })
+    }
 }
 
 fn in_common(facts: &Facts) -> &'static str {
