@@ -46,7 +46,7 @@ smtps-bridge unix - - n - 2 smtp
   -o smtp_tls_wrappermode=no
 #
 # The proof, as root: echo hello | sendmail -v you@example.com (a report comes to your mailbox). The log has it too:
-#              grep status= /var/log/mail.log shows "status=sent"
+#              journalctl | grep status=, or /var/log/mail.log, shows "status=sent"
 # The queue, with the reason: postqueue -p
 # To try again now: postqueue -f
 "#

@@ -97,7 +97,7 @@ dnl
 dnl {ONE_PROVIDER}
 dnl
 dnl The proof, as root: echo hello | sendmail -Am -v you@example.com
-dnl The queue, with the reason (cut after 60 characters): mailq. Whole, in the log: grep stat=Deferred /var/log/mail.log
+dnl The queue, with the reason (cut after 60 characters): mailq. Whole, in the log: journalctl -t smtps-bridge, or mail.log
 dnl To try again now, as root: sendmail -q -v
 "#
     )

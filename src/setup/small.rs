@@ -18,7 +18,7 @@ pub fn nullmailer(fill: &Fill) -> Result<String, Error> {
 # {ONE_PROVIDER}
 #
 # The proof: echo hello | sendmail you@example.com, and the log
-# The queue: mailq. The reason is in the log only: grep nullmailer /var/log/mail.log
+# The queue: mailq. The reason is in the log only: journalctl | grep nullmailer, or /var/log/mail.log
 # To try again now, as root: systemctl restart nullmailer
 "#
     ))
@@ -48,7 +48,7 @@ INSECURE
 # {ONE_PROVIDER}
 #
 # The proof: echo hello | dma you@example.com, and "delivery successful" in the log
-# The queue: dma -bp. The reason is in the log only: grep dma /var/log/mail.log
+# The queue: dma -bp. The reason is in the log only: journalctl | grep dma, or /var/log/mail.log
 # To try again now, as root: pkill -x dma; dma -q (dma -q alone leaves out what a dma process still waits to send)
 "#
     ))

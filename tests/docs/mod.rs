@@ -52,7 +52,8 @@ fn long_options(line: &str) -> Vec<&str> {
 fn pages() -> Vec<String> {
     let mut pages = files("packaging");
     // Scripts for cargo, tar and others.
-    pages.retain(|path| !path.starts_with("packaging/release/") && !path.starts_with("packaging/package/"));
+    let scripts = ["packaging/release/", "packaging/package/", "packaging/first-hour/"];
+    pages.retain(|path| !scripts.iter().any(|folder| path.starts_with(folder)));
     let others =
         ["README.md", "CHANGELOG.md", "SECURITY.md", MANUAL, "tests/README.md", "benches/README.md", "fuzz/README.md"];
     pages.extend(others.map(str::to_owned));
