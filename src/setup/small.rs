@@ -57,7 +57,8 @@ INSECURE
 pub fn msmtp(fill: &Fill) -> Result<String, Error> {
     let (ip, port) = fill.port()?;
     Ok(format!(
-        r#"# smtps-bridge for msmtp: /etc/msmtprc, or ~/.msmtprc of a user, mode 0600.
+        r#"# smtps-bridge for msmtp. Save these lines as /etc/msmtprc, or as ~/.msmtprc of a user; then: chmod 600 /etc/msmtprc
+# (Then only root can send with /etc/msmtprc, and each user who sends mail needs a ~/.msmtprc.)
 #
 # auth plain: with "auth on" msmtp refuses to send a password without TLS of its own.
 # tls off: the password does not leave this machine. If the smarthost offers STARTTLS inside the tunnel, it is not used.
