@@ -119,14 +119,21 @@ pub fn failed(failure: &Failure, more: &[Failure], local: &Local, replies: Repli
         Replies::None => false,
     };
     let code = if said { format!("421 {}", failure.error.status()) } else { "none".to_owned() };
-    error!(
-        "failed {} client={} tried={} reason={} reply={} setup_ms={setup_ms}",
-        place(failure),
-        local.client,
-        failure.tried,
-        reason(&failure.error),
-        value(&code),
-    );
+    if local.input == stdio::Kind::Terminal && matches!(failure.error, Error::Usage(_)) {
+        // A person who mistyped: no record.
+        let sentence = failure.error.to_string();
+        let help = if sentence.contains("--help") { "" } else { "; try --help" };
+        error!("{sentence}{help}");
+    } else {
+        error!(
+            "failed {} client={} tried={} reason={} reply={} setup_ms={setup_ms}",
+            place(failure),
+            local.client,
+            failure.tried,
+            reason(&failure.error),
+            value(&code),
+        );
+    }
     stdio::half_close(local);
     stdio::drain(local, Deadline::after(seconds(LAST_WORDS_S)));
     exit

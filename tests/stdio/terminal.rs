@@ -60,3 +60,18 @@ fn a_person_at_a_terminal_reads_a_sentence_and_no_421() {
         assert!(seen.contains("refused") && !seen.lines().any(|line| line.starts_with("421")), "{seen}");
     });
 }
+
+/// Goal: a word mistyped at a terminal is answered by one sentence, not by a record for the log.
+#[test]
+fn a_person_who_mistypes_at_a_terminal_reads_one_sentence() {
+    within(USUAL, || {
+        let house = House::new();
+        for (words, sentence) in
+            [("--bogus", "unknown option --bogus; --help lists them"), ("-4 -4", "-4 is given twice; try --help")]
+        {
+            let Some((seen, code)) = at_a_terminal(&house, words, "") else { return };
+            assert_eq!(code, 64, "{seen}");
+            assert_eq!(seen.trim_end(), format!("smtps-bridge: {sentence}"));
+        }
+    });
+}
