@@ -59,7 +59,7 @@ fn refused_is_about_the_mail_and_the_login() {
         let (mail, rcpt) =
             (("MAIL FROM:<a@b.c>\r\n", "530 5.7.0 Log in\r\n"), ("RCPT TO:<d@e.f>\r\n", "503 5.5.1 MAIL\r\n"));
         assert_eq!(refused(&line(&[mail])), "530 5.7.0 Log in");
-        assert_eq!(refused(&line(&[mail, rcpt])), "503 5.5.1 MAIL");
+        assert_eq!(refused(&line(&[mail, rcpt])), "530 5.7.0 Log in");
         assert_eq!(refused(&line(&[MAIL, rcpt, ("RSET\r\n", "250 Ok\r\n")])), "503 5.5.1 MAIL");
         assert_eq!(refused(&line(&[MAIL, ("DATA\r\n", "554 5.5.1 No recipients\r\n")])), "554 5.5.1 No recipients");
         assert_eq!(refused(&line(&[MAIL, RCPT, ("BDAT 5 LAST\r\nhello", "552 5.3.4 Big\r\n")])), "552 5.3.4 Big");

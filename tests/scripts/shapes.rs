@@ -168,7 +168,7 @@ fn a_refused_data_makes_commands_of_the_text() {
             QUIT,
         ];
         let line = works(&script(lines), lines);
-        assert!(line.contains(" mails=0 refused=\"554 5.5.1 No valid recipients\""), "{line}");
+        assert!(line.contains(" mails=0 refused=\"550 5.1.1 No such user\""), "{line}");
     });
 }
 

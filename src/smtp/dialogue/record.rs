@@ -44,7 +44,7 @@ pub struct Unauthenticated {
 pub struct Account {
     /// Messages that it accepted.
     pub mails: u64,
-    /// The last line of its last refusal of a mail, or of a login that did not succeed later.
+    /// The last line of its last refusal of a mail, or of a login that did not succeed later; not what follows from one.
     pub refused: Option<Vec<u8>>,
 }
 
@@ -60,7 +60,11 @@ impl Record {
         let of_login = matches!(owed, Owed::Auth { .. });
         let of_mail =
             matches!(owed, Owed::Mail | Owed::Rcpt | Owed::Data { .. } | Owed::Text | Owed::Chunk | Owed::LastChunk);
-        if code.is_refusal() && (of_login || of_mail) {
+        // A client that pipelines says RCPT and DATA behind a refused sender or recipient all the same. Their answers, 503 or
+        // 554 5.5.1 (a command out of its turn, RFC 3463), would hide what was wrong.
+        let sequel = (line.starts_with(b"503") || line.get(4..9) == Some(b"5.5.1"))
+            && self.refusal.as_ref().is_some_and(|refusal| !refusal.of_login);
+        if code.is_refusal() && (of_login || of_mail && !sequel) {
             self.refusal = Some(Refusal { line: line.to_vec(), of_login });
         }
         if of_login && code == Code::AUTHENTICATED {

@@ -251,6 +251,14 @@ fn the_account_has_mails_and_the_last_refusal() {
     assert_eq!(account(TEXT), told(1, None));
     assert_eq!(account(&[TEXT, &[C("BDAT 1\r\naBDAT 0 LAST\r\n"), S("250 ok\r\n250 ok\r\n")]].concat()), told(2, None));
     assert_eq!(account(&[C("RCPT TO:<c@d>\r\n"), S("550-a\r\n550 b\r\n")]), told(0, Some("550 b")));
+    const MAIL: &[Say] = &[C("MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n")];
+    for (replies, refused) in [
+        ("553 whose?\r\n503 no sender\r\n503 no sender\r\n", "553 whose?"),
+        ("250 ok\r\n550 who?\r\n554 5.5.1 no valid recipients\r\n", "550 who?"),
+        ("250 ok\r\n250 ok\r\n452 full\r\n", "452 full"),
+    ] {
+        assert_eq!(account(&[MAIL, &[S(replies)]].concat()), told(0, Some(refused)));
+    }
     const LOGIN: &[Say] = &[C("AUTH PLAIN x\r\n"), S("535 no\r\n")];
     assert_eq!(account(LOGIN), told(0, Some("535 no")));
     assert_eq!(account(&[LOGIN, &[C("AUTH PLAIN y\r\n"), S("235 ok\r\n")]].concat()), told(0, None));

@@ -116,12 +116,18 @@ fn account(bridge: &Bridge) -> Account {
             // An end in place of an answer accepts nothing.
             (_, 221) => {}
             (Asked::Text | Asked::Chunk { last: true }, 200..300) => account.mails += 1,
+            // It follows from another refusal, which says more.
+            (_, 400..) if of_mail && account.refused.is_some() && !of_login && is_out_of_turn(&said.last_line) => {}
             (_, 400..) if auth || of_mail => (account.refused, of_login) = (Some(said.last_line.clone()), auth),
             (Asked::Auth { .. }, 235) => drop(account.refused.take_if(|_| of_login)),
             _ => {}
         }
     }
     account
+}
+
+fn is_out_of_turn(line: &[u8]) -> bool {
+    line.starts_with(b"503") || line.get(4..9) == Some(b"5.5.1")
 }
 
 /// What the relay may keep to itself.
