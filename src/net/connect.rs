@@ -45,17 +45,17 @@ pub fn connect(
     deadline: Deadline,
     waiter: &Waiter,
 ) -> Result<Race, Error> {
-    let out_of = |source| Error::OutOf { stage: Stage::Connect, source };
     let mut waiting: Vec<Attempt> = Vec::new();
     let mut next_start = Deadline::now();
     loop {
         if next_start.passed() || waiting.is_empty() {
             if let Some(address) = untried.pop_front() {
                 let share = deadline.share(untried.len() + 1);
-                match start(address).map_err(out_of)? {
+                match start(address) {
                     Ok(socket) => waiting.push(Attempt { address, socket, deadline: share }),
+                    Err(error @ Error::OutOf { .. }) => return Err(error),
                     Err(error) => {
-                        failed.push((address, connect_error(address, &error)));
+                        failed.push((address, error));
                         continue;
                     }
                 }
@@ -92,24 +92,22 @@ pub fn connect(
     }
 }
 
-/// Outer error: no descriptor. Inner error: this address fails at once.
-fn start(address: SocketAddr) -> io::Result<io::Result<Socket>> {
-    let socket = match non_blocking(Domain::for_address(address), Type::STREAM) {
-        Ok(socket) => socket,
-        Err(error) => {
-            let errno = error.raw_os_error().map(Errno::from_raw);
-            let out = matches!(errno, Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM));
+fn start(address: SocketAddr) -> Result<Socket, Error> {
+    let socket = non_blocking(Domain::for_address(address), Type::STREAM).map_err(|error| {
+        match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM) => out_of(error),
             // A family that this kernel has not, or that a policy denies us: the other one may work.
-            return if out { Err(error) } else { Ok(Err(error)) };
+            _ => connect_error(address, &error),
         }
-    };
+    })?;
     keep_alive(&socket);
     send_in_steps(&socket);
-    Ok(match socket.connect(&address.into()) {
+    match socket.connect(&address.into()) {
         Err(error) if error.raw_os_error() == Some(Errno::EINPROGRESS as i32) => Ok(socket),
         Err(error) if error.kind() == ErrorKind::Interrupted => Ok(socket),
-        other => other.map(|()| socket),
-    })
+        Err(error) => Err(connect_error(address, &error)),
+        Ok(()) => Ok(socket),
+    }
 }
 
 /// Takes the first attempt that is connected, blocking again, out of `waiting`; moves those that failed to `failed`.
@@ -132,6 +130,10 @@ fn first_answer(waiting: &mut Vec<Attempt>, failed: &mut Vec<(SocketAddr, Error)
         }
     }
     won
+}
+
+fn out_of(source: io::Error) -> Error {
+    Error::OutOf { stage: Stage::Connect, source }
 }
 
 fn connect_error(address: SocketAddr, error: &io::Error) -> Error {
