@@ -16,6 +16,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 
 use nix::poll::PollFlags;
+use nix::sys::socket::MsgFlags;
 use rustls::pki_types::ServerName;
 use rustls::ClientConnection;
 
@@ -120,7 +121,9 @@ impl Tls {
                 Next::Starved => {
                     attempt.ready(&self.receiver.shared.stream, PollFlags::POLLIN, stage)?;
                     let version = Some(self.facts.version);
-                    self.receiver.fill_now().map_err(|error| attempt.broken(stage, &error, version))?;
+                    self.receiver
+                        .fill(MsgFlags::MSG_DONTWAIT)
+                        .map_err(|error| attempt.broken(stage, &error, version))?;
                 }
             }
         }

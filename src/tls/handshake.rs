@@ -3,9 +3,10 @@
 use std::net::TcpStream;
 
 use nix::poll::PollFlags;
+use nix::sys::socket::MsgFlags;
 use rustls::{ClientConnection, ProtocolVersion};
 
-use super::raw::{receive_now, send_now, Raw};
+use super::raw::{send_now, Raw};
 use super::{failure, split, Agreed, Attempt, Tls};
 use crate::error::{Error, Heard, Stage, Trouble, Version};
 use crate::hooks;
@@ -116,7 +117,7 @@ impl Handshake<'_> {
             Err(Error::Silent { seconds, .. }) if nothing_came => return failed(Trouble::SilentOnHello { seconds }),
             other => other?,
         }
-        match receive_now(self.stream, &mut self.raw) {
+        match self.raw.read(self.stream, MsgFlags::MSG_DONTWAIT) {
             Ok(Some(0)) if nothing_came => failed(Trouble::ClosedOnHello),
             Ok(Some(0)) if !failure::looks_like_tls(&self.head) => failed(failure::not_tls(&self.head)),
             Ok(Some(0)) => Err(Error::Closed { stage: STAGE, heard: Heard::Something }),

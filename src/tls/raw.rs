@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 
+use nix::errno::Errno;
 use nix::sys::socket::{recv, send, MsgFlags};
 use rustls::{ClientConnection, InvalidMessage};
 
@@ -34,14 +35,18 @@ impl Raw {
         self.buffer.is_empty()
     }
 
-    /// One read, by `read`; what it says.
-    pub fn read(&mut self, stream: &TcpStream, flags: MsgFlags) -> io::Result<usize> {
-        let n = recv(stream.as_raw_fd(), self.buffer.space(), flags)?;
+    /// One read; None: nothing there after all.
+    pub fn read(&mut self, stream: &TcpStream, flags: MsgFlags) -> io::Result<Option<usize>> {
+        let n = match recv(stream.as_raw_fd(), self.buffer.space(), flags) {
+            Ok(n) => n,
+            Err(Errno::EAGAIN | Errno::EINTR) => return Ok(None),
+            Err(errno) => return Err(errno.into()),
+        };
         self.buffer.fill(n);
         if (1..SHORT).contains(&n) {
             acknowledge(stream);
         }
-        Ok(n)
+        Ok(Some(n))
     }
 
     /// Hands rustls what fits (it takes 4 KiB at a time) and lets it work. After close_notify it takes nothing more,
@@ -72,19 +77,10 @@ impl Raw {
     }
 }
 
-/// None: nothing there after all.
-pub fn receive_now(stream: &TcpStream, raw: &mut Raw) -> io::Result<Option<usize>> {
-    match raw.read(stream, MsgFlags::MSG_DONTWAIT) {
-        Ok(n) => Ok(Some(n)),
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 pub fn send_now(stream: &TcpStream, data: &[u8]) -> io::Result<usize> {
-    match send(stream.as_raw_fd(), data, at_once()).map_err(io::Error::from) {
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(0),
-        other => other,
+    match send(stream.as_raw_fd(), data, at_once()) {
+        Err(Errno::EAGAIN | Errno::EINTR) => Ok(0),
+        sent => Ok(sent?),
     }
 }
 

@@ -10,7 +10,7 @@ use nix::sys::socket::MsgFlags;
 use rustls::ClientConnection;
 
 use super::failure;
-use super::raw::{receive_now, send_now, Raw};
+use super::raw::{send_now, Raw};
 use crate::deadline::Deadline;
 use crate::text::escape;
 use crate::wait::ready;
@@ -99,20 +99,16 @@ impl Sender {
         self.outgoing.left().len()
     }
 
-    fn waits(&self) -> bool {
-        self.unsent() > 0
-    }
-
     /// Sends what waits, and what reception queued (an alert, a warning), as far as the socket takes it.
     ///
     /// # Errors
     /// As `send`.
     pub fn flush(&mut self) -> io::Result<()> {
         loop {
-            if !self.waits() && !self.closed {
+            if self.unsent() == 0 && !self.closed {
                 self.outgoing.refill(&mut self.shared.conn());
             }
-            if !self.waits() {
+            if self.unsent() == 0 {
                 return Ok(());
             }
             match send_now(&self.shared.stream, self.outgoing.left()) {
@@ -132,7 +128,7 @@ impl Sender {
 
     /// The same, and waits for the socket until `deadline`.
     pub fn flush_before(&mut self, deadline: Deadline) {
-        while self.flush().is_ok() && self.waits() && ready(self.as_fd(), PollFlags::POLLOUT, deadline) {
+        while self.flush().is_ok() && self.unsent() > 0 && ready(self.as_fd(), PollFlags::POLLOUT, deadline) {
             if deadline.passed() {
                 return;
             }
@@ -222,7 +218,7 @@ impl Receiver {
                 Next::Starved if self.has_news_to_send() => return Received::SendWaiting,
                 Next::Starved => {
                     idle();
-                    match self.fill() {
+                    match self.fill(MsgFlags::empty()) {
                         Ok(()) => continue,
                         Err(error) => Ending::Reset(error),
                     }
@@ -274,29 +270,12 @@ impl Receiver {
         Next::Data(filled)
     }
 
-    /// One read from the socket if it has something; for the stages that have a deadline.
-    pub fn fill_now(&mut self) -> io::Result<()> {
-        if let Some(0) = receive_now(&self.shared.stream, &mut self.raw)? {
-            self.end_of_file();
+    /// One read from the socket, without the lock. It may bring nothing after all.
+    pub fn fill(&mut self, flags: MsgFlags) -> io::Result<()> {
+        if let Some(0) = self.raw.read(&self.shared.stream, flags)? {
+            // An empty read is the end of file to rustls: this is a real one.
+            let _ = self.shared.conn().read_tls(&mut io::empty());
         }
         Ok(())
-    }
-
-    /// One read from the socket, blocking, without the lock.
-    fn fill(&mut self) -> io::Result<()> {
-        loop {
-            match self.raw.read(&self.shared.stream, MsgFlags::empty()) {
-                Ok(0) => self.end_of_file(),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Ok(_) => {}
-                Err(error) => return Err(error),
-            }
-            return Ok(());
-        }
-    }
-
-    /// An empty read is the end of file to rustls: this is a real one.
-    fn end_of_file(&self) {
-        let _ = self.shared.conn().read_tls(&mut io::empty());
     }
 }
