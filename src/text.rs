@@ -110,14 +110,16 @@ pub fn errno_text(error: &io::Error) -> String {
 pub fn in_words(text: &str) -> String {
     let mut words = String::with_capacity(text.len() + 16);
     for word in text.split_inclusive(|letter: char| !letter.is_ascii_alphanumeric()) {
-        let letters: Vec<char> = word.chars().collect();
-        let hump =
-            letters.windows(2).any(|pair| matches!(pair, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()));
-        for (at, letter) in letters.iter().enumerate() {
-            if hump && at > 0 && letter.is_ascii_uppercase() {
+        let is_hump = |pair: &[u8]| matches!(pair, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase());
+        if !word.as_bytes().windows(2).any(is_hump) {
+            words.push_str(word);
+            continue;
+        }
+        for (at, letter) in word.char_indices() {
+            if at > 0 && letter.is_ascii_uppercase() {
                 words.push(' ');
             }
-            words.push(if hump { letter.to_ascii_lowercase() } else { *letter });
+            words.push(letter.to_ascii_lowercase());
         }
     }
     words

@@ -32,7 +32,8 @@ impl Waiter {
     /// One that does not hear SIGTERM: it has been heard.
     pub const DEAF: Waiter = Waiter { signals: None };
 
-    /// Waits until one of `wanted` is ready, the deadline passes, or SIGTERM has come. Which one, `wanted` says then.
+    /// Waits until one of `wanted` is ready, the deadline passes, or SIGTERM has come. Which one, `wanted` says then, and
+    /// nothing otherwise.
     ///
     /// # Errors
     /// What poll(2) says, EINTR excepted.

@@ -247,10 +247,7 @@ impl Watch<'_> {
         let mut wanted: Vec<PollFd> = [Some(bell), socket, client].into_iter().flatten().collect();
         // poll(2) on descriptors of ours fails only without memory: then the clocks still run.
         let woken = self.waiter.wait(&mut wanted, until).unwrap_or(Woken::Deadline);
-        let mut told = wanted.iter().map(|polled| match woken {
-            Woken::Ready => polled.revents().unwrap_or(PollFlags::empty()),
-            Woken::Deadline | Woken::Terminated => PollFlags::empty(),
-        });
+        let mut told = wanted.iter().map(|polled| polled.revents().unwrap_or(PollFlags::empty()));
         let mut next = |polled: bool| polled.then(|| told.next()).flatten().unwrap_or(PollFlags::empty());
         if !next(true).is_empty() {
             self.hush();
