@@ -53,7 +53,7 @@ pub fn target(place: &Place, roots: Roots) -> Option<Target<'_>> {
 
 pub fn measure(place: &Place, programs: &[Program], effort: &Effort, words: &[String]) -> io::Result<Results> {
     let mut results = Results { warm: warm::handshakes(place, effort.sessions)?, ..Results::default() };
-    let asked = |it: &&Experiment| words.is_empty() || words.iter().any(|word| it.name.contains(word));
+    let asked = |experiment: &&Experiment| words.is_empty() || words.iter().any(|word| experiment.name.contains(word));
     for experiment in EXPERIMENTS.iter().filter(asked) {
         say(&format!("{} ...", experiment.name))?;
         for _ in 0..(experiment.rounds)(effort) {

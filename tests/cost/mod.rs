@@ -43,7 +43,7 @@ impl Count {
 /// The release build to a good server, by its address, as nobody. None, with a skip: without one.
 fn released(house: &House, host: String) -> Option<Start> {
     let program = Path::new(PROGRAM).parent().and_then(Path::parent).map(|target| target.join("release/smtps-bridge"));
-    let Some(program) = program.filter(|it| it.is_file()) else {
+    let Some(program) = program.filter(|file| file.is_file()) else {
         skip("needs `cargo build --release`");
         return None;
     };

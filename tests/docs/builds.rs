@@ -16,7 +16,7 @@ fn the_release_asks_for_the_glibc_that_is_written_down_and_no_newer() {
     let page = read("packaging/README.md");
     let words: Vec<&str> = page.split_whitespace().collect();
     // "built with glibc 2.36 needs glibc 2.35"
-    let stated = words.windows(7).find_map(|it| match it {
+    let stated = words.windows(7).find_map(|window| match window {
         ["built", "with", "glibc", with, "needs", "glibc", needs] => Some((*with, version(needs))),
         _ => None,
     });

@@ -142,7 +142,10 @@ fn the_senders_address_is_set_in_the_printed_lines_as_the_readme_says() {
         .map_while(|line| line.strip_prefix("| ")?.strip_suffix(" |").map(|row| row.split(" | ").collect()))
         .collect();
     let commands = rows.iter().filter_map(|row| {
-        Some((row[1].trim_matches('`'), row[2].strip_prefix('`')?.strip_suffix('`').filter(|it| !it.contains('`'))?))
+        Some((
+            row[1].trim_matches('`'),
+            row[2].strip_prefix('`')?.strip_suffix('`').filter(|cell| !cell.contains('`'))?,
+        ))
     });
     let commands: Vec<_> = commands.collect();
     assert_eq!(commands.len(), 6, "{rows:?}");

@@ -37,7 +37,7 @@ fn again(options: &Options) {
             Dial::Name(name) => format!("{name}:{}", host.port),
         };
         let Ok(Action::Session(same)) = cli::parse(vec!["--".into(), text.clone().into()]) else { panic!("{text}") };
-        assert!(same.hosts.iter().all(|it| it.dial == host.dial && it.port == host.port), "{text}");
+        assert!(same.hosts.iter().all(|other| other.dial == host.dial && other.port == host.port), "{text}");
     }
     for network in &options.allow_from {
         assert!(network.contains(network.address));
@@ -45,7 +45,7 @@ fn again(options: &Options) {
         let words = vec!["--allow-from".into(), text.clone().into(), "h.test".into()];
         let Ok(Action::Session(same)) = cli::parse(words) else { panic!("{text}") };
         assert!(
-            same.allow_from.iter().all(|it| it.address == network.address && it.length == network.length),
+            same.allow_from.iter().all(|other| other.address == network.address && other.length == network.length),
             "{text}"
         );
     }

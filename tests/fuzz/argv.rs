@@ -10,7 +10,7 @@ use smtps_bridge::options::{Mode, Options, Replies, ServerTrust};
 /// The words, each ended by a NUL, which no word can hold.
 pub fn run(data: &[u8]) {
     let argv: Vec<OsString> =
-        data.split(|octet| *octet == 0).take(40).map(|it| OsString::from_vec(it.to_vec())).collect();
+        data.split(|octet| *octet == 0).take(40).map(|word| OsString::from_vec(word.to_vec())).collect();
     let glance = cli::glance(&argv);
     match cli::parse(argv) {
         Ok(Action::Session(options)) => {
@@ -40,7 +40,7 @@ fn complete(options: &Options) {
         assert!(host.port > 0 && !host.name.is_empty() && !host.server_name_text().is_empty());
     }
     assert!(options.setup_timeout.is_none_or(|given| (1..=3600).contains(&given.as_secs())));
-    assert!(options.idle_timeout.is_none_or(|it| it >= Duration::from_secs(660)));
+    assert!(options.idle_timeout.is_none_or(|timeout| timeout >= Duration::from_secs(660)));
     assert!(options.allow_from.iter().all(|network| network.length > 0), "promise 7");
     match &options.trust.server {
         ServerTrust::KeyOnly { pins } => assert!(!pins.is_empty(), "promise 3"),

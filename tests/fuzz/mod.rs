@@ -23,7 +23,7 @@ mod text;
 /// Every file of a corpus, in the order of their names.
 fn replay(target: &str, run: fn(&[u8])) {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(target);
-    let mut files: Vec<_> = fs::read_dir(&corpus).expect("a corpus").flatten().map(|it| it.path()).collect();
+    let mut files: Vec<_> = fs::read_dir(&corpus).expect("a corpus").flatten().map(|entry| entry.path()).collect();
     files.sort();
     assert!(files.len() >= 5, "{} is nearly empty", corpus.display());
     for file in files {

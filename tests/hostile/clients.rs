@@ -94,10 +94,11 @@ impl Server {
 
     fn serve(self, listener: &TcpListener, tls: rustls::ServerConfig) -> (Vec<u8>, Received) {
         let others = if self.stage == Stage::Connect { full_queue(listener) } else { Vec::new() };
-        let others: Vec<_> = others.into_iter().map(|it| (it.local_addr().unwrap(), it)).collect();
+        let others: Vec<_> = others.into_iter().map(|stream| (stream.local_addr().unwrap(), stream)).collect();
         self.at(Stage::Connect);
         let mut connections = std::iter::repeat_with(|| accept(listener));
-        let ours = connections.find(|it| others.iter().all(|(addr, _)| *addr != it.peer_addr().unwrap())).unwrap();
+        let ours =
+            connections.find(|stream| others.iter().all(|(addr, _)| *addr != stream.peer_addr().unwrap())).unwrap();
         let mut link = Link::new(ours, &tls.into());
         self.at(Stage::Handshake);
         link.handshake();

@@ -31,8 +31,8 @@ const ALPN: u8 = 16;
 const MAX_FRAGMENT_LENGTH: u8 = 1;
 
 fn replaced(flight: Vec<Vec<u8>>, kind: u8, with: &[u8]) -> Vec<Vec<u8>> {
-    assert!(flight.iter().any(|it| it[0] == kind), "no message {kind} in {flight:02x?}");
-    flight.into_iter().map(|it| if it[0] == kind { with.to_vec() } else { it }).collect()
+    assert!(flight.iter().any(|message| message[0] == kind), "no message {kind} in {flight:02x?}");
+    flight.into_iter().map(|message| if message[0] == kind { with.to_vec() } else { message }).collect()
 }
 
 /// Encrypted extensions with these in place of the server's.
@@ -109,7 +109,7 @@ fn promise_3_a_handshake_that_breaks_the_rules_under_its_keys_is_refused() {
             replaced(flight, CERTIFICATE, &message(COMPRESSED_CERTIFICATE, &bomb))
         }),
         ("no signature", 76, "got Finished when expecting certificate verify", |mut flight| {
-            flight.retain(|it| it[0] != CERTIFICATE_VERIFY);
+            flight.retain(|message| message[0] != CERTIFICATE_VERIFY);
             flight
         }),
         ("a signature of a kind that nobody offered", 76, "signed handshake with unadvertised sig scheme", |flight| {

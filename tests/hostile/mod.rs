@@ -114,7 +114,7 @@ fn message(kind: u8, content: &[u8]) -> Vec<u8> {
 /// The bridge at another time, in UTC. None, with a skip: without libfaketime.
 pub fn at(start: Start, time: &str) -> Option<Start> {
     let libraries = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
-    let library = libraries.map(|it| it.path().join("faketime/libfaketimeMT.so.1")).find(|it| it.is_file());
+    let library = libraries.map(|entry| entry.path().join("faketime/libfaketimeMT.so.1")).find(|path| path.is_file());
     let Some(library) = library else {
         skip("needs libfaketime");
         return None;

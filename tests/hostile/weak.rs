@@ -45,7 +45,8 @@ impl Chain {
 
     /// The bridge that trusts the root, and the server that presents leaf and CA.
     fn server(&self) -> rustls::ServerConfig {
-        let certs = ["leaf.pem", "sub.pem"].map(|it| CertificateDer::from_pem_slice(self.read(it).as_bytes()).unwrap());
+        let certs =
+            ["leaf.pem", "sub.pem"].map(|file| CertificateDer::from_pem_slice(self.read(file).as_bytes()).unwrap());
         let key = PrivateKeyDer::from_pem_slice(self.read("leaf.key").as_bytes()).unwrap();
         presenting(certs.to_vec(), key, rustls::ALL_VERSIONS).expect("a key that rustls signs with")
     }

@@ -70,7 +70,7 @@ fn mtail_counts_sessions_behind_starttls_and_failures_before_tls() {
             "failed_total{host=\"127.0.0.1\",reply=\"421 4.3.2\",stage=\"starttls\"} 1",
         ] {
             let line = format!("smtps_bridge_{metric}");
-            assert!(said.lines().any(|it| it == line), "no {line} in:\n{said}\n{log}");
+            assert!(said.lines().any(|shown| shown == line), "no {line} in:\n{said}\n{log}");
         }
     });
 }
@@ -114,10 +114,13 @@ fn mtail_counts_sessions_failures_and_days() {
             "panics_total 0".to_owned(),
         ] {
             let line = format!("smtps_bridge_{metric}");
-            assert!(said.lines().any(|it| it == line), "no {line} in:\n{said}\n{log}");
+            assert!(said.lines().any(|shown| shown == line), "no {line} in:\n{said}\n{log}");
         }
         let days = "smtps_bridge_certificate_days{certificate=\"smarthost\",host=\"127.0.0.1\"} ";
-        assert!(said.lines().any(|it| it.starts_with(days) && !it.ends_with(" 0")), "no {days} in:\n{said}\n{log}");
+        assert!(
+            said.lines().any(|shown| shown.starts_with(days) && !shown.ends_with(" 0")),
+            "no {days} in:\n{said}\n{log}"
+        );
         let version = Command::new("dpkg-query").args(["-W", "-f", "${Version}", "mtail"]).output().unwrap();
         let version = String::from_utf8_lossy(&version.stdout).into_owned();
         tested(Role::Monitor, "mtail", "mtail", &version, "sessions, mails, octets, failures, days of a certificate");
@@ -173,7 +176,7 @@ fn the_rules_name_fields_of_the_manual_only() {
         }
     }
     for line in read("vector.toml").lines() {
-        let field = line.strip_prefix("field = \"").and_then(|it| it.strip_suffix('"'));
+        let field = line.strip_prefix("field = \"").and_then(|rest| rest.strip_suffix('"'));
         let tag = line.split_once("{{").and_then(|(_, it)| it.strip_suffix("}}\""));
         named.extend(field.or(tag).map(str::to_owned));
     }

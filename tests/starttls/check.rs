@@ -51,7 +51,7 @@ fn a_good_smarthost_is_shown_in_clear_and_again_over_tls() {
         // Behind them, what TLS vouches for.
         assert_eq!(report.line("EHLO"), "AUTH PLAIN LOGIN, SIZE 35882577, PIPELINING, 8BITMIME, SMTPUTF8, CHUNKING");
         let labels = report.labels();
-        let place = |label: &str| labels.iter().position(|it| it == label).unwrap();
+        let place = |label: &str| labels.iter().position(|known| known == label).unwrap();
         assert!(place("in clear") < place("TLS") && place("TLS") < place("EHLO"), "{labels:?}");
         assert!(!labels.contains(&"warning".to_owned()) && report.line("result") == "fine", "{}", report.screen);
     });

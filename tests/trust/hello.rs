@@ -133,7 +133,7 @@ impl Hello {
     }
 
     fn extension(&self, kind: u16) -> Option<&[u8]> {
-        self.extensions.iter().find(|(it, _)| *it == kind).map(|(_, data)| data.as_slice())
+        self.extensions.iter().find(|(known, _)| *known == kind).map(|(_, data)| data.as_slice())
     }
 
     fn groups(&self) -> Vec<u16> {

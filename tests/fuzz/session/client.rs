@@ -39,7 +39,7 @@ impl Client {
                     super::narrow(&theirs);
                     super::narrow(&ours);
                 }
-                let [reads, one] = [&theirs, &ours].map(|it| OwnedFd::from(it.try_clone().expect("a descriptor")));
+                let [reads, one] = [&theirs, &ours].map(|end| OwnedFd::from(end.try_clone().expect("a descriptor")));
                 (reads, OwnedFd::from(theirs), OwnedFd::from(ours), one)
             }
         };

@@ -40,7 +40,7 @@ pub struct Difference {
 /// The directory with the data; None: not on this machine. Whoever names one has it.
 pub fn directory() -> Option<PathBuf> {
     let given = std::env::var_os(WHERE).map(PathBuf::from);
-    let beside = || Some(Path::new(env!("CARGO_MANIFEST_DIR")).join(BESIDE)).filter(|it| it.is_dir());
+    let beside = || Some(Path::new(env!("CARGO_MANIFEST_DIR")).join(BESIDE)).filter(|folder| folder.is_dir());
     given.or_else(beside)
 }
 

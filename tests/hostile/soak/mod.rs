@@ -115,7 +115,7 @@ fn serve(mut link: Link) {
     link.handshake();
     link.send(GREETING.as_bytes());
     let line = link.line();
-    let seed = line.trim().strip_prefix("SEED ").and_then(|it| it.parse().ok());
+    let seed = line.trim().strip_prefix("SEED ").and_then(|number| number.parse().ok());
     let seed = seed.unwrap_or_else(|| panic!("the first line is {line:?}"));
     let plan = Plan::new(seed);
     if plan.end == End::ClientReset {

@@ -163,7 +163,7 @@ impl Xinetd {
     }
 
     fn left(self, machine: &Machine) -> Left {
-        let fd = |entry: fs::DirEntry| fs::read_link(entry.path()).map(|it| it.display().to_string());
+        let fd = |entry: fs::DirEntry| fs::read_link(entry.path()).map(|target| target.display().to_string());
         let descriptors = fs::read_dir(format!("/proc/{}/fd", self.pid)).unwrap().flatten().flat_map(fd).collect();
         let files =
             machine.sh("find /tmp /run -xdev -path '/tmp/*/etc' -prune -o -print").lines().map(str::to_owned).collect();
