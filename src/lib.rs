@@ -5,20 +5,22 @@
 //!
 //! | what you want to change | is in |
 //! |---|---|
-//! | an option: its name, its help, what is wrong with its value | cli, and as a type for the others: options |
-//! | what `--print-config` prints; the name of a kind | setup; kinds |
+//! | an option: its name and help; what is wrong with its value; what it is to the others | cli; cli/values; options |
+//! | what `--print-config` prints; the name of a kind | setup/ and the table in setup; kinds |
 //! | the report of `--check`, and what it tries | check |
-//! | why there is no session: the sentence, the 421's status, the exit code | error |
+//! | why there is no session: the sentence | error/certificate, error/trouble, error/in_clear, error/sentence |
+//! | why there is no session: stage, status, exit code | error/table, error/in_clear |
 //! | an exit code and its meaning | exit |
-//! | the log line of a session, the 421 as a line | report; smtp |
-//! | how a session ends: clocks, `end=`, exit code | relay (decide, end) |
-//! | who is polled, read and written, and when | relay (watch, up, down) |
-//! | what is known of SMTP: commands, replies, what is owed, what is held | smtp |
-//! | hosts, addresses and the clocks before a session | dial, net |
+//! | the log line of a session; the 421 as a line | report; smtp |
+//! | how a session ends: `end=`, exit code, clocks | relay/decide, relay/end |
+//! | who is polled, read and written, and when | relay/watch, up, down |
+//! | what a reply is, and the longest | smtp/reply |
+//! | which replies are owed; what is held of the client's words | smtp/dialogue, and its server; its client |
+//! | hosts, addresses and the clocks before a session | dial/search, net |
 //! | the clear-text way to TLS | starttls |
 //! | handshake, records, alerts | tls |
 //! | whom we trust; what is read from a certificate | trust; x509 |
-//! | descriptors 0 to 2; who the client is and whether it is served | stdio |
+//! | descriptors 0 to 2; who the client is and whether it is served | stdio; stdio/client |
 //! | users, rights, Landlock | confine |
 //! | syslog and stderr | logging |
 //! | how text from outside is escaped | text |
