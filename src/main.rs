@@ -34,7 +34,7 @@ fn main() {
 fn run(stderr: Stderr, started: Instant) -> Exit {
     confine::close_inherited();
     // SIGTERM first: from here on it ends a session cleanly.
-    let waiter = Waiter::new();
+    let waiter = Waiter::for_sigterm();
     let mut line = std::env::args_os();
     let program = line.next().unwrap_or_default();
     let argv: Vec<OsString> = line.collect();

@@ -37,6 +37,7 @@ pub enum Next {
 }
 
 /// The steps: what may be said next, by what came. No I/O.
+#[derive(Default)]
 pub struct Steps {
     asked: Asked,
     collector: Collector,
@@ -45,10 +46,6 @@ pub struct Steps {
 }
 
 impl Steps {
-    pub fn new() -> Steps {
-        Steps { asked: Asked::Greeting, collector: Collector::default(), replies: Vec::new() }
-    }
-
     /// Takes what one read brought.
     ///
     /// # Errors
@@ -90,12 +87,6 @@ impl Steps {
             Fault::TooLong => escape(b"a reply without an end"),
         };
         InClear::NotSmtp { said }
-    }
-}
-
-impl Default for Steps {
-    fn default() -> Steps {
-        Steps::new()
     }
 }
 

@@ -25,7 +25,7 @@ pub struct Waiter {
 
 impl Waiter {
     /// Takes SIGTERM over. Call it before the first thread starts: threads inherit the mask.
-    pub fn new() -> Waiter {
+    pub fn for_sigterm() -> Waiter {
         Waiter { signals: signals::take_over().ok() }
     }
 
@@ -70,12 +70,6 @@ impl Waiter {
     /// Whether SIGTERM has come.
     pub fn is_terminated(&self) -> bool {
         self.signals.as_ref().is_some_and(|signals| ready(signals.as_fd(), PollFlags::POLLIN, Deadline::now()))
-    }
-}
-
-impl Default for Waiter {
-    fn default() -> Waiter {
-        Waiter::new()
     }
 }
 

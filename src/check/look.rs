@@ -14,7 +14,7 @@ use crate::wait::Waiter;
 /// `Error::Terminated`: what is wrong there is told and fails nobody.
 pub fn look(addr: SocketAddr, deadline: Deadline, waiter: &Waiter, screen: &mut Screen) -> Result<Elsewhere, Error> {
     screen.begin_wrong(&format!("port {}", addr.port()));
-    let mut steps = Steps::new();
+    let mut steps = Steps::default();
     let offered = connect(addr, deadline, waiter).and_then(|stream| {
         Clear { stream: &stream, deadline, seconds: deadline.seconds_left(), waiter }.look(&mut steps)
     });

@@ -180,7 +180,7 @@ impl<'a, 'b> Search<'a, 'b> {
         let in_clear = self.mode == Mode::StartTls;
         if in_clear {
             let &Attempt { deadline, seconds, waiter, .. } = &attempt;
-            let mut steps = Steps::new();
+            let mut steps = Steps::default();
             onlooker.begins(Step::StartTls);
             let way = Clear { stream: &stream, deadline, seconds, waiter }.start(&mut steps);
             onlooker.ends(way.as_ref().map(|()| Done::Other));

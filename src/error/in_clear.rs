@@ -8,8 +8,9 @@ use crate::smtp::Code;
 use crate::text::Foreign;
 
 /// Whose reply it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Asked {
+    #[default]
     Greeting,
     Ehlo,
     StartTls,

@@ -13,7 +13,7 @@ const OCTETS: usize = 16 * 1024;
 const LINES: usize = 100;
 
 pub fn run(data: &[u8]) {
-    let (mut steps, mut model) = (Steps::new(), Model { asked: Asked::Greeting, reply: Vec::new() });
+    let (mut steps, mut model) = (Steps::default(), Model { asked: Asked::Greeting, reply: Vec::new() });
     let mut said = Vec::new();
     for segment in data.split(|octet| *octet == CUT).filter(|segment| !segment.is_empty()) {
         let (ours, theirs) = (steps.hear(segment), model.hear(segment));

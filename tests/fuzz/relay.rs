@@ -109,7 +109,7 @@ fn house() -> &'static House {
         House {
             trusted: Trusted::new(&options.trust).unwrap_or_else(|error| panic!("{error}")),
             server: Arc::new(server.expect("a server")),
-            waiter: Waiter::new(),
+            waiter: Waiter::for_sigterm(),
         }
     })
 }

@@ -101,7 +101,7 @@ impl World {
         dup2_stdout(OwnedFd::from(pipe)).expect("descriptor 1");
         stdio::look();
         World {
-            waiter: Waiter::new(),
+            waiter: Waiter::for_sigterm(),
             late: SignalFd::with_flags(&term, SfdFlags::SFD_NONBLOCK).expect("a signalfd"),
             trusted: Trusted::new(&options.trust).unwrap_or_else(|error| panic!("{error}")),
             servers: [server(&rustls::version::TLS12), server(&rustls::version::TLS13)],
