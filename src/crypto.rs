@@ -25,7 +25,7 @@ pub const LIBRARY: &str =
 /// What build.rs found: aws-lc was told to gather its own entropy, which a one-shot program does for every session.
 pub const SLOW_START: Option<&str> = match option_env!("SMTPS_BRIDGE_SLOW_START") {
     Some(_) if POST_QUANTUM => Some(
-        "slow start, 50 ms a session: it was built without AWS_LC_SYS_NO_JITTER_ENTROPY=1, see \"Build and install\"",
+        "slow start, 50 ms per session: it was built without AWS_LC_SYS_NO_JITTER_ENTROPY=1, see \"Build and install\"",
     ),
     _ => None,
 };

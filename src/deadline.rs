@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// A point in time that a stage must not outlive. One clock a stage, not one timeout a read.
+/// A point in time that a stage must not outlive. One clock per stage, not one timeout per read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(Instant);
 

@@ -63,7 +63,7 @@ impl<'a> Up<'a> {
 
     /// What was said and has not gone up.
     pub fn holds_something(&self) -> bool {
-        !self.buffer.is_empty() || self.crlf.as_ref().is_some_and(|crlf| !crlf.left().is_empty())
+        self.held() > 0
     }
 
     /// The socket does not take what may go up.
