@@ -82,17 +82,18 @@ pub struct Relay<'a> {
 /// `Error::OutOf` when there is no thread or descriptor: the client has read nothing yet.
 pub fn start<'a>(
     local: &'a Local,
-    mut tls: Tls,
+    tls: Tls,
     greeting: Greeting,
     settings: &Settings<'a>,
     waiter: &'a Waiter,
 ) -> Result<Relay<'a>, Error> {
     let &Settings { idle_timeout, newlines, rules, replies, server_name } = settings;
+    let Tls { sender, receiver, behind, .. } = tls;
     let (bell, wake) = UnixStream::pair().map_err(out_of)?;
     let (outbox, inbox) = mpsc::channel();
     let shared = Arc::new(Shared { dialogue: Mutex::new(Dialogue::new(rules)), activity: Activity::new() });
     let down = Down {
-        receiver: tls.receiver,
+        receiver,
         bell: Bell { outbox, wake },
         shared: shared.clone(),
         replies,
@@ -100,14 +101,13 @@ pub fn start<'a>(
         client: down::Reader::Takes,
     };
     let (go, word) = mpsc::channel();
-    let behind = std::mem::take(&mut tls.behind);
     let body = move || {
         // Without the word nothing was read or written: the sender was dropped.
         if word.recv().is_ok() {
             down.run(&greeting, &behind);
         }
     };
-    let mut up = Up::new(tls.sender, local, newlines, shared.clone());
+    let mut up = Up::new(sender, local, newlines, shared.clone());
     if let Err(source) = thread::Builder::new().name("down".to_owned()).spawn(body) {
         up.leave(replies);
         return Err(out_of(source));
