@@ -82,34 +82,38 @@ pub enum Step {
 pub struct Replies {
     /// Invariant: at most `LINE` octets, the beginning of the line that has begun or was read last.
     line: Vec<u8>,
-    ended: bool,
-    nul: bool,
-    /// The code of the lines before, of a reply that has begun.
-    code: Option<Code>,
-    alike: bool,
+    state: Kept,
+    /// Of a reply that has begun: the code of its last line, and whether all lines had it.
+    begun: Option<(Code, bool)>,
+}
+
+/// What is kept of a line.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Kept {
+    #[default]
+    Open,
+    HasNul,
+    Ended,
 }
 
 impl Replies {
     /// Takes octets of `data` up to the end of a line, and tells what that line was; None: the line goes on.
     pub fn take(&mut self, data: &[u8]) -> (usize, Option<Step>) {
-        if self.ended {
+        if self.state == Kept::Ended {
             self.line.clear();
-            (self.ended, self.nul) = (false, false);
+            self.state = Kept::Open;
         }
-        let mut found = memchr2_iter(b'\n', 0, data);
-        let end = found.find(|at| {
+        let end = memchr2_iter(b'\n', 0, data).find(|at| {
             let nul = data.get(*at) == Some(&0);
-            self.nul |= nul;
+            if nul {
+                self.state = Kept::HasNul;
+            }
             !nul
         });
         let taken = data.get(..end.map_or(data.len(), |end| end + 1)).unwrap_or_default();
         let room = LINE.saturating_sub(self.line.len());
         self.line.extend_from_slice(taken.get(..room.min(taken.len())).unwrap_or_default());
-        let step = end.map(|_| {
-            self.ended = true;
-            self.step()
-        });
-        (taken.len(), step)
+        (taken.len(), end.map(|_| self.step()))
     }
 
     /// Where nothing but the last reply matters: what stands before it in `data`, when a line begins there.
@@ -129,24 +133,19 @@ impl Replies {
 
     /// Whether a reply has begun and is not complete.
     pub fn is_cut(&self) -> bool {
-        self.code.is_some() || (!self.line.is_empty() && !self.ended)
+        self.begun.is_some() || (!self.line.is_empty() && self.state != Kept::Ended)
     }
 
     fn step(&mut self) -> Step {
-        let Some((code, place)) = Code::read(self.text()).filter(|_| !self.nul) else {
-            self.code = None;
-            return Step::Junk;
-        };
-        let alike = self.code.is_none_or(|before| before == code && self.alike);
+        let (state, begun) = (std::mem::replace(&mut self.state, Kept::Ended), self.begun.take());
+        let Some((code, place)) = Code::read(self.text()).filter(|_| state != Kept::HasNul) else { return Step::Junk };
+        let alike = begun.is_none_or(|(before, alike)| before == code && alike);
         match place {
             Place::Before => {
-                (self.code, self.alike) = (Some(code), alike);
+                self.begun = Some((code, alike));
                 Step::Line
             }
-            Place::Last => {
-                self.code = None;
-                Step::Reply { code, alike }
-            }
+            Place::Last => Step::Reply { code, alike },
         }
     }
 }
