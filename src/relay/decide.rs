@@ -17,6 +17,9 @@ use crate::tls::Ending;
 /// the session at once then, and a reply may be on its way.
 const UNKNOWN_S: u64 = 30;
 
+/// After the client's end, when nothing is owed but the answer to QUIT, for which Postfix does not wait.
+const QUIT_S: u64 = 5;
+
 /// After the client's end, when a reply is owed: so long without an octet until we give up. The answer to a final dot may
 /// take 10 minutes (RFC 5321 section 4.5.3.2.6).
 const GIVE_UP_S: u64 = 660;
@@ -95,7 +98,7 @@ impl Watch<'_> {
             (Smarthost::Untold, Standing::Settled { inside }) => {
                 (Deadline::now(), Ok(if inside { Exit::IoError } else { Exit::Ok }))
             }
-            (Smarthost::Untold, Standing::Leaving) => (quiet(DRAIN_S), Ok(Exit::Ok)),
+            (Smarthost::Untold, Standing::Leaving) => (quiet(QUIT_S), Ok(Exit::Ok)),
             (Smarthost::Untold, Standing::Unknown { lone_dot: false }) => (quiet(UNKNOWN_S), Ok(Exit::IoError)),
             (Smarthost::Told { until: Some(until), exit }, _) if !self.shared.dialogue().is_delivering() => {
                 (until, Err(Outcome::new(End::LocalEof, exit)))

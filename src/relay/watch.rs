@@ -30,8 +30,7 @@ use crate::hooks;
 use crate::stdio::{self, Local};
 use crate::wait::{Waiter, Woken};
 
-/// How long either side may take to end after the other: the last reply must not be destroyed by a RST. Also how long the
-/// answer to QUIT is waited for that a client does not read.
+/// How long either side may take to end after the other: the last reply must not be destroyed by a RST.
 pub const DRAIN_S: u64 = 5;
 
 /// How long SIGTERM leaves a server to answer a message: it has it, and without the answer it would get it twice.
