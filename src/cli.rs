@@ -37,8 +37,8 @@ pub enum Action {
     Session(Box<Options>),
     /// A report on every host, for a person.
     Check(Box<Options>),
-    /// The lines of a superserver or a mail program with these options.
-    PrintConfig(Box<Lines>),
+    /// The lines of a superserver or a mail program with these options; None: the list of them.
+    PrintConfig(Option<Box<Lines>>),
 }
 
 pub struct Flag {
@@ -129,7 +129,7 @@ pub fn parse(argv: Vec<OsString>) -> Result<Action, Error> {
     }
     let listen = value(&mut args, LISTEN, values::listen)?;
     if let (Some(Wanted::List), true) = (wanted, operands.is_empty()) {
-        return Ok(Action::PrintConfig(Box::new(lines::list())));
+        return Ok(Action::PrintConfig(None));
     }
     let check = args.contains(CHECK);
     let options = options(&mut args, &operands)?;
@@ -138,7 +138,7 @@ pub fn parse(argv: Vec<OsString>) -> Result<Action, Error> {
     }
     match wanted.zip(given) {
         Some(_) if check => usage("--check and --print-config exclude each other: check first"),
-        Some((wanted, given)) => Ok(Action::PrintConfig(Box::new(lines::lines(wanted, given, listen, options)?))),
+        Some((wanted, given)) => Ok(Action::PrintConfig(Some(Box::new(lines::lines(wanted, given, listen, options)?)))),
         None => {
             lines::no_listen(listen)?;
             Ok(if check { Action::Check(Box::new(options)) } else { Action::Session(Box::new(options)) })

@@ -52,7 +52,7 @@ fn run(stderr: Stderr, started: Instant) -> Exit {
     match cli::parse_behind(&program, argv) {
         Ok(Action::Help) => say(stdio::write_all(cli::help().as_bytes())),
         Ok(Action::Version) => say(stdio::write_all(version().as_bytes())),
-        Ok(Action::PrintConfig(lines)) => match setup::print(&lines, &mut local) {
+        Ok(Action::PrintConfig(lines)) => match setup::print(lines.as_deref(), &mut local) {
             Ok(text) => say(stdio::write_all(text.as_bytes())),
             Err(error) => failed(&setup::complain(error, &mut local), &[], &local, Replies::None),
         },

@@ -49,8 +49,7 @@ impl Options {
 /// What `--print-config` fills in: a command line that has been checked, in its own words.
 pub struct Lines {
     pub wanted: Wanted,
-    /// None: for the list, which needs no host.
-    pub options: Option<Options>,
+    pub options: Options,
     /// In the order of the help.
     pub given: Vec<Given>,
     pub hosts: Vec<String>,

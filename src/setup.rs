@@ -106,18 +106,18 @@ pub fn kinds() -> impl Iterator<Item = &'static Kind> {
 }
 
 /// What goes to standard output. A stranger gets `Error::Stranger`.
-pub fn print(lines: &Lines, local: &mut Local) -> Result<String, Error> {
+pub fn print(lines: Option<&Lines>, local: &mut Local) -> Result<String, Error> {
     if let Err(error @ Error::Stranger { .. }) = stdio::admit(local, &[]) {
         return Err(error);
     }
-    let Some(options) = &lines.options else { return Ok(list()) };
+    let Some(lines) = lines else { return Ok(list()) };
     let program = env::current_exe().ok().and_then(|path| path.into_os_string().into_string().ok());
     let Some(program) = program else { return refused("the path of this program cannot be found, or is no UTF-8") };
     let service_user = match User::from_name(SERVICE_USER) {
         Ok(Some(_)) => SERVICE_USER,
         _ => NOBODY,
     };
-    let fill = Fill::new(&program, service_user, lines, options)?;
+    let fill = Fill::new(&program, service_user, lines)?;
     match lines.wanted {
         Wanted::List => Ok(list()),
         Wanted::Named(name) => named(name, &fill),

@@ -74,11 +74,7 @@ pub fn lines(
              local side is plaintext and carries passwords, so name the one device, as in --allow-from 192.168.1.20"
         ));
     }
-    Ok(Lines { wanted, options: Some(options), given, hosts, listen })
-}
-
-pub fn list() -> Lines {
-    Lines { wanted: Wanted::List, options: None, given: Vec::new(), hosts: Vec::new(), listen: LOOPBACK }
+    Ok(Lines { wanted, options, given, hosts, listen })
 }
 
 pub fn no_listen(listen: Option<SocketAddr>) -> Result<(), Error> {

@@ -5,7 +5,7 @@ use std::path::{absolute, Path};
 
 use crate::cli::FLAGS;
 use crate::error::Error;
-use crate::options::{Given, Host, Lines, Network, Options};
+use crate::options::{Given, Host, Lines, Network};
 
 use super::quote::{refused, shown};
 
@@ -31,18 +31,13 @@ pub const ONE_PROVIDER: &str =
     "All hosts on the bridge's command line get this one password, so they must all be the same provider's.";
 
 impl<'a> Fill<'a> {
-    pub fn new(
-        program: &'a str,
-        service_user: &'static str,
-        lines: &'a Lines,
-        options: &'a Options,
-    ) -> Result<Fill<'a>, Error> {
-        let Some(smarthost) = options.hosts.first() else { return refused("no HOST") };
+    pub fn new(program: &'a str, service_user: &'static str, lines: &'a Lines) -> Result<Fill<'a>, Error> {
+        let Some(smarthost) = lines.options.hosts.first() else { return refused("no HOST") };
         let mut fill = Fill {
             program,
             service_user,
             listen: lines.listen,
-            allow_from: &options.allow_from,
+            allow_from: &lines.options.allow_from,
             given: Vec::new(),
             hosts: &lines.hosts,
             smarthost,

@@ -24,7 +24,7 @@ const HOST: &str = "smtp.example.com";
 #[track_caller]
 fn lines(words: &[&str]) -> Lines {
     match parse(words.iter().map(OsString::from).collect()) {
-        Ok(Action::PrintConfig(lines)) => *lines,
+        Ok(Action::PrintConfig(Some(lines))) => *lines,
         Ok(_) => panic!("{words:?} asks for something else"),
         Err(error) => panic!("{words:?}: {error}"),
     }
@@ -37,9 +37,7 @@ fn try_render(program: &str, kind: &str, words: &[&str]) -> Result<String, Error
 
 fn try_render_for(user: &'static str, program: &str, kind: &str, words: &[&str]) -> Result<String, Error> {
     let words: Vec<&str> = ["--print-config", kind].iter().chain(words).copied().collect();
-    let lines = lines(&words);
-    let options = lines.options.as_ref().expect("options");
-    setup::named(kind, &Fill::new(program, user, &lines, options)?)
+    setup::named(kind, &Fill::new(program, user, &lines(&words))?)
 }
 
 #[track_caller]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use smtps_bridge::cli::{parse, Action};
 use smtps_bridge::kinds::{find, near, Wanted, NAMES};
 
 use crate::setup::{lines, print};
@@ -17,7 +18,8 @@ fn the_table_tells_a_kind_from_a_host() {
     assert!(matches!(found.wanted, Wanted::Found) && found.hosts == ["smtp.example.com"]);
     let found = lines(&["--print-config", "--", "xinetd"]);
     assert!(matches!(found.wanted, Wanted::Found) && found.hosts == ["xinetd"]);
-    assert!(matches!(lines(&["--print-config", "list"]).wanted, Wanted::List));
+    assert!(matches!(lines(&["--print-config", "list", "a"]).wanted, Wanted::List));
+    assert!(matches!(parse(["--print-config", "list"].map(Into::into).to_vec()), Ok(Action::PrintConfig(None))));
     assert!(find("").is_none());
 }
 

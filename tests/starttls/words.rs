@@ -59,8 +59,8 @@ fn it_excludes_no_reply_and_is_given_once() {
 fn printed_lines_carry_it() {
     for kind in kinds() {
         let words = ["--print-config", kind.name, "--starttls", "smtp.example.com"].map(OsString::from);
-        let Ok(Action::PrintConfig(lines)) = parse(words.to_vec()) else { panic!("{}: no lines", kind.name) };
-        let fill = Fill::new("/usr/bin/smtps-bridge", "nobody", &lines, lines.options.as_ref().unwrap()).unwrap();
+        let Ok(Action::PrintConfig(Some(lines))) = parse(words.to_vec()) else { panic!("{}: no lines", kind.name) };
+        let fill = Fill::new("/usr/bin/smtps-bridge", "nobody", &lines).unwrap();
         let text = named(kind.name, &fill).unwrap();
         let carries = text.contains("--starttls");
         // What goes through a port of a superserver does not start the bridge.
