@@ -59,7 +59,8 @@ fn files(options: &Options, screen: &mut Screen) {
         ServerTrust::Chain { anchors: Anchors::File(path), .. } => Some(path),
         _ => None,
     };
-    for path in ca_file.into_iter().chain(identity.map(|identity| &identity.cert)) {
+    let ours = identity.into_iter().flat_map(|identity| [&identity.cert, &identity.key]);
+    for path in ca_file.into_iter().chain(ours) {
         if is_denied(path) {
             let path = path.display();
             screen.line("note", &format!("only root can read {path}: fine if the superserver starts us as root"));

@@ -100,7 +100,7 @@ impl<'a> Tries<'a> {
         if !self.has_turn()? {
             return Ok(false);
         }
-        screen.more(", without a word:");
+        screen.more(", with no hello:");
         let Ok(stream) = connect(addr, self.deadline(), self.waiter) else {
             screen.more("no connection");
             return Ok(false);
@@ -111,7 +111,7 @@ impl<'a> Tries<'a> {
             Ok(Woken::Ready) => stream.peek(&mut [0]).map_or(true, |octets| octets == 0),
             Ok(Woken::Deadline) | Err(_) => false,
         };
-        screen.more(if ended { "ended" } else { "not ended" });
+        screen.more(if ended { "closed" } else { "left open" });
         Ok(ended)
     }
 
@@ -133,15 +133,14 @@ impl<'a> Tries<'a> {
                 Some(true)
             }
             Err(error @ (Error::Terminated { .. } | Error::OutOf { .. })) => return Err(error),
-            Err(error) if is_on_hello(&error) => Some(false),
+            Err(error) if is_on_hello(&error) => {
+                screen.more(if is_silent(&error) { "no answer" } else { "closed" });
+                return Ok(Some(false));
+            }
             Err(Error::Certificate { .. } | Error::Tls { .. } | Error::Turned { .. }) => Some(true),
             Err(_) => None,
         };
-        screen.more(match answered {
-            Some(true) => "answered",
-            Some(false) => "no answer",
-            None => "no connection",
-        });
+        screen.more(if answered.is_some() { "answered" } else { "no connection" });
         Ok(answered)
     }
 

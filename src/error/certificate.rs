@@ -100,7 +100,7 @@ fn joined(names: &[Foreign]) -> String {
 }
 
 const CA_AS_SERVER: &str = "CA certificate, not a server's";
-const ANOTHER: &str = "ask its administrator for another";
+const ANOTHER: &str = "ask the server's administrator for another";
 
 impl Fault {
     pub fn sentence(&self, facts: &Facts) -> Sentence {
@@ -126,12 +126,13 @@ impl Fault {
             Fault::NotYetValid { from, place } => not_yet_valid(from, place, facts),
             Fault::WrongName { names, expired, untrusted } => wrong_name(names, expired.as_deref(), *untrusted, facts),
             Fault::UnknownIssuer(issuer) => unknown_issuer(issuer, facts),
-            Fault::CaAsServer => Sentence::new(CA_AS_SERVER, confirmed("use --pin-only"))
-                .more("--check shows its pin; a server certificate would be better"),
+            Fault::CaAsServer => {
+                Sentence::new(CA_AS_SERVER, confirmed("use --pin-only")).more("a server certificate would be better")
+            }
             Fault::PinMismatch { presented } => {
                 let it_is = presented.as_ref().map_or("it cannot be read".to_owned(), |pin| format!("it is {pin}"));
                 let cause = "the server's key is not the pinned one";
-                Sentence::new(cause, "ask its administrator; maybe somebody in between answers").detail(it_is)
+                Sentence::new(cause, "ask the server's administrator; maybe somebody in between answers").detail(it_is)
             }
             Fault::VersionOne => version_one(facts),
             Fault::WeakKey { bits, place } => {
@@ -254,7 +255,7 @@ fn not_yet_valid(from: &str, place: &Place, facts: &Facts) -> Sentence {
     match facts.clock_behind {
         Some(roots) => Sentence::new(cause, "set this machine's clock, it is wrong")
             .detail(name(place))
-            .more(format!("this program's roots are of {roots}")),
+            .more(format!("because this program's roots are of {roots}")),
         None => Sentence::new(cause, "set this clock, or ask its administrator")
             .detail(name(place))
             .more("it may have been installed too early"),
@@ -301,10 +302,8 @@ fn wrong_name(names: &Names, expired: Option<&str>, untrusted: Option<Untrusted>
         (Names::AddressAsDns | Names::Malformed(_), _) => sentence("ask its administrator to reissue it"),
         (Names::Others { .. }, NamedBy::Option) => sentence("correct --server-name; maybe somebody in between"),
         (Names::Others { .. }, NamedBy::Host) => match (expired, untrusted) {
-            (None, None) => sentence("correct HOST, or ask its administrator; maybe somebody in between answers")
+            (None, None) => sentence("correct HOST, or ask the server's administrator; maybe somebody in between")
                 .more("--server-name is for a name that its administrator confirms"),
-            (None, Some(Untrusted::SelfSigned)) => sentence("correct HOST; maybe somebody in between")
-                .more(format!("if it is the right server, {}", here("use --pin-only", facts))),
             _ => sentence("correct HOST; maybe somebody in between"),
         },
     }
@@ -351,9 +350,10 @@ fn unknown_issuer(issuer: &Issuer, facts: &Facts) -> Sentence {
 }
 
 fn version_one(facts: &Facts) -> Sentence {
-    let cure = "ask its administrator for one of version 3";
+    let cure = "ask the server's administrator for one of version 3";
     if facts.given.pin_only || facts.version == Some(Version::Tls12) {
-        Sentence::new("X.509 version 1 certificate on TLS 1.2", cure).more("TLS 1.3 could check its key")
+        Sentence::new("X.509 version 1 certificate on TLS 1.2", cure)
+            .more("TLS 1.3 could check its key, if the server had it")
     } else {
         Sentence::new("X.509 version 1 certificate", cure).more(confirmed("use --pin-only"))
     }

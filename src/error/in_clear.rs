@@ -78,7 +78,7 @@ impl InClear {
     }
 
     pub fn sentence(&self, seen: Seen) -> Sentence {
-        let between = "ask its administrator; maybe somebody in between";
+        let between = "ask the server's administrator; maybe somebody in between";
         let on_465 = matches!(seen.other_port, Some((_, Elsewhere::ImplicitTls)));
         match self {
             InClear::NoGreeting { seconds } if on_465 => {
@@ -99,12 +99,12 @@ impl InClear {
                     Asked::StartTls => "the server refused STARTTLS",
                 };
                 let later = code.class() == 4;
-                let cure = if later { "trying again later may help" } else { "ask its administrator why" };
+                let cure = if later { "trying again later may help" } else { "ask the server's administrator why" };
                 Sentence::new(cause, cure).detail(format!("code {code}"))
             }
             InClear::NotOffered { .. } => Sentence::new(
                 "the server does not offer STARTTLS",
-                "ask its administrator; maybe somebody in between removes it",
+                "ask the server's administrator; maybe somebody in between removes it",
             ),
             InClear::TextBehind { asked, .. } => {
                 let what = match asked {

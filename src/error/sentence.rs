@@ -156,10 +156,11 @@ impl Error {
             Error::NoAddress { family } => {
                 Sentence::new(format!("no {family} address"), "if HOST is a mail domain, name its smarthost instead")
             }
-            Error::Blocked => {
-                Sentence::new("this machine's resolver blocks the name", "ask its administrator to let it through")
-                    .detail("its address is 0.0.0.0 or ::")
-            }
+            Error::Blocked => Sentence::new(
+                "this machine's resolver blocks the name",
+                "ask the resolver's administrator to let it through",
+            )
+            .detail("its address is 0.0.0.0 or ::"),
             Error::ResolverFailed { problem } => {
                 Sentence::new("the name lookup failed", "does this machine's resolver work?").detail(problem)
             }
@@ -208,11 +209,12 @@ impl Error {
                     _ => format!("no reply within {seconds} s"),
                 };
                 let more = if is_usual(*port) { "" } else { "is the port right?" };
-                Sentence::new(cause, "ask its administrator, or give it longer with --setup-timeout").more(more)
+                Sentence::new(cause, "ask the server's administrator, or give it longer with --setup-timeout")
+                    .more(more)
             }
             Error::Turned { line, .. } => {
                 let later = line.whole().starts_with('4');
-                let cure = if later { "trying again later may help" } else { "ask its administrator why" };
+                let cure = if later { "trying again later may help" } else { "ask the server's administrator why" };
                 Sentence::new("the smarthost turned us away", cure).detail(line.to_string())
             }
             Error::NotSmtp { line, .. } => {
@@ -249,9 +251,10 @@ fn nobody(cause: &str, port: u16, question: &str, seen: Seen) -> Sentence {
         Some((other, Elsewhere::StartTls)) => {
             Sentence::new(format!("{cause}, but {other} offers STARTTLS"), "use that port, with --starttls")
         }
-        Some((other, Elsewhere::Plain)) => {
-            Sentence::new(format!("{cause}, and {other} has no TLS"), "ask its administrator for a port with TLS")
-        }
+        Some((other, Elsewhere::Plain)) => Sentence::new(
+            format!("{cause}, and {other} has no TLS"),
+            "ask the server's administrator for a port with TLS",
+        ),
         Some((other, Elsewhere::ImplicitTls)) => {
             Sentence::new(format!("{cause}, but {other} speaks implicit TLS"), THAT_PORT)
         }

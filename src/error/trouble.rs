@@ -61,15 +61,15 @@ impl Trouble {
     pub fn sentence(&self, stage: Stage, facts: &Facts, seen: Seen) -> Sentence {
         let ask = |what: &str| format!("ask the server's administrator {what}");
         match self {
-            Trouble::ClosedOnHello => on_hello("the server closed on our TLS hello", facts, seen),
-            Trouble::ResetOnHello => on_hello("the server reset on our TLS hello", facts, seen),
+            Trouble::ClosedOnHello => on_hello("the connection was closed at our TLS hello", facts, seen),
+            Trouble::ResetOnHello => on_hello("the connection was reset at our TLS hello", facts, seen),
             Trouble::SilentOnHello { seconds } => {
                 on_hello(&format!("no answer to our TLS hello within {seconds} s"), facts, seen)
             }
             Trouble::Clear { what, line } => clear(*what, line, facts, seen),
             Trouble::OldTls if facts.given.min_tls => Sentence::new(
                 "the server has only TLS 1.2 or older",
-                "ask its administrator for TLS 1.3, or leave out --min-tls here",
+                "ask the server's administrator for TLS 1.3, or leave out --min-tls",
             ),
             Trouble::OldTls => {
                 Sentence::new("the server has only TLS 1.1 or older, which is not safe", ask("to allow TLS 1.2 or 1.3"))
@@ -123,7 +123,7 @@ impl Trouble {
             }
             Trouble::BreaksRules { how } => Sentence::new(
                 format!("what comes {} is not valid TLS", during(stage)),
-                "ask its administrator; maybe somebody in between",
+                "ask the server's administrator; maybe somebody in between",
             )
             .detail(how),
             Trouble::Broken { how } => {
@@ -144,9 +144,7 @@ fn on_hello(cause: &str, facts: &Facts, seen: Seen) -> Sentence {
         (Some(OnHello::MlKemInTheWay), _) if !facts.given.no_pq => {
             sentence("use --no-pq until the middlebox in between is repaired").detail("one without ML-KEM is answered")
         }
-        (Some(OnHello::ComesAndGoes), _) => {
-            sentence("trying again later may help").detail("one was answered a second later")
-        }
+        (Some(OnHello::ComesAndGoes), _) => sentence("trying again later may help").detail("the next one was answered"),
         (Some(OnHello::EndsUnasked), _) => Sentence::new(
             "the server ends the connection before our TLS hello",
             "ask its administrator whether it refuses this machine",
@@ -155,7 +153,7 @@ fn on_hello(cause: &str, facts: &Facts, seen: Seen) -> Sentence {
             let cure = if let Some((_, Elsewhere::StartTls)) = other {
                 "use --starttls with port 587, which offers it"
             } else if seen.in_report {
-                "ask its administrator, or that of a firewall in between"
+                "ask the server's administrator, or that of a firewall in between"
             } else {
                 "on this machine, run smtps-bridge --check with this HOST"
             };
@@ -168,11 +166,11 @@ fn on_hello(cause: &str, facts: &Facts, seen: Seen) -> Sentence {
 
 fn in_common(facts: &Facts) -> &'static str {
     if facts.given.no_pq {
-        "leave out --no-pq here, or ask its administrator to allow X25519 or P-256"
+        "leave out --no-pq, or ask the server's administrator for X25519"
     } else if facts.given.min_tls {
-        "leave out --min-tls here, or ask its administrator to allow TLS 1.3"
+        "leave out --min-tls, or ask the server's administrator for TLS 1.3"
     } else {
-        "ask its administrator to allow ECDHE with AES-GCM, and X25519 or P-256"
+        "ask the server's administrator for ECDHE with AES-GCM and X25519"
     }
 }
 
@@ -182,7 +180,7 @@ fn clear(what: Clear, line: &Foreign, facts: &Facts, seen: Seen) -> Sentence {
     let seen_on_465 = matches!(seen.other_port, Some((_, Elsewhere::ImplicitTls)));
     match what {
         Clear::TurnedAway { later } => {
-            let cure = if later { "trying again later may help" } else { "ask its administrator why" };
+            let cure = if later { "trying again later may help" } else { "ask the server's administrator why" };
             let code = format!("code {:.3}", line.whole());
             Sentence::new("the server turned us away before TLS", cure).detail(code)
         }

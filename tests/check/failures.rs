@@ -112,7 +112,8 @@ fn ssh() {
 fn silence() {
     within(USUAL, || {
         let start = || Start::new().args(["--setup-timeout", "1"]);
-        let words = ["no answer to our TLS hello within 1 s; ask its administrator, or that of a firewall in between"];
+        let words =
+            ["no answer to our TLS hello within 1 s; ask the server's administrator, or that of a firewall in between"];
         let report = fails(start, || Peer::tcp(wait), 75, "handshake", &words);
         assert!(report.line("address").contains("handshake failed after "), "{}", report.screen);
     });
@@ -140,7 +141,7 @@ fn a_connection_closed_on_our_hello() {
                 wait(tcp);
             })
         };
-        let report = fails(bare, server, 75, "handshake", &["the server closed on our TLS hello"]);
+        let report = fails(bare, server, 75, "handshake", &["the connection was closed at our TLS hello"]);
         assert!(!report.screen.contains("--no-pq"), "nobody has tried it: {}", report.screen);
         let server = || {
             Peer::tcp(|tcp| {
@@ -148,7 +149,7 @@ fn a_connection_closed_on_our_hello() {
                 reset(tcp);
             })
         };
-        fails(bare, server, 75, "handshake", &["the server reset on our TLS hello"]);
+        fails(bare, server, 75, "handshake", &["the connection was reset at our TLS hello"]);
     });
 }
 

@@ -45,7 +45,9 @@ fn a_resolver_that_blocks_the_name() {
     inside(|| {
         let dir = Dir::new();
         replace("/etc/hosts", &dir.write("hosts", format!("0.0.0.0 {NAME}\n:: {NAME}\n")));
-        let words = ["failed resolve: this machine's resolver blocks the name (its address is 0.0.0.0 or ::); ask its"];
+        let words = [
+            "failed resolve: this machine's resolver blocks the name (its address is 0.0.0.0 or ::); ask the resolver",
+        ];
         report(Start::new().arg(NAME)).assert(75, &words);
     });
 }

@@ -94,8 +94,8 @@ fn ml_kem_in_the_way_is_found_and_the_cure_is_one_that_worked() {
     }
     within(USUAL, || {
         for (spoils, cause) in [
-            (Spoils::Closes, "the server closed on our TLS hello"),
-            (Spoils::Resets, "the server reset on our TLS hello"),
+            (Spoils::Closes, "the connection was closed at our TLS hello"),
+            (Spoils::Resets, "the connection was reset at our TLS hello"),
             (Spoils::Swallows, "no answer to our TLS hello within 1 s"),
         ] {
             let house = House::new();
@@ -106,7 +106,9 @@ fn ml_kem_in_the_way_is_found_and_the_cure_is_one_that_worked() {
                  is repaired"
             );
             report.assert(75, &[&words]);
-            assert_eq!(report.line("tried"), "without ML-KEM: answered, with it: no answer, without it: answered");
+            let with = if spoils == Spoils::Swallows { "no answer" } else { "closed" };
+            let tried = format!("without ML-KEM: answered, with it: {with}, without it: answered");
+            assert_eq!(report.line("tried"), tried);
             assert_eq!(done(peer), [true, false, true, false], "{spoils:?}");
             // What it advises gives a session.
             let peer = behind(&house, spoils, 1, |_, large| large);
@@ -134,18 +136,18 @@ fn what_comes_and_goes_by_itself_is_no_cure() {
                 (|number, _| number == 0) as fn(usize, bool) -> bool,
                 3,
                 "without ML-KEM: answered, with it: answered",
-                "(one was answered a second later); trying again later may help",
+                "(the next one was answered); trying again later may help",
             ),
             (
                 |number, _| number != 1,
                 4,
-                "without ML-KEM: answered, with it: no answer, without it: no answer",
-                "; ask its administrator, or that of a firewall in between",
+                "without ML-KEM: answered, with it: closed, without it: closed",
+                "; ask the server's administrator, or that of a firewall in between",
             ),
         ] {
             let peer = behind(&house, Spoils::Closes, connections, spoiled);
             let report = look(&house, &peer);
-            report.assert(75, &["the server closed on our TLS hello", cure]);
+            report.assert(75, &["the connection was closed at our TLS hello", cure]);
             assert_eq!(report.line("tried"), tried);
             assert!(!report.screen.contains("--no-pq"), "{}", report.screen);
             done(peer);
@@ -162,8 +164,11 @@ fn a_server_that_closes_on_any_hello_is_told_as_that() {
         let house = House::new();
         let peer = behind(&house, Spoils::Closes, 3, |_, _| true);
         let report = look(&house, &peer);
-        report.assert(75, &["the server closed on our TLS hello (without ML-KEM too); ask its administrator"]);
-        assert_eq!(report.line("tried"), "without ML-KEM: no answer, without a word: not ended");
+        report.assert(
+            75,
+            &["the connection was closed at our TLS hello (without ML-KEM too); ask the server's administrator"],
+        );
+        assert_eq!(report.line("tried"), "without ML-KEM: closed, with no hello: left open");
         assert_eq!(done(peer), [true, false]);
     });
 }
@@ -184,7 +189,7 @@ fn a_server_that_closes_before_any_hello_is_told_as_that() {
         let words =
             "the server ends the connection before our TLS hello; ask its administrator whether it refuses this";
         report.assert(75, &[words]);
-        assert_eq!(report.line("tried"), "without ML-KEM: no answer, without a word: ended");
+        assert_eq!(report.line("tried"), "without ML-KEM: closed, with no hello: closed");
         done(peer);
     });
 }
@@ -196,7 +201,10 @@ fn what_is_given_is_not_tried() {
         let house = House::new();
         let peer = behind(&house, Spoils::Closes, 1, |_, _| true);
         let report = report_with(&house, &peer, "--no-pq");
-        report.assert(75, &["the server closed on our TLS hello; ask its administrator, or that of a firewall"]);
+        report.assert(
+            75,
+            &["the connection was closed at our TLS hello; ask the server's administrator, or that of a firewall"],
+        );
         assert!(!report.labels().contains(&"tried".to_owned()), "{}", report.screen);
         assert_eq!(done(peer), [false]);
     });
@@ -273,7 +281,11 @@ fn a_session_tries_nothing() {
         let house = House::new();
         let peer = behind(&house, Spoils::Closes, 1, |_, _| true);
         let refused = refusal(house.bridge(peer.name()).arg("-4"));
-        refused.assert("4.4.2", 75, &["the server closed on our TLS hello; on this machine, run smtps-bridge --check"]);
+        refused.assert(
+            "4.4.2",
+            75,
+            &["the connection was closed at our TLS hello; on this machine, run smtps-bridge --check"],
+        );
         done(peer);
     });
 }

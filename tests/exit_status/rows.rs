@@ -44,14 +44,14 @@ pub const ROWS: &[Row] = &[
     }),
     row("no address", "4.4.4", 75, "no IPv4 address", |house| house.bridge("[::1]").arg("-4").into()),
     row("refused", "4.4.1", 75, "refused", |house| house.bridge(nobody_listens().to_string()).into()),
-    row("closed in the handshake", "4.4.2", 75, "closed on our TLS hello", |house| {
+    row("closed in the handshake", "4.4.2", 75, "closed at our TLS hello", |house| {
         let peer = Peer::tcp(|mut tcp| {
             tcp.shutdown(Shutdown::Write).unwrap();
             let _ = io::copy(&mut tcp, &mut io::sink());
         });
         house.bridge(peer.host()).into()
     }),
-    row("reset in the handshake", "4.4.2", 75, "reset on our TLS hello", |house| {
+    row("reset in the handshake", "4.4.2", 75, "reset at our TLS hello", |house| {
         let peer = Peer::tcp(|mut tcp| {
             tcp.read_exact(&mut [0; 100]).unwrap();
             reset(tcp);

@@ -188,7 +188,7 @@ fn a_server_without_a_group_in_common_is_refused() {
         for version in ["-tls1_2", "-tls1_3"] {
             let Some(server) = Server::start(&house.dir, &[version, "-groups", "P-521"]) else { return };
             let told =
-                "no cipher or key exchange in common (alert handshake_failure); ask its administrator to allow ECDHE";
+                "no cipher or key exchange in common (alert handshake_failure); ask the server's administrator for ECDHE";
             let host = server.host().replace("127.0.0.1", "localhost");
             let start = || costs_little(house.bridge(&*host));
             refusal(start()).assert("4.7.5", 76, &[told, "stage=handshake"]);

@@ -99,7 +99,7 @@ fn a_signature_of_an_old_hash_in_the_chain_is_told_by_its_name() {
             (["sha256", "sha256", "md5"], "\"certificate is signed with MD5"),
         ] {
             let refusal = Chain::new([RSA_2048, RSA_2048, EC], hashes)
-                .refused("root.pem", &[words, "ask its administrator for another"]);
+                .refused("root.pem", &[words, "ask the server's administrator for another"]);
             assert!(!refusal.line.contains("server's key"), "{refusal:#?}");
         }
         let refusal =

@@ -18,7 +18,7 @@ fn before_the_greeting(stage: &str, script: impl FnOnce(Link) + Send + 'static) 
     let peer = Peer::before_handshake(house.leaf.server(rustls::ALL_VERSIONS), script);
     let refusal = refusal(house.bridge(peer.host()));
     refusal.assert("4.4.2", 75, &[&format!("failed stage={stage} "), "reply=\"421 4.4.2\""]);
-    assert!(refusal.reply.contains(" 127.0.0.1: the server "), "{}", refusal.reply);
+    assert!(refusal.reply.contains(" 127.0.0.1: the "), "{}", refusal.reply);
     peer.done();
     cases(Group::TlsServers, 1);
 }
@@ -91,7 +91,7 @@ fn an_end_of_file_after_our_hello_is_a_421_that_names_the_check_and_no_cure() {
             link.until_closed();
         });
         let refusal = refusal(house.bridge(peer.name()));
-        refusal.assert("4.4.2", 75, &["closed on our TLS hello; on this machine, run smtps-bridge --check"]);
+        refusal.assert("4.4.2", 75, &["closed at our TLS hello; on this machine, run smtps-bridge --check"]);
         assert!(!refusal.log.contains("--no-pq"), "{refusal:#?}");
         peer.done();
         cases(Group::TlsServers, 1);

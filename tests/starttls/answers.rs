@@ -23,9 +23,9 @@ fn promise_1_a_greeting_other_than_220_is_a_421_without_its_words() {
         for (greeting, code, cure) in [
             ("421 4.7.0 too many connections", "421", "trying again later may help"),
             ("450 4.3.2 later", "450", "trying again later may help"),
-            ("500 what is this", "500", "ask its administrator"),
-            ("554 5.7.1 all mail is lost, call 555-0100", "554", "ask its administrator"),
-            ("250 hello there", "250", "ask its administrator"),
+            ("500 what is this", "500", "ask the server's administrator"),
+            ("554 5.7.1 all mail is lost, call 555-0100", "554", "ask the server's administrator"),
+            ("250 hello there", "250", "ask the server's administrator"),
         ] {
             let (refusal, heard) = refused(To::Connect, format!("{greeting}\r\n"));
             refusal.assert("4.3.2", 75, &[&format!("turned us away before TLS (code {code}); {cure}")]);
@@ -93,7 +93,8 @@ fn without_starttls_among_its_offers_there_is_no_session() {
             "250-smarthost.test\r\n250-XXXXXXXA\r\n250 AUTH PLAIN\r\n",
         ] {
             let (refusal, heard) = refused(To::Ehlo, offers);
-            let sentence = "does not offer STARTTLS; ask its administrator; maybe somebody in between removes it";
+            let sentence =
+                "does not offer STARTTLS; ask the server's administrator; maybe somebody in between removes it";
             refusal.assert("4.7.5", 76, &[sentence, " clear=\"250 "]);
             assert!(refusal.reply.ends_with(&format!("the server {sentence}\r\n")), "{refusal:#?}");
             assert_eq!(heard, "QUIT\r\n", "{offers:?}");
@@ -143,7 +144,7 @@ fn only_220_to_starttls_is_followed_by_tls() {
             ("554 5.7.1 go away", "554"),
         ] {
             let (refusal, heard) = refused(To::Starttls, format!("{reply}\r\n"));
-            refusal.assert("4.7.5", 76, &[&format!("refused STARTTLS (code {code}); ask its administrator")]);
+            refusal.assert("4.7.5", 76, &[&format!("refused STARTTLS (code {code}); ask the server's administrator")]);
             not_a_word_of_it(&refusal, reply);
             assert_eq!(heard, "QUIT\r\n");
         }

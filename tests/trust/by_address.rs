@@ -127,7 +127,7 @@ fn a_server_that_wants_a_name_is_answered_with_the_name_to_dial() {
             tcp.shutdown(Shutdown::Write).unwrap();
             let _ = io::copy(&mut tcp, &mut io::sink());
         });
-        refusal(house.bridge(peer.host())).assert("4.4.2", 75, &["closed on our TLS hello", CURE]);
+        refusal(house.bridge(peer.host())).assert("4.4.2", 75, &["closed at our TLS hello", CURE]);
         peer.done();
     });
 }

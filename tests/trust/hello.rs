@@ -26,7 +26,7 @@ fn hello(args: &[&str], host: &str) -> Hello {
     let house = House::new();
     let peer = Peer::tcp(|mut tcp| Hello::read(&mut tcp));
     let host = format!("{host}:{}", peer.addr.port());
-    refusal(house.bridge(host).arg("-4").args(args)).assert("4.4.2", 75, &["closed on our TLS hello"]);
+    refusal(house.bridge(host).arg("-4").args(args)).assert("4.4.2", 75, &["closed at our TLS hello"]);
     peer.done()
 }
 

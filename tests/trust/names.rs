@@ -97,7 +97,7 @@ fn what_breaks_the_rules_is_told_in_words() {
             (chain(&below.leaf(), &[&below, &leaf]), "a CA above it may have no CA below it"),
             (chain(&critical, &[]), "it has an unknown critical extension"),
         ] {
-            let words = format!("certificate refused: {words}; ask its administrator for another");
+            let words = format!("certificate refused: {words}; ask the server's administrator for another");
             refuses_by_name(trusting(&root, &dir), tls, &[&words], &[]);
         }
     });

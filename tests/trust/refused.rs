@@ -52,7 +52,7 @@ fn a_server_that_shares_no_cipher_or_group_is_told_what_to_allow() {
         let house = House::new();
         house.dir.write("cert.pem", &house.leaf.cert_pem);
         house.dir.write("key.pem", &house.leaf.key_pem);
-        let allow = "ask its administrator to allow ECDHE with AES-GCM, and X25519 or P-256";
+        let allow = "ask the server's administrator for ECDHE with AES-GCM and X25519";
         for args in [
             &["-tls1_3", "-groups", "P-521"][..],
             &["-tls1_2", "-groups", "P-521"],
@@ -65,13 +65,13 @@ fn a_server_that_shares_no_cipher_or_group_is_told_what_to_allow() {
             &house,
             &["-tls1_3", "-groups", "P-521"],
             |start| start.arg("--no-pq"),
-            "leave out --no-pq here, or",
+            "leave out --no-pq, or",
         );
         nothing_in_common(
             &house,
             &["-tls1_3", "-groups", "P-521"],
             |start| start.args(["--min-tls", "1.3"]),
-            "leave out --min-tls here, or",
+            "leave out --min-tls, or",
         );
     });
 }
@@ -101,7 +101,7 @@ fn a_server_with_ml_kem_alone_is_reached_without_no_pq() {
         };
         let peer = unsuccessful(server());
         let refusal = refusal(house.bridge(peer.name()).args(["-4", "--no-pq"]));
-        refusal.assert("4.7.5", 76, &["no cipher or key exchange in common", "; leave out --no-pq here"]);
+        refusal.assert("4.7.5", 76, &["no cipher or key exchange in common", "; leave out --no-pq"]);
         peer.done();
         let peer = Peer::with(server(), crate::support::outcome::serve);
         crate::support::outcome::session(house.bridge(peer.name()).arg("-4"));

@@ -15,8 +15,8 @@ fn promise_3_a_captive_portals_name_is_not_recommended() {
         let (dir, ca) = (Dir::new(), Ca::new());
         let portal = ca.leaf_for(&["portal.hotel.example"]);
         let words = [
-            "certificate is for another name (portal.hotel.example); correct HOST, or ask its administrator",
-            "maybe somebody in between answers",
+            "certificate is for another name (portal.hotel.example); correct HOST, or ask the server's administrator",
+            "maybe somebody in between",
             "--server-name is for a name that its administrator confirms",
         ];
         let refusal = refuses_by_name(trusting(&ca, &dir), chain(&portal, &[]), &words, &["--server-name portal"]);
