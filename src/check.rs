@@ -51,7 +51,7 @@ pub fn run(options: &Options, local: &mut Local, stderr: Stderr, waiter: &Waiter
     for host in &options.hosts {
         let mut check = Check { host, options, trusted: &trusted, waiter, tries: &mut tries, screen: &mut screen };
         let Err((error, seen)) = check.run() else { continue };
-        let ends_all = matches!(error, Error::Terminated { .. } | Error::OutOf { .. });
+        let ends_all = error.ends_all();
         failed(&error, seen, &mut screen);
         errors.push(error);
         if ends_all {

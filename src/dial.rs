@@ -7,7 +7,7 @@ mod search;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use crate::error::{Error, Failure};
+use crate::error::Failure;
 use crate::options::{Host, Mode, Options};
 use crate::smtp::Greeting;
 use crate::tls::Tls;
@@ -47,7 +47,7 @@ pub fn dial<'a>(
         let search = Search { behind: hosts.as_slice(), ..Search::alone(host, options, trusted, waiter) };
         match search.run(&mut clocks, &mut Nobody) {
             Ok(session) => return Ok(Dialled { session: Some(session), passed }),
-            Err(failure) if matches!(failure.error, Error::Terminated { .. } | Error::OutOf { .. }) => {
+            Err(failure) if failure.error.ends_all() => {
                 passed.insert(0, *failure);
                 return Err(passed);
             }

@@ -159,6 +159,11 @@ pub enum Heard {
 }
 
 impl Error {
+    /// Nothing that is tried after it would fare better: SIGTERM, no descriptors, no threads.
+    pub fn ends_all(&self) -> bool {
+        matches!(self, Error::Terminated { .. } | Error::OutOf { .. })
+    }
+
     /// What was said without TLS. Whoever is in between may have said it: it is quoted to the administrator, marked as that,
     /// and never to the client.
     pub fn clear(&self) -> Option<&Foreign> {

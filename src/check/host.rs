@@ -63,11 +63,11 @@ impl<'a> Check<'a, '_> {
         };
         watch.screen.end();
         let told = watch.told_by(addr);
-        if !matches!(error, Some(Error::Terminated { .. } | Error::OutOf { .. } | Error::Turned { .. })) {
+        if error.as_ref().is_none_or(|error| !error.ends_all() && !matches!(error, Error::Turned { .. })) {
             error = others(&search, addr, &mut watch).err().or(error);
         }
         let (passed, lookup) = (watch.passed, watch.lookup);
-        if let Some(error @ (Error::Terminated { .. } | Error::OutOf { .. })) = error {
+        if let Some(error) = error.take_if(|error| error.ends_all()) {
             return Err((error, Seen::report()));
         }
         self.tell_others(&passed, addr, error.as_ref());
@@ -190,7 +190,7 @@ fn others(search: &Search, verdict: Option<SocketAddr>, watch: &mut Watch) -> Re
         match found {
             Ok(tls) if search.is_greeted() => tls.leave(),
             Ok(tls) => tls.abandon(),
-            Err(error @ (Error::Terminated { .. } | Error::OutOf { .. })) => return Err(error),
+            Err(error) if error.ends_all() => return Err(error),
             Err(error) => watch.passed.push((addr, error)),
         }
     }

@@ -132,7 +132,7 @@ impl<'a> Tries<'a> {
                 leave(tls, search);
                 Some(true)
             }
-            Err(error @ (Error::Terminated { .. } | Error::OutOf { .. })) => return Err(error),
+            Err(error) if error.ends_all() => return Err(error),
             Err(error) if is_on_hello(&error) => {
                 screen.more(if is_silent(&error) { "no answer" } else { "closed" });
                 return Ok(Some(false));
@@ -155,7 +155,7 @@ impl<'a> Tries<'a> {
                 leave(tls, &search);
                 Elsewhere::ImplicitTls
             }
-            Err(error @ (Error::Terminated { .. } | Error::OutOf { .. })) => return Err(error),
+            Err(error) if error.ends_all() => return Err(error),
             Err(Error::Refused { .. }) => Elsewhere::Refused,
             Err(Error::ConnectTimeout { .. }) => Elsewhere::Silent,
             Err(Error::Tls { trouble: Trouble::SilentOnHello { .. }, .. }) => Elsewhere::Silent,

@@ -117,9 +117,7 @@ impl<'a, 'b> Search<'a, 'b> {
                     failed.into_iter().for_each(|(addr, error)| onlooker.passed(addr, error));
                     return Ok(Session { tls, greeting, mode: self.mode, host: self.host, addr });
                 }
-                Err(error @ (Error::Terminated { .. } | Error::OutOf { .. })) => {
-                    return Err(self.failure(error, Some(addr), failed.len() + 1))
-                }
+                Err(error) if error.ends_all() => return Err(self.failure(error, Some(addr), failed.len() + 1)),
                 Err(error) => {
                     // It was asked in clear, and answered.
                     greetings += usize::from(matches!(&error, Error::InClear(cause) if cause.is_answer()));
