@@ -70,6 +70,16 @@ pub struct Attempt<'a> {
     /// How long the attempt was given, for the sentence when it is over.
     pub seconds: u64,
     pub waiter: &'a Waiter,
+    pub packets: Packets,
+}
+
+/// How our side of the handshake is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packets {
+    /// As large as the network takes them, for all we know.
+    Usual,
+    /// So small that every network takes them (RFC 1122 section 3.3.3: an MTU of 576).
+    Small,
 }
 
 impl Tls {

@@ -12,7 +12,7 @@ use crate::deadline::{seconds, Deadline};
 use crate::dial::{Nobody, Search};
 use crate::error::{Clear, Elsewhere, Error, InClear, OnHello, Seen, Stage, Trouble};
 use crate::options::{Host, Mode, SMTP, SUBMISSION, SUBMISSIONS};
-use crate::tls::Tls;
+use crate::tls::{Packets, Tls};
 use crate::trust::Trusted;
 use crate::wait::{Waiter, Woken};
 
@@ -50,15 +50,26 @@ impl<'a> Tries<'a> {
         let mut seen = Seen::report();
         if let (true, Some(classical), 1..) = (is_on_hello(error), self.classical, self.left) {
             screen.begin_wrong("tried");
-            let mut found = self.without_ml_kem(&Search { trusted: classical, ..*search }, search, addr, screen)?;
-            if found == Some(OnHello::Never) && !is_silent(error) && self.ends_unasked(addr, screen)? {
-                found = Some(OnHello::EndsUnasked);
-            }
-            seen.on_hello = found;
+            let without = Search { trusted: classical, ..*search };
+            let found = self.without_ml_kem(&without, search, addr, screen)?;
+            seen.on_hello = match found {
+                Some(OnHello::Never) if !is_silent(error) && self.ends_unasked(addr, screen)? => {
+                    Some(OnHello::EndsUnasked)
+                }
+                Some(OnHello::MlKemInTheWay)
+                    if is_silent(error) && self.needs_small_packets(search, addr, screen)? =>
+                {
+                    Some(OnHello::LargePacketsLost)
+                }
+                found => found,
+            };
             screen.end();
         }
-        let is_found = matches!(seen.on_hello, Some(OnHello::MlKemInTheWay | OnHello::ComesAndGoes));
-        let other = other_port(search.host.port, search.mode, error).filter(|_| !is_found);
+        let other = match seen.on_hello {
+            // What is in the way was found, and it is not the port.
+            Some(OnHello::MlKemInTheWay | OnHello::LargePacketsLost | OnHello::ComesAndGoes) => None,
+            Some(OnHello::Never | OnHello::EndsUnasked) | None => other_port(search.host.port, search.mode, error),
+        };
         let Some((port, mode)) = other else { return Ok(seen) };
         if self.has_turn()? {
             // With its zone.
@@ -91,8 +102,16 @@ impl<'a> Tries<'a> {
             Some(true) => return Ok(Some(OnHello::ComesAndGoes)),
             None => return Ok(None),
         }
-        let again = self.is_answered(", without it:", without, addr, screen)?;
-        Ok((again == Some(true)).then_some(OnHello::MlKemInTheWay))
+        if self.is_answered(", without it:", without, addr, screen)? != Some(true) {
+            return Ok(None);
+        }
+        Ok(Some(OnHello::MlKemInTheWay))
+    }
+
+    /// Whether it is not what the hello says, but its length: two packets, of which the first is full.
+    fn needs_small_packets(&mut self, search: &Search, addr: SocketAddr, screen: &mut Screen) -> Result<bool, Error> {
+        let small = Search { packets: Packets::Small, ..*search };
+        Ok(self.is_answered(", with it in small packets:", &small, addr, screen)? == Some(true))
     }
 
     /// Whether the server ends a connection on which we say nothing: it refuses us, and no hello of ours.

@@ -17,7 +17,7 @@ use crate::smtp::{Code, Greeting};
 use crate::starttls::{self, Clear, Steps};
 use crate::stdio;
 use crate::text::escape;
-use crate::tls::{self, Attempt, Said, Tls};
+use crate::tls::{self, Attempt, Packets, Said, Tls};
 use crate::trust::Trusted;
 use crate::wait::Waiter;
 
@@ -62,12 +62,13 @@ pub struct Search<'a, 'b> {
     pub mode: Mode,
     pub trusted: &'b Trusted,
     pub waiter: &'b Waiter,
+    pub packets: Packets,
 }
 
 impl<'a, 'b> Search<'a, 'b> {
     /// Of a host with none behind it.
     pub fn alone(host: &'a Host, options: &'b Options, trusted: &'b Trusted, waiter: &'b Waiter) -> Search<'a, 'b> {
-        Search { host, behind: &[], options, mode: options.mode, trusted, waiter }
+        Search { host, behind: &[], options, mode: options.mode, trusted, waiter, packets: Packets::Usual }
     }
 
     /// # Errors
@@ -255,6 +256,7 @@ impl<'a, 'b> Search<'a, 'b> {
             deadline,
             seconds: deadline.seconds_left(),
             waiter: self.waiter,
+            packets: self.packets,
         }
     }
 

@@ -130,6 +130,8 @@ impl Seen {
 pub enum OnHello {
     /// Without ML-KEM it is answered, each time, and with it never.
     MlKemInTheWay,
+    /// So it is, and with it too in small packets.
+    LargePacketsLost,
     /// None is answered.
     Never,
     /// The connection ends although we say nothing.

@@ -144,6 +144,11 @@ fn on_hello(cause: &str, facts: &Facts, seen: Seen) -> Sentence {
         (Some(OnHello::MlKemInTheWay), _) if !facts.given.no_pq => {
             sentence("use --no-pq until the middlebox in between is repaired").detail("one without ML-KEM is answered")
         }
+        (Some(OnHello::LargePacketsLost), _) => {
+            sentence("ask your network's administrator why large packets are lost (MTU)")
+                .detail("in small packets it is answered")
+                .more("large mails would be lost, too")
+        }
         (Some(OnHello::ComesAndGoes), _) => sentence("trying again later may help").detail("the next one was answered"),
         (Some(OnHello::EndsUnasked), _) => Sentence::new(
             "the server ends the connection before our TLS hello",

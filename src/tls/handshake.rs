@@ -6,8 +6,8 @@ use nix::poll::PollFlags;
 use nix::sys::socket::MsgFlags;
 use rustls::{ClientConnection, ProtocolVersion};
 
-use super::raw::{send_now, Raw};
-use super::{failure, split, Agreed, Attempt, Tls};
+use super::raw::{send_apart, send_now, Raw};
+use super::{failure, split, Agreed, Attempt, Packets, Tls};
 use crate::error::{Error, Heard, Stage, Trouble, Version};
 use crate::hooks;
 use crate::socket::acknowledge;
@@ -16,6 +16,9 @@ const STAGE: Stage = Stage::Handshake;
 
 /// Enough to tell plain SMTP, HTTP and SSH apart, and one octet more than a line shows, so that a cut is seen.
 const HEAD: usize = 201;
+
+/// With its headers less than 576.
+const SMALL: usize = 500;
 
 /// Handshake on a connected socket.
 ///
@@ -98,7 +101,10 @@ impl Handshake<'_> {
         let flight = self.flight();
         let mut left = flight.as_slice();
         while !left.is_empty() {
-            let sent = send_now(self.stream, left);
+            let sent = match self.attempt.packets {
+                Packets::Usual => send_now(self.stream, left),
+                Packets::Small => send_apart(self.stream, left.get(..SMALL).unwrap_or(left)),
+            };
             let sent = sent.map_err(|error| self.attempt.broken(STAGE, &error, version(&self.conn)))?;
             left = left.get(sent..).unwrap_or_default();
             if !left.is_empty() {

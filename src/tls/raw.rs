@@ -78,7 +78,16 @@ impl Raw {
 }
 
 pub fn send_now(stream: &TcpStream, data: &[u8]) -> io::Result<usize> {
-    match send(stream.as_raw_fd(), data, at_once()) {
+    send_with(stream, data, at_once())
+}
+
+/// Nothing that is sent later goes into the same packet (Linux).
+pub fn send_apart(stream: &TcpStream, data: &[u8]) -> io::Result<usize> {
+    send_with(stream, data, at_once() | MsgFlags::MSG_EOR)
+}
+
+fn send_with(stream: &TcpStream, data: &[u8], flags: MsgFlags) -> io::Result<usize> {
+    match send(stream.as_raw_fd(), data, flags) {
         Err(Errno::EAGAIN | Errno::EINTR) => Ok(0),
         sent => Ok(sent?),
     }

@@ -9,10 +9,11 @@ use super::causes::{every_error_with, every_facts, host, NAME};
 
 const NOTHING: Seen = Seen { in_report: false, on_hello: None, other_port: None };
 const REPORT: Seen = Seen { in_report: true, ..NOTHING };
-const SEEN: [Seen; 12] = [
+const SEEN: [Seen; 13] = [
     NOTHING,
     REPORT,
     Seen { on_hello: Some(OnHello::MlKemInTheWay), ..REPORT },
+    Seen { on_hello: Some(OnHello::LargePacketsLost), ..REPORT },
     Seen { on_hello: Some(OnHello::Never), ..REPORT },
     Seen { on_hello: Some(OnHello::EndsUnasked), ..REPORT },
     Seen { on_hello: Some(OnHello::ComesAndGoes), ..REPORT },

@@ -24,7 +24,7 @@ use smtps_bridge::options::{Mode, Newlines, Replies};
 use smtps_bridge::relay::{self, End, Ended, Settings};
 use smtps_bridge::smtp::{Dialogue, Greeting, Rules};
 use smtps_bridge::stdio;
-use smtps_bridge::tls::{handshake, Attempt};
+use smtps_bridge::tls::{handshake, Attempt, Packets};
 use smtps_bridge::trust::Trusted;
 use smtps_bridge::wait::Waiter;
 use smtps_bridge::x509::Certificate;
@@ -189,7 +189,14 @@ fn threads() -> usize {
 fn session(house: &House, remote: UnixStream, newlines: Newlines) -> Ended {
     let host = cli::host("fuzz.test".as_ref(), Mode::ImplicitTls, None).expect("a host");
     let deadline = Deadline::after(HANG);
-    let attempt = Attempt { trusted: &house.trusted, host: &host, deadline, seconds: 30, waiter: &house.waiter };
+    let attempt = Attempt {
+        trusted: &house.trusted,
+        host: &host,
+        deadline,
+        seconds: 30,
+        waiter: &house.waiter,
+        packets: Packets::Usual,
+    };
     let stream = TcpStream::from(OwnedFd::from(remote));
     let tls = handshake(stream, &attempt).unwrap_or_else(|error| panic!("no handshake: {error}"));
     let local = stdio::look();

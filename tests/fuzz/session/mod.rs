@@ -37,7 +37,7 @@ use smtps_bridge::relay::{self, Ended, Settings};
 use smtps_bridge::smtp::{Code, Greeting, Rules};
 use smtps_bridge::stdio;
 use smtps_bridge::text::escape;
-use smtps_bridge::tls::{self, Attempt};
+use smtps_bridge::tls::{self, Attempt, Packets};
 use smtps_bridge::trust::Trusted;
 use smtps_bridge::wait::Waiter;
 use smtps_bridge::x509::Certificate;
@@ -187,6 +187,7 @@ impl World {
             deadline: Deadline::after(limit),
             seconds: 10,
             waiter: &self.waiter,
+            packets: Packets::Usual,
         };
         // A stream is a stream: nothing that is asked of it is TCP's alone.
         let mut tls = tls::handshake(TcpStream::from(OwnedFd::from(remote)), &attempt)?;
