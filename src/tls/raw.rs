@@ -81,9 +81,10 @@ pub fn send_now(stream: &TcpStream, data: &[u8]) -> io::Result<usize> {
     send_with(stream, data, at_once())
 }
 
-/// Nothing that is sent later goes into the same packet (Linux).
+/// Nothing that is sent later goes into the same packet. Other systems than Linux may refuse the flag, and do without.
 pub fn send_apart(stream: &TcpStream, data: &[u8]) -> io::Result<usize> {
-    send_with(stream, data, at_once() | MsgFlags::MSG_EOR)
+    let apart = if cfg!(target_os = "linux") { MsgFlags::MSG_EOR } else { MsgFlags::empty() };
+    send_with(stream, data, at_once() | apart)
 }
 
 fn send_with(stream: &TcpStream, data: &[u8], flags: MsgFlags) -> io::Result<usize> {
