@@ -53,7 +53,8 @@ pub fn run(options: &Options, local: &mut Local, stderr: Stderr, waiter: &Waiter
         let Err((error, seen)) = check.run() else { continue };
         let ends_all = error.ends_all();
         failed(&error, seen, &mut screen);
-        errors.push(error);
+        // As in a session, what ends all is the first cause.
+        errors.insert(if ends_all { 0 } else { errors.len() }, error);
         if ends_all {
             break;
         }

@@ -164,6 +164,16 @@ impl Error {
         matches!(self, Error::Terminated { .. } | Error::OutOf { .. })
     }
 
+    /// A reply of 4yz or 5yz in place of a session: providers ban who asks again.
+    pub fn says_no(&self) -> bool {
+        matches!(
+            self,
+            Error::Turned { .. }
+                | Error::InClear(InClear::Refused { .. })
+                | Error::Tls { trouble: Trouble::Clear { what: Clear::TurnedAway { .. }, .. }, .. }
+        )
+    }
+
     /// What was said without TLS. Whoever is in between may have said it: it is quoted to the administrator, marked as that,
     /// and never to the client.
     pub fn clear(&self) -> Option<&Foreign> {

@@ -47,8 +47,10 @@ pub fn look(options: &Options, trusted: &Trusted, was_root: bool, screen: &mut S
     }
 }
 
-fn unread(has_no_say: bool) -> Option<&'static str> {
-    ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().find(|variable| has_no_say && env::var_os(variable).is_some())
+fn unread(ignores_environment: bool) -> Option<&'static str> {
+    ["SSL_CERT_FILE", "SSL_CERT_DIR"]
+        .into_iter()
+        .find(|variable| ignores_environment && env::var_os(variable).is_some())
 }
 
 /// Root reads them before it becomes another user: that user's sessions may not be able to.
@@ -68,6 +70,6 @@ fn files(options: &Options, screen: &mut Screen) {
     }
     if let Some(identity) = identity.filter(|identity| File::open(&identity.key).is_ok()) {
         let path = identity.key.display();
-        screen.line("note", &format!("others can read {path}, which is a private key: let root alone read it"));
+        screen.line("note", &format!("the user that we become can read {path}, a private key: let root alone read it"));
     }
 }

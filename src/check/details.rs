@@ -67,6 +67,7 @@ pub fn show(
     }
     show_chain(&told.chain, screen);
     match (trust, trusted.anchor(&told.chain)) {
+        _ if told.chain.links.is_empty() => {}
         (ServerTrust::KeyOnly { .. }, _) => screen.line("anchor", "none: the key is the whole trust (--pin-only)"),
         (ServerTrust::Chain { .. }, Some(anchor)) => {
             screen.line("anchor", &anchor.to_string());
@@ -113,7 +114,7 @@ fn show_clear(replies: &[Reply], error: Option<&Error>, screen: &mut Screen) {
 /// How long a certificate is still good; a warning when that is not long. `told`: somebody else says it.
 pub fn show_days(validity: Validity, told: bool, cure: &str, screen: &mut Screen) {
     let now = now();
-    let (begins, ends) = (date(validity.not_before), date(validity.not_after));
+    let (begins, ends, today) = (date(validity.not_before), date(validity.not_after), date(now));
     let days = validity.days_left(now);
     let state = match (validity.not_before <= now, now <= validity.not_after) {
         (_, false) => format!("none: expired on {ends}, {} ago", days_of(now.saturating_sub(validity.not_after))),
@@ -125,12 +126,13 @@ pub fn show_days(validity: Validity, told: bool, cure: &str, screen: &mut Screen
         return;
     }
     match (validity.valid_at(now), validity.ends_soon(now)) {
-        (false, _) => {
-            screen.wrong("warning", &format!("the certificate is valid from {begins} to {ends} only; {cure}"))
-        }
+        (false, _) => screen.wrong(
+            "warning",
+            &format!("the certificate is valid from {begins} to {ends} only, today is {today}; {cure}"),
+        ),
         (true, true) => {
             let left = days_of(validity.not_after.saturating_sub(now));
-            screen.wrong("warning", &format!("the certificate expires on {ends}, in {left}; {cure}"));
+            screen.wrong("warning", &format!("the certificate expires on {ends}, in {left}, today is {today}; {cure}"));
         }
         (true, false) => {}
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::details::{show, Offers};
 use super::dialogue::Dialogue;
 use super::screen::Screen;
-use super::tries::Tries;
+use super::tries::{pause, Tries};
 use super::watch::{took, Watch};
 use crate::deadline::{seconds, Deadline};
 use crate::dial::{Clocks, Search, Told};
@@ -21,8 +21,8 @@ use crate::wait::Waiter;
 /// An address that a session would not need.
 const OTHER_S: u64 = 10;
 
-/// A session's own clock for an answer, --idle-timeout, would hold a person.
-const EHLO_S: u64 = 30;
+/// As clients wait for it (RFC 5321 section 4.5.3.2).
+const EHLO_S: u64 = 300;
 
 /// A session waits for the lookup, and its client for the session.
 const SLOW_LOOKUP_S: u64 = 3;
@@ -45,7 +45,7 @@ struct Said {
     offers: Option<Offers>,
     quit: Option<Foreign>,
     /// EHLO is our own manner: a server that does not like it may like a client's.
-    refused: Option<Error>,
+    refused: Option<Foreign>,
 }
 
 impl<'a> Check<'a, '_> {
@@ -63,7 +63,7 @@ impl<'a> Check<'a, '_> {
         };
         watch.screen.end();
         let told = watch.told_by(addr);
-        if error.as_ref().is_none_or(|error| !error.ends_all() && !matches!(error, Error::Turned { .. })) {
+        if error.as_ref().is_none_or(|error| !error.ends_all() && !error.says_no()) {
             error = others(&search, addr, &mut watch).err().or(error);
         }
         let (passed, lookup) = (watch.passed, watch.lookup);
@@ -101,8 +101,13 @@ impl<'a> Check<'a, '_> {
         if let Some(offers) = &said.offers {
             offers.show(self.screen);
         }
-        if let Some(Error::Turned { line, .. }) = &said.refused {
-            self.screen.line("note", &format!("our EHLO was refused ({line}); a client's may not be"));
+        match &said.refused {
+            // Its own end, whoever asks.
+            Some(line) if line.whole().starts_with("421") => {
+                self.screen.wrong("warning", &format!("the smarthost ended the session at our EHLO ({line})"));
+            }
+            Some(line) => self.screen.line("note", &format!("our EHLO was refused ({line}); a client's may not be")),
+            None => {}
         }
         if let Some(quit) = &said.quit {
             self.screen.line("QUIT", &quit.to_string());
@@ -113,28 +118,29 @@ impl<'a> Check<'a, '_> {
         }
     }
 
-    /// Why other addresses failed, each reason once, as far as the host's own sentence does not say it.
+    /// Why other addresses failed, each reason once, as far as the host's own sentence does not say it. Without a cure: one that
+    /// is for them may spoil the address that came further.
     fn tell_others(&mut self, passed: &[(SocketAddr, Error)], best: Option<SocketAddr>, verdict: Option<&Error>) {
-        let sentence = |error: &Error| error.sentence(Seen::report()).to_string();
-        let mut said: Vec<String> = verdict.map(sentence).into_iter().collect();
+        let cause = |error: &Error| error.sentence(Seen::report()).without_cure();
+        let mut said: Vec<String> = verdict.map(cause).into_iter().collect();
         for (addr, error) in passed {
-            let reason = sentence(error);
+            let reason = cause(error);
             if said.contains(&reason) {
                 continue;
             }
-            // Where another address gives a session, HOST is right, and so is the port.
-            let is_cause = verdict.is_none() && error.stage() == Stage::Connect;
-            let cause = if is_cause { error.sentence(Seen::report()).cause } else { reason.clone() };
             let option = if addr.is_ipv6() { "-4" } else { "-6" };
             let is_other_family = best.is_some_and(|best| best.is_ipv6() != addr.is_ipv6());
-            let leave_out =
-                if is_cause && is_other_family { format!("; {option} leaves it out") } else { String::new() };
+            let leave_out = if verdict.is_none() && error.stage() == Stage::Connect && is_other_family {
+                format!("; {option} leaves it out")
+            } else {
+                String::new()
+            };
             if let Error::NoRoute { family } = error {
                 // Most machines without IPv6 are meant to be so, and the other addresses were reached.
                 self.screen.line("note", &format!("{}: this machine has no {family} route{leave_out}", addr.ip()));
             } else {
                 let label = if verdict.is_none() { "warning" } else { "failed" };
-                self.screen.wrong(label, &format!("{}: {cause}{leave_out}", addr.ip()));
+                self.screen.wrong(label, &format!("{}: {reason}{leave_out}", addr.ip()));
             }
             said.push(reason);
         }
@@ -150,27 +156,22 @@ fn talk(search: &Search, tls: Tls, addr: SocketAddr, said: &mut Said, watch: &mu
         dialogue.tls.abandon();
         return Ok(());
     }
-    let offers = watch.step(", EHLO", || dialogue.ehlo(local));
-    let offers = offers.map(|reply| Offers::read(reply.keywords().map(|line| escape(line).to_string()).collect()));
-    let failed = match offers {
-        Ok(offers) => {
-            said.offers = Some(offers);
-            None
+    match watch.step(", EHLO", || dialogue.ehlo(local)) {
+        Ok(reply) => {
+            said.offers = Some(Offers::read(reply.keywords().map(|line| escape(line).to_string()).collect()));
         }
-        Err(error @ Error::Turned { .. }) => {
-            said.refused = Some(error);
-            None
-        }
-        Err(error) => Some(error),
-    };
-    if failed.is_none() {
-        match watch.step(", QUIT", || dialogue.quit()) {
-            Err(error @ Error::Terminated { .. }) => return Err(error),
-            answer => said.quit = Some(answer.unwrap_or_else(|_| escape(b"no answer"))),
+        Err(Error::Turned { line, .. }) => said.refused = Some(line),
+        Err(error) => {
+            dialogue.tls.abandon();
+            return Err(error);
         }
     }
+    match watch.step(", QUIT", || dialogue.quit()) {
+        Err(error @ Error::Terminated { .. }) => return Err(error),
+        answer => said.quit = Some(answer.unwrap_or_else(|_| escape(b"no answer"))),
+    }
     dialogue.tls.abandon();
-    failed.map_or(Ok(()), Err)
+    Ok(())
 }
 
 /// The addresses that a session did not come to, for a while each; what is wrong with them goes to `passed`.
@@ -185,13 +186,19 @@ fn others(search: &Search, verdict: Option<SocketAddr>, watch: &mut Watch) -> Re
     };
     let untried: Vec<SocketAddr> = watch.addresses.iter().copied().filter(|addr| !known(watch, *addr)).collect();
     for addr in untried {
+        pause(search.waiter)?;
         let found = search.address(addr, Deadline::after(seconds(OTHER_S)), watch);
         watch.screen.end();
         match found {
-            Ok(tls) if search.is_greeted() => tls.leave(),
-            Ok(tls) => tls.abandon(),
+            Ok(tls) => search.leave(tls),
             Err(error) if error.ends_all() => return Err(error),
-            Err(error) => watch.passed.push((addr, error)),
+            Err(error) => {
+                let says_no = error.says_no();
+                watch.passed.push((addr, error));
+                if says_no {
+                    break;
+                }
+            }
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use super::screen::Screen;
 use crate::deadline::Deadline;
-use crate::error::{Elsewhere, Error, InClear};
+use crate::error::{Elsewhere, Error, InClear, Seen};
 use crate::net::{self, Race};
 use crate::starttls::{Clear, Steps};
 use crate::text::escape;
@@ -28,7 +28,7 @@ pub fn look(addr: SocketAddr, deadline: Deadline, waiter: &Waiter, screen: &mut 
         Err(Error::ConnectTimeout { .. } | Error::InClear(InClear::NoGreeting { .. })) => Elsewhere::Silent,
         Err(Error::InClear(InClear::NotOffered { .. })) => Elsewhere::Plain,
         Err(error) => {
-            screen.more(&error.to_string());
+            screen.more(&error.sentence(Seen::report()).cause);
             Elsewhere::Other
         }
     };

@@ -95,6 +95,8 @@ impl<'a> Screen<'a> {
     }
 
     pub fn begin_wrong(&mut self, label: &str) {
+        // A line that SIGTERM cut short.
+        self.end();
         self.write_heading();
         self.open = true;
         (self.column, self.fresh) = (INDENT, true);

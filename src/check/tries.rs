@@ -10,9 +10,9 @@ use super::look::{connect, look};
 use super::screen::Screen;
 use crate::deadline::{seconds, Deadline};
 use crate::dial::{Nobody, Search};
-use crate::error::{Clear, Elsewhere, Error, InClear, OnHello, Seen, Stage, Trouble};
+use crate::error::{Clear, Elsewhere, Error, Heard, InClear, OnHello, Seen, Stage, Trouble};
 use crate::options::{Host, Mode, SMTP, SUBMISSION, SUBMISSIONS};
-use crate::tls::{Packets, Tls};
+use crate::tls::Packets;
 use crate::trust::Trusted;
 use crate::wait::{Waiter, Woken};
 
@@ -39,7 +39,7 @@ impl<'a> Tries<'a> {
     /// What came of them, for the sentence.
     ///
     /// # Errors
-    /// `Error::Terminated`.
+    /// `Error::Terminated` and `Error::OutOf`, which end all.
     pub fn cures(
         &mut self,
         search: &Search,
@@ -52,8 +52,10 @@ impl<'a> Tries<'a> {
             screen.begin_wrong("tried");
             let without = Search { trusted: classical, ..*search };
             let found = self.without_ml_kem(&without, search, addr, screen)?;
+            // Behind STARTTLS it has said yes to a word of ours.
+            let may_end_unasked = search.mode == Mode::ImplicitTls && !is_silent(error);
             seen.on_hello = match found {
-                Some(OnHello::Never) if !is_silent(error) && self.ends_unasked(addr, screen)? => {
+                Some(OnHello::Never) if may_end_unasked && self.ends_unasked(addr, screen)? => {
                     Some(OnHello::EndsUnasked)
                 }
                 Some(OnHello::MlKemInTheWay)
@@ -70,6 +72,8 @@ impl<'a> Tries<'a> {
             Some(OnHello::MlKemInTheWay | OnHello::LargePacketsLost | OnHello::ComesAndGoes) => None,
             Some(OnHello::Never | OnHello::EndsUnasked) | None => other_port(search.host.port, search.mode, error),
         };
+        // --starttls excludes --no-reply.
+        let other = other.filter(|(_, mode)| *mode == Mode::ImplicitTls || search.is_greeted());
         let Some((port, mode)) = other else { return Ok(seen) };
         if self.has_turn()? {
             // With its zone.
@@ -120,9 +124,13 @@ impl<'a> Tries<'a> {
             return Ok(false);
         }
         screen.more(", with no hello:");
-        let Ok(stream) = connect(addr, self.deadline(), self.waiter) else {
-            screen.more("no connection");
-            return Ok(false);
+        let stream = match connect(addr, self.deadline(), self.waiter) {
+            Ok(stream) => stream,
+            Err(error) if error.ends_all() => return Err(error),
+            Err(_) => {
+                screen.more("no connection");
+                return Ok(false);
+            }
         };
         let woken = self.waiter.wait_for(stream.as_fd(), PollFlags::POLLIN, Deadline::after(seconds(UNASKED_S)));
         let ended = match woken {
@@ -146,20 +154,25 @@ impl<'a> Tries<'a> {
             return Ok(None);
         }
         screen.more(words);
-        let answered = match search.address(addr, self.deadline(), &mut Nobody) {
+        let (what, answered) = match search.address(addr, self.deadline(), &mut Nobody) {
             Ok(tls) => {
-                leave(tls, search);
-                Some(true)
+                search.leave(tls);
+                ("answered", Some(true))
             }
             Err(error) if error.ends_all() => return Err(error),
-            Err(error) if is_on_hello(&error) => {
-                screen.more(if is_silent(&error) { "no answer" } else { "closed" });
-                return Ok(Some(false));
+            Err(error) if error.says_no() => {
+                self.left = 0;
+                ("turned away", None)
             }
-            Err(Error::Certificate { .. } | Error::Tls { .. } | Error::Turned { .. }) => Some(true),
-            Err(_) => None,
+            Err(error) if is_silent(&error) => ("no answer", Some(false)),
+            Err(error) if is_on_hello(&error) => ("closed", Some(false)),
+            Err(error) if error.stage() <= Stage::Connect => ("no connection", None),
+            Err(error) if error.stage() == Stage::StartTls => ("no STARTTLS", None),
+            Err(Error::Reset { heard: Heard::Nothing, .. }) => ("closed", None),
+            // The rest lies behind the server's hello.
+            Err(_) => ("answered", Some(true)),
         };
-        screen.more(if answered.is_some() { "answered" } else { "no connection" });
+        screen.more(what);
         Ok(answered)
     }
 
@@ -171,7 +184,7 @@ impl<'a> Tries<'a> {
         let found = search.address(addr, self.deadline(), &mut Nobody);
         let what = match found {
             Ok(tls) => {
-                leave(tls, &search);
+                search.leave(tls);
                 Elsewhere::ImplicitTls
             }
             Err(error) if error.ends_all() => return Err(error),
@@ -179,7 +192,7 @@ impl<'a> Tries<'a> {
             Err(Error::ConnectTimeout { .. }) => Elsewhere::Silent,
             Err(Error::Tls { trouble: Trouble::SilentOnHello { .. }, .. }) => Elsewhere::Silent,
             Err(error) => {
-                screen.more(&error.sentence(Seen::report()).to_string());
+                screen.more(&error.sentence(Seen::report()).cause);
                 Elsewhere::Other
             }
         };
@@ -192,10 +205,8 @@ impl<'a> Tries<'a> {
     fn has_turn(&mut self) -> Result<bool, Error> {
         let Some(left) = self.left.checked_sub(1) else { return Ok(false) };
         self.left = left;
-        match self.waiter.wait(&mut [], Deadline::after(seconds(APART_S))) {
-            Ok(Woken::Terminated) => Err(Error::Terminated { stage: Stage::Connect }),
-            _ => Ok(true),
-        }
+        pause(self.waiter)?;
+        Ok(true)
     }
 
     fn deadline(&self) -> Deadline {
@@ -203,12 +214,14 @@ impl<'a> Tries<'a> {
     }
 }
 
-/// Whoever greeted us gets a goodbye.
-fn leave(tls: Tls, search: &Search) {
-    if search.is_greeted() {
-        tls.leave();
-    } else {
-        tls.abandon();
+/// Between two connections to one host.
+///
+/// # Errors
+/// `Error::Terminated`.
+pub fn pause(waiter: &Waiter) -> Result<(), Error> {
+    match waiter.wait(&mut [], Deadline::after(seconds(APART_S))) {
+        Ok(Woken::Terminated) => Err(Error::Terminated { stage: Stage::Connect }),
+        _ => Ok(()),
     }
 }
 
@@ -225,27 +238,24 @@ fn is_on_hello(error: &Error) -> bool {
 /// Where the server may be meant in place of this port. Whoever names a port that is not one of mail servers means it, unless
 /// something else speaks there.
 fn other_port(port: u16, mode: Mode, error: &Error) -> Option<(u16, Mode)> {
-    let is_silent = matches!(
-        error,
-        Error::Refused { .. }
-            | Error::ConnectTimeout { .. }
-            | Error::Tls { trouble: Trouble::SilentOnHello { .. }, .. }
-            | Error::InClear(InClear::NoGreeting { .. })
-    );
+    let unreached = matches!(error, Error::Refused { .. } | Error::ConnectTimeout { .. });
+    let is_silent = unreached || is_silent(error) || matches!(error, Error::InClear(InClear::NoGreeting { .. }));
     let clear = match error {
-        Error::Tls { trouble: Trouble::Clear { what, .. }, .. } if !matches!(what, Clear::TurnedAway { .. }) => {
-            Some(*what)
-        }
+        Error::Tls { trouble: Trouble::Clear { what, .. }, .. } if !error.says_no() => Some(*what),
         _ => None,
     };
     let lacks_starttls = matches!(error, Error::InClear(InClear::NotOffered { .. }));
-    let (worth, other) = match (mode, port) {
-        (Mode::ImplicitTls, SUBMISSIONS) => (is_silent || clear == Some(Clear::Smtp), (SUBMISSION, Mode::StartTls)),
-        (Mode::ImplicitTls, SMTP | SUBMISSION) => (is_silent || clear.is_some(), (SUBMISSIONS, Mode::ImplicitTls)),
-        (Mode::ImplicitTls, _) => (clear.is_some(), (SUBMISSIONS, Mode::ImplicitTls)),
-        (Mode::StartTls, SMTP) => (is_silent, (SUBMISSION, Mode::StartTls)),
-        (Mode::StartTls, SUBMISSIONS | SUBMISSION) => (is_silent || lacks_starttls, (SUBMISSIONS, Mode::ImplicitTls)),
-        (Mode::StartTls, _) => (false, (port, mode)),
-    };
-    worth.then_some(other)
+    let (starttls, implicit) = ((SUBMISSION, Mode::StartTls), (SUBMISSIONS, Mode::ImplicitTls));
+    match (mode, port) {
+        (Mode::ImplicitTls, SUBMISSIONS) if is_silent || clear == Some(Clear::Smtp) => Some(starttls),
+        (Mode::ImplicitTls, SUBMISSIONS) => None,
+        (Mode::ImplicitTls, SMTP | SUBMISSION) if is_silent => Some(implicit),
+        (Mode::ImplicitTls, _) if clear.is_some() => Some(implicit),
+        (Mode::StartTls, SMTP) if is_silent => Some(starttls),
+        (Mode::StartTls, SUBMISSIONS) if unreached => Some(starttls),
+        // On its own port, too: a server of implicit TLS is silent.
+        (Mode::StartTls, SUBMISSIONS | SUBMISSION) if is_silent => Some(implicit),
+        (Mode::StartTls, SUBMISSION) if lacks_starttls => Some(implicit),
+        (Mode::ImplicitTls | Mode::StartTls, _) => None,
+    }
 }

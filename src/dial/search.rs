@@ -145,9 +145,18 @@ impl<'a, 'b> Search<'a, 'b> {
         opened.map(|(tls, _)| tls)
     }
 
-    /// Whether a server greets us, and gets QUIT when it is left.
+    /// Whether a server greets us.
     pub fn is_greeted(&self) -> bool {
         self.options.replies() == Replies::Smtp
+    }
+
+    /// Whoever greeted us gets a goodbye.
+    pub fn leave(&self, tls: Tls) {
+        if self.is_greeted() {
+            tls.leave();
+        } else {
+            tls.abandon();
+        }
     }
 
     fn connect(

@@ -89,7 +89,7 @@ impl InClear {
             }
             InClear::NoGreeting { seconds } => Sentence::new(
                 format!("no greeting within {seconds} s"),
-                "if this port is for implicit TLS, leave out --starttls",
+                "if this port is for implicit TLS, leave out --starttls, but name this port",
             )
             .more("see --setup-timeout"),
             InClear::Refused { asked, code, .. } => {

@@ -55,6 +55,10 @@ impl Sentence {
         }
     }
 
+    pub fn without_cure(&self) -> String {
+        Sentence { cure: String::new(), more: String::new(), ..self.clone() }.to_string()
+    }
+
     /// In at most `room` octets.
     pub fn within(&self, room: usize) -> String {
         let cure = joined(self.between, &self.cure);
@@ -260,7 +264,9 @@ fn nobody(cause: &str, port: u16, question: &str, seen: Seen) -> Sentence {
         }
         Some((other, Elsewhere::Refused)) => Sentence::new(format!("{cause}, and refused on {other}"), cure),
         Some((other, Elsewhere::Silent)) => Sentence::new(format!("{cause}, and {other} is silent"), cure),
-        Some((_, Elsewhere::Other)) => Sentence::new(cause, cure),
+        Some((other, Elsewhere::Other)) => {
+            Sentence::new(cause, format!("see what port {other} says, and ask the server's administrator"))
+        }
         None if port == 465 => Sentence::new(cause, cure).more("if it has only port 587, use --starttls"),
         None if is_usual(port) => Sentence::new(cause, cure),
         None => Sentence::new(cause, format!("are HOST and the port right, and {question}")),

@@ -1,6 +1,6 @@
 //! What is wrong with a TLS handshake, certificates apart.
 
-use super::sentence::during;
+use super::sentence::{during, THAT_PORT};
 use super::{Elsewhere, Facts, NamedBy, OnHello, OwnFault, Seen, Sentence, Stage};
 use crate::text::Foreign;
 
@@ -154,6 +154,9 @@ fn on_hello(cause: &str, facts: &Facts, seen: Seen) -> Sentence {
             "the server ends the connection before our TLS hello",
             "ask its administrator whether it refuses this machine",
         ),
+        (_, Some((port, Elsewhere::ImplicitTls))) => {
+            Sentence::new(format!("{cause}, but {port} speaks implicit TLS"), THAT_PORT)
+        }
         (tried, other) => {
             let cure = if let Some((_, Elsewhere::StartTls)) = other {
                 "use --starttls with port 587, which offers it"
@@ -191,11 +194,11 @@ fn clear(what: Clear, line: &Foreign, facts: &Facts, seen: Seen) -> Sentence {
         }
         Clear::Smtp => {
             let cure = match seen.other_port {
-                _ if seen_on_465 => "leave out the port, because 465 speaks implicit TLS, or use --starttls",
+                _ if seen_on_465 => "leave out the port, because 465 speaks implicit TLS",
                 Some((587, Elsewhere::StartTls)) => "use --starttls with port 587, which offers it",
-                _ if on_465 => "use --starttls HOST:465",
-                Some(_) => "use --starttls",
-                None => "use --starttls, or port 465 for implicit TLS",
+                _ if on_465 => "try --starttls HOST:465",
+                Some(_) => "try --starttls",
+                None => "try --starttls, or port 465 for implicit TLS",
             };
             Sentence::new("plain SMTP instead of TLS, so this port is for STARTTLS", cure)
         }
@@ -205,7 +208,7 @@ fn clear(what: Clear, line: &Foreign, facts: &Facts, seen: Seen) -> Sentence {
             let portal = "maybe somebody in between answers, as a captive portal does";
             if seen_on_465 {
                 Sentence::new(cause, "leave out the port, because 465 speaks implicit TLS")
-            } else if on_465 {
+            } else if on_465 || seen.other_port.is_some() {
                 Sentence::new(cause, format!("correct HOST; {portal}"))
             } else {
                 Sentence::new(cause, "correct the port, as that of implicit TLS is usually 465").more(portal)

@@ -105,7 +105,10 @@ impl Handshake<'_> {
                 Packets::Usual => send_now(self.stream, left),
                 Packets::Small => send_apart(self.stream, left.get(..SMALL).unwrap_or(left)),
             };
-            let sent = sent.map_err(|error| self.attempt.broken(STAGE, &error, version(&self.conn)))?;
+            let sent = sent.map_err(|error| match self.attempt.broken(STAGE, &error, version(&self.conn)) {
+                Error::Reset { stage, .. } if self.head.is_empty() => Error::Reset { stage, heard: Heard::Nothing },
+                other => other,
+            })?;
             left = left.get(sent..).unwrap_or_default();
             if !left.is_empty() {
                 self.attempt.ready(self.stream, PollFlags::POLLOUT, STAGE)?;

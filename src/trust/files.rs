@@ -184,11 +184,12 @@ fn read(role: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
         (_, Some(Errno::EMFILE | Errno::ENFILE)) => Error::OutOf { stage: Stage::Arguments, source: error },
         (ErrorKind::NotFound, _) => wrong("no such file"),
         (ErrorKind::PermissionDenied, _) => {
-            // Many programs run as nobody.
-            let cure = if role == "--key" {
-                "start as root, which reads it and drops to nobody, or as a user of your own that owns it"
-            } else {
-                "let it read the file, or start as root and we drop to nobody"
+            let cure = match role {
+                _ if geteuid().is_root() => "does a container or the service's list of capabilities forbid it?",
+                // Many programs run as nobody.
+                "--key" => "start as root, which reads it and drops to nobody, or as a user of your own that owns it",
+                "--cert" | "--ca-file" => "let it read the file, or start as root, which reads it and drops to nobody",
+                _ => "let it read the file",
             };
             wrong(&format!("permission denied to uid {}: {cure}", geteuid()))
         }

@@ -67,7 +67,11 @@ fn a_certificate_that_is_not_yet_valid() {
     within(USUAL, || {
         let house = House::new();
         let leaf = house.ca.leaf_not_yet_valid((3000, 1, 1));
-        let words = ["certificate not valid before 3000-01-01, today is 20", "set this clock", "installed too early"];
+        let words = [
+            "certificate not valid before 3000-01-01, today is 20",
+            "check this machine's clock",
+            "installed too early",
+        ];
         let report = refuses(&house, &leaf, &words);
         assert_eq!(report.line("days left"), "not valid before 3000-01-01");
     });

@@ -84,7 +84,7 @@ fn a_hostile_greeting_keeps_the_screen_whole() {
 fn plain_smtp() {
     within(USUAL, || {
         let server = || says("220 mail.test ESMTP\r\n");
-        let words = ["plain SMTP instead of TLS, so this port is for STARTTLS; use --starttls"];
+        let words = ["plain SMTP instead of TLS, so this port is for STARTTLS; try --starttls"];
         let report = fails(bare, server, 76, "handshake", &words);
         assert_eq!(report.line("in clear"), "220 mail.test ESMTP");
     });
@@ -94,7 +94,7 @@ fn plain_smtp() {
 fn http() {
     within(USUAL, || {
         let server = || says("HTTP/1.1 400 Bad Request\r\n\r\n");
-        let report = fails(bare, server, 76, "handshake", &["HTTP instead of TLS; correct the port"]);
+        let report = fails(bare, server, 76, "handshake", &["HTTP instead of TLS; correct HOST"]);
         assert_eq!(report.line("in clear"), "HTTP/1.1 400 Bad Request");
     });
 }
@@ -103,7 +103,7 @@ fn http() {
 fn ssh() {
     within(USUAL, || {
         let server = || says("SSH-2.0-OpenSSH_9.2p1\r\n");
-        let report = fails(bare, server, 76, "handshake", &["SSH instead of TLS; correct the port"]);
+        let report = fails(bare, server, 76, "handshake", &["SSH instead of TLS; correct HOST"]);
         assert_eq!(report.line("in clear"), "SSH-2.0-OpenSSH_9.2p1");
     });
 }
@@ -223,6 +223,24 @@ fn a_refused_ehlo_is_a_note() {
     });
 }
 
+/// Goal: 421 is no answer to our words: a monitor hears of it.
+#[test]
+fn a_421_to_ehlo_is_a_warning() {
+    within(USUAL, || {
+        let house = House::new();
+        let peer = Peer::start(&house.leaf, |mut link| {
+            link.send(b"220 ready\r\n");
+            link.line();
+            link.send(b"421 4.3.2 shutting down\r\n");
+            link.close_notify();
+            link.until_closed();
+        });
+        let told = report(house.bridge(peer.host()).arg("-q"));
+        peer.done();
+        told.assert(0, &["warning the smarthost ended the session at our EHLO (421 4.3.2 shutting down)"]);
+    });
+}
+
 /// Goal: an IMAP server on 993 speaks TLS too.
 #[test]
 fn another_protocol_inside_tls() {
@@ -280,7 +298,7 @@ fn promise_4_a_server_that_stops_behind_its_greeting_does_not_hold_us() {
             link.until_closed();
         });
         let report = report(house.bridge(peer.host()).speed(20));
-        report.assert(74, &["failed relay: no reply within 1 s; ask the server's administrator for its log"]);
+        report.assert(74, &["failed relay: no reply within 15 s; ask the server's administrator for its log"]);
         peer.done();
     });
 }

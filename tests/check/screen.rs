@@ -152,10 +152,8 @@ fn a_certificate_near_its_end_is_a_warning_and_no_failure() {
             let start = house.bridge(peer.host());
             let report = report(if quiet { start.arg("-q") } else { start });
             assert_eq!(peer.done(), polite());
-            report.assert(
-                0,
-                &["warning the certificate expires on 20", ", in 5 days; ask the server's administrator to renew it"],
-            );
+            report
+                .assert(0, &["warning the certificate expires on 20", "; ask the server's administrator to renew it"]);
             assert_eq!(report.labels().len(), if quiet { 1 } else { 13 }, "{}", report.screen);
             assert!(
                 quiet || report.line("result") == "a session would begin; see the warning above",
@@ -191,7 +189,7 @@ fn an_expired_certificate_under_pin_only_is_a_warning() {
             0,
             &[
                 "none: the key is the whole trust",
-                "warning the certificate is valid from 2020-01-01 to 2021-11-01 only; ask the server's administrator",
+                "warning the certificate is valid from 2020-01-01 to 2021-11-01 only, today is",
             ],
         );
     });

@@ -130,7 +130,60 @@ fn ml_kem_in_the_way_is_found_and_the_cure_is_one_that_worked() {
 }
 
 fn report_with(house: &House, peer: &Peer<Vec<bool>>, option: &str) -> Report {
-    report(house.bridge(peer.name()).args(["-4", option]).speed(20))
+    report(house.bridge(peer.name()).args(["-4", option]).speed(100))
+}
+
+/// Goal: a bug that was: whoever turned a try away was asked twice more.
+#[test]
+fn a_server_that_turns_a_try_away_is_not_asked_again() {
+    if GROUP == "X25519" {
+        return;
+    }
+    within(USUAL, || {
+        let house = House::new();
+        let tls = Arc::new(house.leaf.server(TLS_1_3));
+        let peer = Peer::listener(move |listener| {
+            spoil(accept(listener), Spoils::Closes);
+            let mut link = Link::new(accept(listener), &tls);
+            link.handshake();
+            link.send(b"421 4.7.0 too many connections\r\n");
+            link.until_closed();
+            ends_here(listener);
+        });
+        let report = report(house.bridge(peer.name()).args(["-4", "-q"]).speed(4));
+        report.assert(75, &["the connection was closed at our TLS hello; ask the server's administrator"]);
+        assert_eq!(report.line("tried"), "without ML-KEM: turned away");
+        done(peer);
+    });
+}
+
+/// Goal: a bug that was: a server that greets late behind a middlebox was "no connection", and its cure was lost.
+#[test]
+fn a_slow_greeting_is_an_answer_to_the_hello() {
+    if GROUP == "X25519" {
+        return;
+    }
+    within(USUAL, || {
+        let house = House::new();
+        let tls = Arc::new(house.leaf.server(TLS_1_3));
+        let peer = Peer::listener(move |listener| {
+            for _ in 0..4 {
+                let tcp = accept(listener);
+                if is_large(&tcp) == Some(true) {
+                    spoil(tcp, Spoils::Closes);
+                } else {
+                    let mut link = Link::new(tcp, &tls);
+                    link.handshake();
+                    link.until_closed();
+                }
+            }
+            ends_here(listener);
+        });
+        let report = report(house.bridge(peer.name()).args(["-4", "-q"]).speed(20));
+        report.assert(75, &["use --no-pq until the middlebox in between is repaired"]);
+        assert_eq!(report.line("tried"), "without ML-KEM: answered, with it: closed, without it: answered");
+        done(peer);
+    });
 }
 
 /// How many packets of data have come, as the kernel counts them.

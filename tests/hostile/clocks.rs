@@ -67,13 +67,13 @@ fn a_clock_at_1970_or_2106_is_told_as_a_clock() {
             FROM,
             TO,
             "1970-01-01 00:00:00",
-            &["not valid before 2020-01-01, today is 1970-01-01; set this machine's clock, it is wrong"],
+            &["not valid before 2020-01-01, today is 1970-01-01; set this machine's clock, which is wrong"],
         ),
         (
             FROM,
             TO,
             "1970-01-01 00:00:01",
-            &["not valid before 2020-01-01, today is 1970-01-01; set this machine's clock, it is wrong"],
+            &["not valid before 2020-01-01, today is 1970-01-01; set this machine's clock, which is wrong"],
         ),
         (FROM, TO, "2038-01-19 03:14:08", &[]),
         (

@@ -92,7 +92,7 @@ fn promise_1_a_handshake_cut_anywhere_is_a_421() {
                     })
                 };
                 let (refusal, whole) = no_session(server, |host| house.bridge(host));
-                refusal.assert("4.4.2", 75, &["the server "]);
+                refusal.assert("4.4.2", 75, &["the "]);
                 assert_eq!(refusal.log.lines().count(), 1, "cut at {cut}: {refusal:#?}");
                 cases(Group::TlsServers, 1);
                 if whole {

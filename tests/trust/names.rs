@@ -52,7 +52,7 @@ fn an_empty_or_malformed_list_of_names_does_not_read_like_a_good_one() {
         let (dir, ca) = (Dir::new(), Ca::new());
         let other = [&[0x82, 9][..], b"a.example"].concat();
         for (octets, words) in [
-            (vec![0x30, 0], "certificate is for no host (its SAN has no DNS name)"),
+            (vec![0x30, 0], "certificate is for no host (a SAN without a DNS name)"),
             // An empty name.
             (vec![0x30, 2, 0x82, 0], "certificate has a malformed SAN"),
             // An address of three octets behind another name.

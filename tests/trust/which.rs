@@ -50,7 +50,7 @@ fn a_certificate_that_begins_tomorrow_may_have_been_installed_too_early() {
         let leaf = ca.leaf_not_yet_valid((3021, 12, 31));
         let words = [
             "certificate not valid before 3021-12-31, today is 20",
-            "; set this clock, or ask its administrator; it may have been installed too early",
+            "; check this machine's clock; or ask the server's administrator, because it may have been installed too early",
         ];
         refuses_by_name(trusting(&ca, &dir), chain(&leaf, &[]), &words, &[]);
     });

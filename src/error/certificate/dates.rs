@@ -1,7 +1,7 @@
 //! Certificates that have expired, or are not valid yet.
 
 use super::super::{Facts, Place, Rank, Sentence};
-use super::{has_own_anchors, here, in_between, Untrusted};
+use super::{confirmed, has_own_anchors, Untrusted};
 
 /// `certificate`, or which of those above it.
 pub fn which(place: &Place) -> String {
@@ -34,7 +34,7 @@ pub fn expired(
     match (place.rank, untrusted, intermediate) {
         (Rank::Leaf, Some(Untrusted::SelfSigned), _) => {
             Sentence::new(cause("self-signed certificate"), "ask the server's administrator for another")
-                .more(in_between(&here("use --pin-only", facts)))
+                .more(if has_own_anchors(facts) { String::new() } else { confirmed("use --pin-only") })
         }
         (Rank::Leaf, Some(Untrusted::UnknownCa), _) => {
             Sentence::new(cause("certificate"), "ask the server's administrator to renew it")
@@ -70,11 +70,11 @@ fn ours(facts: &Facts) -> &str {
 pub fn not_yet_valid(from: &str, place: &Place, facts: &Facts) -> Sentence {
     let cause = format!("{} not valid before {from}, today is {}", which(place), facts.today);
     match facts.clock_behind {
-        Some(roots) => Sentence::new(cause, "set this machine's clock, it is wrong")
+        Some(roots) => Sentence::new(cause, "set this machine's clock, which is wrong")
             .detail(subject(place))
             .more(format!("because this program's roots are of {roots}")),
-        None => Sentence::new(cause, "set this clock, or ask its administrator")
+        None => Sentence::new(cause, "check this machine's clock")
             .detail(subject(place))
-            .more("it may have been installed too early"),
+            .more("or ask the server's administrator, because it may have been installed too early"),
     }
 }

@@ -15,7 +15,7 @@ pub fn wrong_name(names: &Names, expired: Option<&str>, untrusted: Option<Untrus
         Names::AddressAsDns => ("has the address as a DNS name", String::new()),
         Names::CommonNameOnly(common) => ("has a CN but no SAN", format!("CN={common:.NAME$}, and only a SAN counts")),
         Names::None => ("is for no name", "no SAN".to_owned()),
-        Names::NoHostName => ("is for no host", "its SAN has no DNS name".to_owned()),
+        Names::NoHostName => ("is for no host", "a SAN without a DNS name".to_owned()),
         Names::Malformed(found) => ("has a malformed SAN", joined(found)),
     };
     let subject = if untrusted == Some(Untrusted::SelfSigned) { "self-signed certificate" } else { "certificate" };
@@ -42,7 +42,10 @@ pub fn wrong_name(names: &Names, expired: Option<&str>, untrusted: Option<Untrus
             sentence("ask its administrator to reissue it with a SAN")
         }
         (Names::AddressAsDns | Names::Malformed(_), _) => sentence("ask its administrator to reissue it"),
-        (Names::Others { .. }, NamedBy::Option) => sentence("correct --server-name; maybe somebody in between"),
+        (Names::Others { .. }, NamedBy::Option) if expired.is_none() && untrusted.is_none() => {
+            sentence("ask the server's administrator for its name; maybe somebody in between")
+        }
+        (Names::Others { .. }, NamedBy::Option) => sentence("ask its administrator; maybe somebody in between"),
         (Names::Others { .. }, NamedBy::Host) => match (expired, untrusted) {
             (None, None) => sentence("correct HOST, or ask the server's administrator; maybe somebody in between")
                 .more("--server-name is for a name that its administrator confirms"),
