@@ -15,6 +15,7 @@ use nix::unistd::geteuid;
 
 use crate::confine;
 use crate::crypto::POST_QUANTUM;
+use crate::dial::Search;
 use crate::error::{self, Error, Seen};
 use crate::exit::Exit;
 use crate::hooks;
@@ -49,7 +50,8 @@ pub fn run(options: &Options, local: &mut Local, stderr: Stderr, waiter: &Waiter
     let mut tries = Tries::new(classical.as_ref(), waiter);
     let mut errors = Vec::new();
     for host in &options.hosts {
-        let mut check = Check { host, options, trusted: &trusted, waiter, tries: &mut tries, screen: &mut screen };
+        let search = Search::alone(host, options, &trusted, waiter);
+        let mut check = Check { search, tries: &mut tries, screen: &mut screen };
         let Err((error, seen)) = check.run() else { continue };
         let ends_all = error.ends_all();
         failed(&error, seen, &mut screen);

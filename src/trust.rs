@@ -143,30 +143,23 @@ impl Trusted {
     }
 }
 
-/// The key presented is none of the pinned ones.
-#[derive(Debug)]
-pub struct PinMismatch;
+/// What the verifier finds and rustls has no word of its own for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The key presented is none of the pinned ones.
+    PinMismatch,
+    /// A certificate of the chain is signed in a way that webpki does not take. rustls has the same words for a handshake
+    /// that is signed so, which is about another key.
+    UnusableSignature,
+}
 
-impl fmt::Display for PinMismatch {
+impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("pin mismatch")
+        write!(f, "{self:?}")
     }
 }
 
-impl std::error::Error for PinMismatch {}
-
-/// A certificate of the chain is signed in a way that webpki does not take. rustls has the same words for a handshake
-/// that is signed so, which is about another key.
-#[derive(Debug)]
-pub struct UnusableSignature;
-
-impl fmt::Display for UnusableSignature {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("unusable signature")
-    }
-}
-
-impl std::error::Error for UnusableSignature {}
+impl std::error::Error for Refusal {}
 
 fn given(trust: &Trust) -> Given {
     let anchors = match &trust.server {
@@ -244,7 +237,7 @@ impl ServerCertVerifier for Verifier {
                         rustls::Error::InvalidCertificate(
                             CertificateError::UnsupportedSignatureAlgorithmContext { .. }
                             | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. },
-                        ) => CertificateError::Other(OtherError(Arc::new(UnusableSignature))).into(),
+                        ) => CertificateError::Other(OtherError(Arc::new(Refusal::UnusableSignature))).into(),
                         other => other,
                     },
                 )?;
@@ -256,7 +249,7 @@ impl ServerCertVerifier for Verifier {
         if chain_is_enough || key.is_some_and(|key| pins.contains(&key)) {
             Ok(ServerCertVerified::assertion())
         } else {
-            Err(CertificateError::Other(OtherError(Arc::new(PinMismatch))).into())
+            Err(CertificateError::Other(OtherError(Arc::new(Refusal::PinMismatch))).into())
         }
     }
 

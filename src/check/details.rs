@@ -7,18 +7,11 @@ use rustls::pki_types::ServerName;
 use super::screen::Screen;
 use crate::dial::Told;
 use crate::error::{Error, InClear};
-use crate::options::ServerTrust;
 use crate::smtp::{Code, Reply};
 use crate::text::escape;
 use crate::tls::Agreed;
 use crate::trust::{Chain, Trusted};
 use crate::x509::{date, now, AltName, AltNames, Kind, Validity};
-
-/// What EHLO offers.
-pub struct Offers {
-    offered: Vec<String>,
-    lacking: Vec<&'static str>,
-}
 
 /// What a client may want to use; anything else a server offers does not decide whether mail goes out.
 const EXTENSIONS: [&str; 6] = ["AUTH", "SIZE", "PIPELINING", "8BITMIME", "SMTPUTF8", "CHUNKING"];
@@ -26,29 +19,17 @@ const EXTENSIONS: [&str; 6] = ["AUTH", "SIZE", "PIPELINING", "8BITMIME", "SMTPUT
 /// How many names are shown; a certificate may hold 10 000.
 const NAMES: usize = 3;
 
-impl Offers {
-    pub fn read(keywords: Vec<String>) -> Offers {
-        let find = |extension: &str| {
-            keywords.iter().find(|line| {
-                line.split([' ', '=']).next().is_some_and(|keyword| keyword.eq_ignore_ascii_case(extension))
-            })
-        };
-        Offers {
-            offered: EXTENSIONS.iter().filter_map(|extension| find(extension)).cloned().collect(),
-            lacking: EXTENSIONS.into_iter().filter(|extension| find(extension).is_none()).collect(),
-        }
-    }
-
-    pub fn show(&self, screen: &mut Screen) {
-        let offered = if self.offered.is_empty() { "nothing of use".to_owned() } else { self.offered.join(", ") };
-        screen.line("EHLO", &offered);
-        if !self.lacking.is_empty() {
-            screen.line("lacks", &self.lacking.join(", "));
-        }
-    }
-
-    pub fn lacks(&self, extension: &str) -> bool {
-        self.lacking.contains(&extension)
+/// Of EHLO's reply.
+pub fn show_offers(reply: &Reply, screen: &mut Screen) {
+    let offered: Vec<String> = EXTENSIONS
+        .iter()
+        .filter_map(|extension| reply.keyword(extension))
+        .map(|line| escape(line).to_string())
+        .collect();
+    let lacking: Vec<&str> = EXTENSIONS.into_iter().filter(|extension| !reply.offers(extension)).collect();
+    screen.line("EHLO", &if offered.is_empty() { "nothing of use".to_owned() } else { offered.join(", ") });
+    if !lacking.is_empty() {
+        screen.line("lacks", &lacking.join(", "));
     }
 }
 
@@ -57,7 +38,6 @@ pub fn show(
     told: &Told,
     error: Option<&Error>,
     server_name: &ServerName<'static>,
-    trust: &ServerTrust,
     trusted: &Trusted,
     screen: &mut Screen,
 ) {
@@ -66,14 +46,11 @@ pub fn show(
         screen.line("TLS", &agreed(facts));
     }
     show_chain(&told.chain, screen);
-    match (trust, trusted.anchor(&told.chain)) {
-        _ if told.chain.links.is_empty() => {}
-        (ServerTrust::KeyOnly { .. }, _) => screen.line("anchor", "none: the key is the whole trust (--pin-only)"),
-        (ServerTrust::Chain { .. }, Some(anchor)) => {
-            screen.line("anchor", &anchor.to_string());
-            screen.line("", &format!("in {}", trusted.anchors));
-        }
-        (ServerTrust::Chain { .. }, None) => {}
+    if let Some(anchor) = trusted.anchor(&told.chain) {
+        screen.line("anchor", &anchor.to_string());
+        screen.line("", &format!("in {}", trusted.anchors));
+    } else if trusted.given.pin_only && !told.chain.links.is_empty() {
+        screen.line("anchor", "none: the key is the whole trust (--pin-only)");
     }
     if let Some(leaf) = told.chain.leaf() {
         screen.line("names", &names(&leaf.names));
@@ -200,17 +177,5 @@ fn days_of(time: Duration) -> String {
         0 => "less than a day".to_owned(),
         1 => "1 day".to_owned(),
         days => format!("{days} days"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn offers_are_read_in_any_case_and_what_lacks_is_told() {
-        let offers = Offers::read(["size 1000", "AUTH=PLAIN", "PIPELININGS", "8bitmime"].map(str::to_owned).to_vec());
-        assert_eq!(offers.offered, ["AUTH=PLAIN", "size 1000", "8bitmime"]);
-        assert_eq!(offers.lacking, ["PIPELINING", "SMTPUTF8", "CHUNKING"]);
     }
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::details::{show, Offers};
+use super::details::{show, show_offers};
 use super::dialogue::Dialogue;
 use super::screen::Screen;
 use super::tries::{pause, Tries};
@@ -11,12 +11,10 @@ use super::watch::{took, Watch};
 use crate::deadline::{seconds, Deadline};
 use crate::dial::{Clocks, Search, Told};
 use crate::error::{Error, Seen, Stage};
-use crate::options::{Dial, Host, Options};
-use crate::smtp::Rules;
+use crate::options::{Dial, Host};
+use crate::smtp::{Reply, Rules};
 use crate::text::{escape, Foreign};
 use crate::tls::Tls;
-use crate::trust::Trusted;
-use crate::wait::Waiter;
 
 /// An address that a session would not need.
 const OTHER_S: u64 = 10;
@@ -31,10 +29,7 @@ const HOLDS_ALL: &str = "it offers no AUTH, so that --require-auth would hold al
                          knows this machine by its address or by --cert";
 
 pub struct Check<'a, 'b> {
-    pub host: &'a Host,
-    pub options: &'a Options,
-    pub trusted: &'a Trusted,
-    pub waiter: &'a Waiter,
+    pub search: Search<'a, 'a>,
     pub tries: &'b mut Tries<'a>,
     pub screen: &'b mut Screen<'a>,
 }
@@ -42,7 +37,7 @@ pub struct Check<'a, 'b> {
 /// What was said behind the greeting.
 #[derive(Default)]
 struct Said {
-    offers: Option<Offers>,
+    offers: Option<Reply>,
     quit: Option<Foreign>,
     /// EHLO is our own manner: a server that does not like it may like a client's.
     refused: Option<Foreign>,
@@ -52,19 +47,19 @@ impl<'a> Check<'a, '_> {
     /// # Errors
     /// Why a session would come to nothing, and what the report has seen of it.
     pub fn run(&mut self) -> Result<(), (Error, Seen)> {
-        self.screen.heading(&heading(self.host));
-        let search = Search::alone(self.host, self.options, self.trusted, self.waiter);
-        let mut watch = Watch::new(self.screen, matches!(self.host.dial, Dial::Name(_)));
-        let found = search.run(&mut Clocks::new(self.options.setup_timeout, Instant::now()), &mut watch);
+        let search = &self.search;
+        self.screen.heading(&heading(search.host));
+        let mut watch = Watch::new(self.screen, matches!(search.host.dial, Dial::Name(_)));
+        let found = search.run(&mut Clocks::new(search.options.setup_timeout, Instant::now()), &mut watch);
         let mut said = Said::default();
         let (addr, mut error) = match found {
-            Ok(session) => (Some(session.addr), talk(&search, session.tls, session.addr, &mut said, &mut watch).err()),
+            Ok(session) => (Some(session.addr), talk(search, session.tls, session.addr, &mut said, &mut watch).err()),
             Err(failure) => (failure.addr, Some(failure.error)),
         };
         watch.screen.end();
         let told = watch.told_by(addr);
         if error.as_ref().is_none_or(|error| !error.ends_all() && !error.says_no()) {
-            error = others(&search, addr, &mut watch).err().or(error);
+            error = others(search, addr, &mut watch).err().or(error);
         }
         let (passed, lookup) = (watch.passed, watch.lookup);
         if let Some(error) = error.take_if(|error| error.ends_all()) {
@@ -87,7 +82,7 @@ impl<'a> Check<'a, '_> {
                 Ok(())
             }
             (Some(error), None) => Err((error, Seen::report())),
-            (Some(error), Some(addr)) => match self.tries.cures(&search, addr, &error, self.screen) {
+            (Some(error), Some(addr)) => match self.tries.cures(&self.search, addr, &error, self.screen) {
                 Ok(seen) => Err((error, seen)),
                 Err(terminated) => Err((terminated, Seen::report())),
             },
@@ -96,10 +91,10 @@ impl<'a> Check<'a, '_> {
 
     /// What one address told, that of the session or that which came furthest.
     fn tell(&mut self, told: &Told, said: &Said, error: Option<&Error>) {
-        let (trust, name) = (&self.options.trust.server, &self.host.server_name);
-        show(told, error, name, trust, self.trusted, self.screen);
-        if let Some(offers) = &said.offers {
-            offers.show(self.screen);
+        let Search { host, options, trusted, .. } = &self.search;
+        show(told, error, &host.server_name, trusted, self.screen);
+        if let Some(reply) = &said.offers {
+            show_offers(reply, self.screen);
         }
         match &said.refused {
             // Its own end, whoever asks.
@@ -112,8 +107,8 @@ impl<'a> Check<'a, '_> {
         if let Some(quit) = &said.quit {
             self.screen.line("QUIT", &quit.to_string());
         }
-        let lacks_auth = said.offers.as_ref().is_some_and(|offers| offers.lacks("AUTH"));
-        if self.options.rules == Rules::RequireAuth && lacks_auth {
+        let lacks_auth = said.offers.as_ref().is_some_and(|reply| !reply.offers("AUTH"));
+        if options.rules == Rules::RequireAuth && lacks_auth {
             self.screen.wrong("warning", HOLDS_ALL);
         }
     }
@@ -157,9 +152,7 @@ fn talk(search: &Search, tls: Tls, addr: SocketAddr, said: &mut Said, watch: &mu
         return Ok(());
     }
     match watch.step(", EHLO", || dialogue.ehlo(local)) {
-        Ok(reply) => {
-            said.offers = Some(Offers::read(reply.keywords().map(|line| escape(line).to_string()).collect()));
-        }
+        Ok(reply) => said.offers = Some(reply),
         Err(Error::Turned { line, .. }) => said.refused = Some(line),
         Err(error) => {
             dialogue.tls.abandon();

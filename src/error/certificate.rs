@@ -140,13 +140,12 @@ impl Fault {
             }
             Fault::VersionOne => version_one(facts),
             Fault::WeakKey { bits, place } => {
-                let (whose, who) = match place.rank {
-                    Rank::Leaf => ("the server's key".to_owned(), "the server's"),
-                    Rank::Intermediate | Rank::CrossSigned | Rank::Root => {
-                        (format!("the key of {}", which(place)), "the server's")
-                    }
-                    Rank::Ours => (format!("the key of {}", which(place)), "the CA's"),
+                let whose = if place.rank == Rank::Leaf {
+                    "the server's key".to_owned()
+                } else {
+                    format!("the key of {}", which(place))
                 };
+                let who = if place.rank == Rank::Ours { "the CA's" } else { "the server's" };
                 Sentence::new(
                     format!("{whose} cannot be used: RSA of {bits} bits"),
                     "it needs RSA of 2048 to 8192 bits, or ECDSA",

@@ -172,9 +172,13 @@ impl Reply {
         self.lines.iter().skip(1).filter_map(|line| line.get(4..))
     }
 
-    /// Whether EHLO's reply has `keyword`, in any case.
+    /// The line of EHLO's reply that begins with `keyword`, in any case.
+    pub fn keyword(&self, keyword: &str) -> Option<&[u8]> {
+        self.keywords().find(|line| is_keyword(line, keyword))
+    }
+
     pub fn offers(&self, keyword: &str) -> bool {
-        self.keywords().any(|line| is_keyword(line, keyword))
+        self.keyword(keyword).is_some()
     }
 
     pub fn first(&self) -> &[u8] {
@@ -254,4 +258,18 @@ impl Collector {
 fn without_end(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_keyword_is_a_whole_word_in_any_case_in_the_second_line_or_later() {
+        let said = b"250-SIZE\r\n250-size 1000\r\n250-AUTH=PLAIN\r\n250-PIPELININGS\r\n250 8bitmime\r\n";
+        let (_, reply) = Collector::default().take(said);
+        let reply = reply.expect("a reply").expect("a good one");
+        let found: Vec<_> = ["SIZE", "AUTH", "PIPELINING", "8BITMIME"].map(|word| reply.keyword(word)).into();
+        assert_eq!(found, [Some(&b"size 1000"[..]), Some(b"AUTH=PLAIN"), None, Some(b"8bitmime")]);
+    }
 }

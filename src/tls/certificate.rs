@@ -4,7 +4,7 @@ use rustls::CertificateError;
 
 use super::Attempt;
 use crate::error::{Fault, Issuer, Names, OwnFault, Place, Rank, Untrusted};
-use crate::trust::{Chain, End, PinMismatch, UnusableSignature};
+use crate::trust::{Chain, End, Refusal};
 use crate::x509::{date, date_of, now, AltNames, Certificate, Kind, Name, RSA_BITS};
 
 /// How many of a certificate's names are told; it may hold 10 000.
@@ -25,10 +25,10 @@ pub fn fault(error: &CertificateError, attempt: &Attempt) -> Fault {
         // Its names in rustls' words would have to be read back from a debug format.
         CertificateError::NotValidForNameContext { .. } => wrong_name(leaf, attempt),
         CertificateError::UnknownIssuer => unknown_issuer(&chain, attempt),
-        CertificateError::Other(other) if other.0.is::<PinMismatch>() => {
+        CertificateError::Other(other) if other.0.downcast_ref() == Some(&Refusal::PinMismatch) => {
             Fault::PinMismatch { presented: leaf.map(Certificate::pin) }
         }
-        CertificateError::Other(other) if other.0.is::<UnusableSignature>() => {
+        CertificateError::Other(other) if other.0.downcast_ref() == Some(&Refusal::UnusableSignature) => {
             // What signs a root is nobody's business.
             let old = |cert: &Certificate| cert.old_signature.filter(|_| !cert.is_self_issued());
             match chain.certs().find_map(old) {
