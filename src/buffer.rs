@@ -32,7 +32,12 @@ impl Buffer {
                 old.zeroize();
             }
         } else {
+            let left = self.end - self.start;
             self.octets.copy_within(self.start..self.end, 0);
+            // Where they stood is behind the end now, out of reach of `wipe`.
+            if self.start > 0 && left > 0 {
+                self.octets.get_mut(left..self.end).unwrap_or_default().zeroize();
+            }
         }
         self.end -= self.start;
         self.start = 0;
@@ -92,6 +97,18 @@ mod tests {
             buffer.use_up(read);
         }
         assert_eq!(buffer.space().len(), 20_000);
+    }
+
+    /// A bug that was: octets of a held line stayed where they had stood before they were moved.
+    #[test]
+    fn what_is_moved_leaves_nothing_behind() {
+        let mut buffer = Buffer::new(8192);
+        buffer.space()[..12].copy_from_slice(b"line\r\nsecret");
+        buffer.fill(12);
+        buffer.wipe(6);
+        let room = buffer.space();
+        assert!(room[..6].iter().all(|octet| *octet == 0), "{:?}", &room[..6]);
+        assert_eq!(buffer.filled(), b"secret");
     }
 
     #[test]

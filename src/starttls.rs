@@ -188,6 +188,8 @@ impl Clear<'_> {
 pub fn behind(error: Error) -> Error {
     match error {
         Error::Tls { trouble: Trouble::Clear { line, .. }, .. } => Error::InClear(InClear::NotTls { said: line }),
+        // It has said yes to STARTTLS.
+        Error::Reset { stage, .. } => Error::Reset { stage, heard: Heard::Something },
         other => other,
     }
 }

@@ -28,7 +28,7 @@ use crate::deadline::{seconds, Deadline};
 use crate::exit::Exit;
 use crate::hooks;
 use crate::stdio::{self, Local};
-use crate::wait::{Waiter, Woken};
+use crate::wait::{ready, Waiter, Woken};
 
 /// How long either side may take to end after the other: the last reply must not be destroyed by a RST.
 pub const DRAIN_S: u64 = 5;
@@ -212,7 +212,8 @@ impl Watch<'_> {
                     Event::Delivered | Event::SendWaiting => {}
                 }
             }
-            if done(self) || !crate::wait::ready(self.bell.as_fd(), PollFlags::POLLIN, deadline) {
+            // A bell that rings for ever is ready behind the deadline, too.
+            if done(self) || deadline.passed() || !ready(self.bell.as_fd(), PollFlags::POLLIN, deadline) {
                 return;
             }
         }

@@ -115,7 +115,7 @@ pub enum Expected {
 /// What is left to come, once the client has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Nothing is owed. `inside`: a text or a chunk has begun and not ended.
+    /// Nothing is owed that can still come. `inside`: a text or a chunk has begun and not ended.
     Settled {
         inside: bool,
     },
@@ -228,8 +228,9 @@ impl Dialogue {
 
     /// Whether a reply to a message is owed or on its way. If so, `delivered` will tell.
     pub fn owes_for_a_message(&mut self) -> bool {
+        let whole = self.owed.len().saturating_sub(usize::from(self.is_inside_a_chunk()));
         let owes = self.writer == Writer::Server
-            || self.owed.iter().any(|owed| matches!(owed, Owed::Text | Owed::Chunk | Owed::LastChunk));
+            || self.owed.iter().take(whole).any(|owed| matches!(owed, Owed::Text | Owed::Chunk | Owed::LastChunk));
         self.waited_for |= owes;
         owes
     }
@@ -251,6 +252,10 @@ impl Dialogue {
         }
         match (self.owed.front(), self.owed.len(), self.writer) {
             (Some(Owed::Quit), 1, Writer::Nobody) => Standing::Leaving,
+            // The reply to a chunk that will never be whole.
+            (Some(_), 1, Writer::Nobody) if self.is_inside_a_chunk() && !self.replies.is_cut() => {
+                Standing::Settled { inside: true }
+            }
             _ => Standing::Owed,
         }
     }
@@ -286,6 +291,10 @@ impl Dialogue {
     }
 
     fn is_inside(&self) -> bool {
-        matches!(self.client, Client::Text(_) | Client::Chunk(_))
+        matches!(self.client, Client::Text(_)) || self.is_inside_a_chunk()
+    }
+
+    fn is_inside_a_chunk(&self) -> bool {
+        matches!(self.client, Client::Chunk(_))
     }
 }

@@ -77,6 +77,15 @@ fn a_client_that_leaves_inside_its_text_is_passed_on_at_once_and_warned_about() 
     });
 }
 
+/// Goal: promise 5, and a bug that was: the answer to a chunk was waited for, 660 s, although its octets would never come.
+#[test]
+fn promise_5_a_client_that_leaves_inside_a_chunk_is_passed_on_at_once_and_warned_about() {
+    test(|| {
+        leaves_at_once(EHLO, "BDAT 5\r\n", 74);
+        leaves_at_once(EHLO, "BDAT 500 LAST\r\nSubject: hello\r\n\r\nhalf a mess", 74);
+    });
+}
+
 /// Goal: an unfinished command owes nothing; some servers answer it when they see the end, and that is delivered.
 #[test]
 fn a_client_that_leaves_inside_a_command_still_reads_the_answer_to_it() {

@@ -27,6 +27,8 @@ struct Refusal {
     /// Invariant: at most 200 octets (`Replies::text`), and never the client's.
     line: Vec<u8>,
     of_login: bool,
+    /// No MAIL was accepted since: a refusal may follow from this one.
+    stands: bool,
 }
 
 /// Why a MAIL did not go up.
@@ -60,12 +62,11 @@ impl Record {
         let of_login = matches!(owed, Owed::Auth { .. });
         let of_mail =
             matches!(owed, Owed::Mail | Owed::Rcpt | Owed::Data { .. } | Owed::Text | Owed::Chunk | Owed::LastChunk);
-        // A client that pipelines says RCPT and DATA behind a refused sender or recipient all the same. Their answers, 503 or
-        // 554 5.5.1 (a command out of its turn, RFC 3463), would hide what was wrong.
-        let sequel = (line.starts_with(b"503") || line.get(4..9) == Some(b"5.5.1"))
-            && self.refusal.as_ref().is_some_and(|refusal| !refusal.of_login);
-        if code.is_refusal() && (of_login || of_mail && !sequel) {
-            self.refusal = Some(Refusal { line: line.to_vec(), of_login });
+        if let (Owed::Mail, 2, Some(refusal)) = (owed, code.class(), &mut self.refusal) {
+            refusal.stands = false;
+        }
+        if code.is_refusal() && (of_login || of_mail && !self.follows(line)) {
+            self.refusal = Some(Refusal { line: line.to_vec(), of_login, stands: true });
         }
         if of_login && code == Code::AUTHENTICATED {
             self.login = Login::Done;
@@ -76,6 +77,14 @@ impl Record {
         if matches!(owed, Owed::Text | Owed::LastChunk) && code.class() == 2 && !code.is_goodbye() {
             self.mails += 1;
         }
+    }
+
+    /// Whether it follows from the last refusal, and would hide what was wrong. A client that pipelines says RCPT and DATA
+    /// behind a refused sender or recipient all the same: 503, or 554 5.5.1 (a command out of its turn, RFC 3463). And one that
+    /// may go on without its login reads 530.
+    fn follows(&self, line: &[u8]) -> bool {
+        let Some(refusal) = self.refusal.as_ref().filter(|refusal| refusal.stands) else { return false };
+        line.starts_with(b"503") || line.get(4..9) == Some(b"5.5.1") || refusal.of_login && line.starts_with(b"530")
     }
 
     pub fn is_logged_in(&self) -> bool {

@@ -121,7 +121,10 @@ fn a_text_owes_one_once_its_end_was_seen() {
 #[test]
 fn a_chunk_owes_one_from_its_line_on() {
     check(&[
-        (&[C("BDAT 5\r\n")], OWED),
+        // A bug that was: the reply to a chunk was waited for although its octets would never come.
+        (&[C("BDAT 5\r\n")], INSIDE),
+        (&[C("NOOP\r\nBDAT 5\r\nhe")], OWED),
+        (&[C("NOOP\r\nBDAT 5\r\nhe"), S("250 ok\r\n")], INSIDE),
         (&[C("BDAT 5\r\n"), S("552 too big\r\n"), C("\r\n.\r")], INSIDE),
         (&[C("BDAT 5\r\n"), S("552 too big\r\n"), C("\r\n.\r\n")], SETTLED),
         (&[C("BDAT 5\r\nhelloBDAT 0 LAST\r\n"), S("250 ok\r\n")], OWED),
@@ -259,7 +262,12 @@ fn the_account_has_mails_and_the_last_refusal() {
     ] {
         assert_eq!(account(&[MAIL, &[S(replies)]].concat()), told(0, Some(refused)));
     }
+    // What is refused in the next mail does not follow from the one before.
+    let next =
+        &[S("250 ok\r\n550 who?\r\n354 go on\r\n"), C(".\r\n"), S("250 ok\r\n"), MAIL[0], S("250 ok\r\n503 why?\r\n")];
+    assert_eq!(account(&[MAIL, next].concat()), told(1, Some("503 why?")));
     const LOGIN: &[Say] = &[C("AUTH PLAIN x\r\n"), S("535 no\r\n")];
+    assert_eq!(account(&[LOGIN, MAIL, &[S("530 log in\r\n503 no sender\r\n")]].concat()), told(0, Some("535 no")));
     assert_eq!(account(LOGIN), told(0, Some("535 no")));
     assert_eq!(account(&[LOGIN, &[C("AUTH PLAIN y\r\n"), S("235 ok\r\n")]].concat()), told(0, None));
     assert_eq!(account(&[S("what?\r\n")]), None);

@@ -65,14 +65,19 @@ pub fn check(bridge: &mut Bridge) {
         let story = format!("owed in way {how}: {asked:?}, then {place:?}; in flight {in_flight}, cut {cut}");
         let settled = asked.is_empty() && !in_flight && !cut;
         let inside = matches!(place, Place::Text | Place::Chunk { .. });
+        // The last one's own reply cannot come before the rest of it.
+        let (last, before) = asked.split_last().map_or((None, asked.as_slice()), |(last, before)| (Some(last), before));
+        let chunk = matches!(place, Place::Chunk { .. }) && last.is_some_and(|last| last.is_message());
         assert_eq!(bridge.dialogue.is_settled(), settled, "{story}");
         let expected = match asked.as_slice() {
             _ if settled => Standing::Settled { inside },
             [Asked::Quit] if !in_flight => Standing::Leaving,
+            [_] if chunk && !in_flight && !cut => Standing::Settled { inside },
             _ => Standing::Owed,
         };
         assert_eq!(standing, expected, "{story}");
-        let for_a_message = in_flight || asked.iter().any(|asked| asked.is_message());
+        let whole = if chunk { before } else { &asked };
+        let for_a_message = in_flight || whole.iter().any(|asked| asked.is_message());
         assert_eq!(bridge.dialogue.owes_for_a_message(), for_a_message, "{story}");
         let unanswered = owed(bridge, how, bridge.received).asked.len();
         assert_eq!(
@@ -107,7 +112,8 @@ fn is_lone_dot(up: &[u8]) -> bool {
 
 fn account(bridge: &Bridge) -> Account {
     let mut account = Account::default();
-    let mut of_login = false;
+    // Of the last refusal: whether it is of a login, and whether another one may follow from it.
+    let (mut of_login, mut stands) = (false, false);
     for said in heard(bridge).filter(|said| said.alike) {
         let (Some(asked), Some(code)) = (said.asked, said.code) else { continue };
         let auth = matches!(asked, Asked::Auth { .. });
@@ -116,10 +122,14 @@ fn account(bridge: &Bridge) -> Account {
             // An end in place of an answer accepts nothing.
             (_, 221) => {}
             (Asked::Text | Asked::Chunk { last: true }, 200..300) => account.mails += 1,
+            (Asked::Mail | Asked::MailAlone, 200..300) => stands = false,
             // It follows from another refusal, which says more.
-            (_, 400..) if of_mail && account.refused.is_some() && !of_login && is_out_of_turn(&said.last_line) => {}
-            (_, 400..) if auth || of_mail => (account.refused, of_login) = (Some(said.last_line.clone()), auth),
-            (Asked::Auth { .. }, 235) => drop(account.refused.take_if(|_| of_login)),
+            (_, 400..) if of_mail && stands && (is_out_of_turn(&said.last_line) || of_login && code == 530) => {}
+            (_, 400..) if auth || of_mail => {
+                account.refused = Some(said.last_line.clone());
+                (of_login, stands) = (auth, true);
+            }
+            (Asked::Auth { .. }, 235) if of_login => (account.refused, stands) = (None, false),
             _ => {}
         }
     }
