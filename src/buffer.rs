@@ -3,7 +3,7 @@
 
 use zeroize::Zeroize;
 
-/// One page. The C library zeroes what it hands out, so what is asked for is used memory.
+/// One page. The C library zeroes what it hands out, so all that is asked for is used memory.
 const FIRST: usize = 4096;
 
 /// Invariant: `start <= end <= octets.len() <= most`; what lies between `start` and `end` was read and not used up.
@@ -21,7 +21,7 @@ impl Buffer {
         Buffer { octets: vec![0; FIRST.min(most)], start: 0, end: 0, most, full: false }
     }
 
-    /// Where the next read puts its octets, behind those that are left: empty when there is no room.
+    /// Where the next read puts its octets, behind those that are left; empty if there is no room.
     pub fn space(&mut self) -> &mut [u8] {
         if self.full && self.octets.len() < self.most {
             let larger = vec![0; self.most.min(4 * self.octets.len())];

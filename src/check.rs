@@ -31,7 +31,7 @@ use tries::Tries;
 
 /// The report; 0 when every host would give a session, else the code of a session that has none.
 pub fn run(options: &Options, local: &mut Local, stderr: Stderr, waiter: &Waiter) -> Exit {
-    // Nobody may write a 421 into the report, the panic hook included; what that says goes to a terminal or nowhere.
+    // Nothing may write a 421 into the report, not even the panic hook, whose words go to a terminal or nowhere.
     stdio::claim_first_byte();
     if is_stranger(local, &options.allow_from) {
         return Exit::NoPermission;
@@ -55,7 +55,7 @@ pub fn run(options: &Options, local: &mut Local, stderr: Stderr, waiter: &Waiter
         let Err((error, seen)) = check.run() else { continue };
         let ends_all = error.ends_all();
         failed(&error, seen, &mut screen);
-        // As in a session, what ends all is the first cause.
+        // As in a session, an error that ends the whole search is the first cause.
         errors.insert(if ends_all { 0 } else { errors.len() }, error);
         if ends_all {
             break;
@@ -64,8 +64,8 @@ pub fn run(options: &Options, local: &mut Local, stderr: Stderr, waiter: &Waiter
     screen.exit(error::exit(errors.iter()))
 }
 
-/// In a session's order. Beside what was asked for: the same without ML-KEM, where that is another thing, because what a
-/// failure's cure would do can be tried only with files that were read as root.
+/// In a session's order. Besides what was asked for, it reads the same without ML-KEM, if that makes a difference, because
+/// a cure can be tried only with files that were read as root.
 fn files_and_rights(options: &Options) -> Result<(Trusted, Option<Trusted>), Error> {
     let trusted = Trusted::new(&options.trust)?;
     let other = POST_QUANTUM && options.trust.groups == Groups::PostQuantumFirst;
@@ -84,13 +84,13 @@ pub fn refused(error: &Error, local: &mut Local, waiter: &Waiter) -> Exit {
     failed(error, Seen::default(), &mut Screen::new(Verbosity::All, waiter))
 }
 
-/// A superserver's line with `--check` in it would show our files and routes to whoever connects. Without a client on
-/// descriptor 0, as usual, there is nobody to refuse.
+/// A superserver's line with `--check` in it would show our files and routes to anyone who connects. Without a client on
+/// descriptor 0, as usual, there is no one to refuse.
 fn is_stranger(local: &mut Local, allow_from: &[Network]) -> bool {
     matches!(stdio::admit(local, allow_from), Err(Error::Stranger { .. }))
 }
 
-/// The sentence stands last, where the eye is.
+/// The sentence comes last, where the eye is.
 fn failed(error: &Error, seen: Seen, screen: &mut Screen) -> Exit {
     if let Some(line) = error.clear() {
         screen.wrong("in clear", &line.to_string());

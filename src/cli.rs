@@ -43,7 +43,7 @@ pub enum Action {
 
 pub struct Flag {
     pub names: &'static [&'static str],
-    /// The value's name in help and manual; empty where there is none.
+    /// The value's name in help and manual; empty if there is none.
     pub value: &'static str,
     pub times: Times,
     pub help: &'static str,
@@ -105,7 +105,7 @@ const OPTIONAL: &str = "[KIND]";
 /// The words behind `program`, which a superserver's line must have.
 pub fn parse_behind(program: &OsStr, argv: Vec<OsString>) -> Result<Action, Error> {
     let (name, _) = split_at_equals(program);
-    // As the program's name it would not be in force.
+    // As the program's name it would have no effect.
     if find(&name).is_some() {
         return host::misplaced(program);
     }
@@ -195,18 +195,18 @@ fn options(args: &mut Arguments, operands: &[OsString]) -> Result<Options, Error
     })
 }
 
-/// Who reads what comes of a command line.
+/// Who reads the answer to a command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
     /// The client of a session.
     Client(Replies),
     /// A person, who wants a report.
     Check,
-    /// A person, whose standard output is a file to be.
+    /// A person who redirects standard output into a file.
     PrintConfig,
 }
 
-/// What argv asks for at first sight: for a failure of the parser itself, which must reach whom it concerns.
+/// What argv asks for at first sight, so that a failure of the parser itself reaches the right reader.
 pub struct Glance {
     pub reader: Reader,
     /// The last `--log` whose value can be read.

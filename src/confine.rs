@@ -1,13 +1,13 @@
-//! Rights: what this process can still do, in four steps, each before what could misuse it.
+//! Rights: what this process can still do. It gives them up in four steps, each before anything could misuse them.
 //!
 //! | step | before | gone from then on |
 //! |---|---|---|
-//! | `close_inherited` | anything is opened | descriptors that somebody forgot to close |
+//! | `close_inherited` | anything is opened | descriptors that were left open by mistake |
 //! | `confine` | the network, and any thread | user, groups, core dumps, new rights by exec; files to write or execute, ports |
 //! | `only_this_session` | the relay's thread | files to read, new connections |
 //! | `no_more_threads` | the first byte of the client | threads, processes |
 //!
-//! The user of the second must succeed, or there is no session. The rest is as much as the kernel has (best
+//! The change of user in the second must succeed, or there is no session. The rest is as much as the kernel has (best
 //! effort): a second wall, whose absence is no reason to stop mail. `kernel` is the seam for a port: OpenBSD's
 //! pledge("stdio rpath dns inet unix") and pledge("stdio unix"), FreeBSD's cap_enter() fit its two functions.
 //!
@@ -28,7 +28,7 @@ use crate::options::UserSpec;
 /// Enough for the 16 addresses of a name that all stall, for the resolver of one more, and for the rest.
 const DESCRIPTORS: rlim_t = 64;
 
-/// The usual limit is 1024, and nobody hands down as many; closing what is not open costs next to nothing.
+/// The usual limit is 1024, and no superserver passes on that many; closing what is not open costs next to nothing.
 const MOST_INHERITED: i32 = 4096;
 
 /// 0, 1, 2, SIGTERM's, the log's, the smarthost's, a pair to wake the supervisor, /dev/null, and some to spare.
@@ -38,7 +38,7 @@ const DESCRIPTORS_OF_A_SESSION: rlim_t = 16;
 pub fn close_inherited() {
     let listed = fs::read_dir("/dev/fd");
     let listed = listed.into_iter().flatten().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    // The directory's own is among them, and closed by now: an error that means nothing.
+    // The directory's own is among them, and closed by now: its error means nothing.
     for number in to_close(listed) {
         let _ = nix::unistd::close(number);
     }
@@ -73,9 +73,9 @@ pub fn only_this_session() {
     kernel::before_the_session();
 }
 
-/// RLIMIT_NPROC counts all threads of this user, whoever started them: so it is 0, and only now. Root is not bound by it.
+/// RLIMIT_NPROC counts all threads of this user, not only ours, so it becomes 0, and only now. Root is not bound by it.
 pub fn no_more_threads() {
-    // nix knows none on the others.
+    // nix has no such limit for the other systems.
     #[cfg(any(
         target_os = "linux",
         target_os = "android",

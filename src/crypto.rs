@@ -30,7 +30,7 @@ pub const SLOW_START: Option<&str> = match option_env!("SMTPS_BRIDGE_SLOW_START"
     _ => None,
 };
 
-/// None only where the library lacks it, which none does.
+/// None only if the library lacks it, and neither of the two does.
 pub fn sha256(data: &[u8]) -> Option<[u8; 32]> {
     let hash = library::cipher_suite::TLS13_AES_128_GCM_SHA256.tls13()?.common.hash_provider.hash(data);
     hash.as_ref().try_into().ok()

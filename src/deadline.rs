@@ -35,7 +35,7 @@ impl Deadline {
         self.left().is_zero()
     }
 
-    /// The same clock after it stood still for a while.
+    /// The same clock after it has been stopped for a while.
     pub fn later(self, by: Duration) -> Deadline {
         Deadline::since(self.0, by)
     }

@@ -1,5 +1,5 @@
 //! From hosts to a complete greeting: hosts in order, their addresses staggered, fail-over after connect, handshake,
-//! certificate and greeting failures alike, under clocks that are shared out so that nobody eats another's turn.
+//! certificate and greeting failures alike, under clocks that are shared out so that none uses up another's turn.
 
 mod onlooker;
 mod search;
@@ -33,7 +33,8 @@ pub struct Dialled<'a> {
 }
 
 /// # Errors
-/// What ends the search at once: SIGTERM, no descriptors, no threads. It comes first, then the hosts passed over so far.
+/// An error that ends the search at once: SIGTERM, no descriptors, no threads. It comes first, then the hosts passed over
+/// so far.
 pub fn dial<'a>(
     options: &'a Options,
     trusted: &Trusted,

@@ -98,7 +98,7 @@ pub enum Error {
     NoInterface {
         name: Foreign,
     },
-    /// In the system's words, without the number.
+    /// In the system's words, without the error number.
     Unreachable {
         problem: String,
     },
@@ -112,7 +112,7 @@ pub enum Error {
 
     InClear(InClear),
 
-    /// The server's end, a reset or silence before the session, but for those on our hello (`Trouble`).
+    /// The server's end, a reset or silence before the session, except in answer to our hello (`Trouble`).
     Closed {
         stage: Stage,
         heard: Heard,
@@ -133,7 +133,7 @@ pub enum Error {
         line: Foreign,
     },
 
-    /// The first line is no reply of SMTP, or one that never ends.
+    /// The first line is not an SMTP reply, or it never ends.
     NotSmtp {
         stage: Stage,
         line: Foreign,
@@ -144,7 +144,7 @@ pub enum Error {
         fault: Fault,
         facts: Box<Facts>,
     },
-    /// TLS comes to nothing, and no certificate is to blame.
+    /// TLS fails, and no certificate is to blame.
     Tls {
         stage: Stage,
         trouble: Trouble,
@@ -159,12 +159,12 @@ pub enum Heard {
 }
 
 impl Error {
-    /// Nothing that is tried after it would fare better: SIGTERM, no descriptors, no threads.
+    /// No later attempt would do better: SIGTERM, no descriptors, no threads.
     pub fn ends_all(&self) -> bool {
         matches!(self, Error::Terminated { .. } | Error::OutOf { .. })
     }
 
-    /// A reply of 4yz or 5yz in place of a session: providers ban who asks again.
+    /// A reply of 4yz or 5yz in place of a session: providers ban clients that ask again.
     pub fn says_no(&self) -> bool {
         matches!(
             self,
@@ -174,8 +174,8 @@ impl Error {
         )
     }
 
-    /// What was said without TLS. Whoever is in between may have said it: it is quoted to the administrator, marked as that,
-    /// and never to the client.
+    /// What was said without TLS. Somebody in between may have said it, so it is quoted to the administrator, marked as
+    /// such, and never to the client.
     pub fn clear(&self) -> Option<&Foreign> {
         match self {
             Error::Tls { trouble: Trouble::Clear { line, .. }, .. } => Some(line),

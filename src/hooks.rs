@@ -36,8 +36,8 @@ pub fn anchor() -> Option<std::path::PathBuf> {
     None
 }
 
-/// Tries what the confinement forbids, and logs what came of it. SMTPS_BRIDGE_TEST_PROBE is a directory where everybody
-/// may write, with such a file in it; SMTPS_BRIDGE_TEST_PROBE_PID another process of the same user.
+/// Tries what the confinement forbids, and logs what came of it. SMTPS_BRIDGE_TEST_PROBE is a directory that everybody may
+/// write to, with a file in it that everybody may write to; SMTPS_BRIDGE_TEST_PROBE_PID another process of the same user.
 #[cfg(feature = "test-hooks")]
 pub fn probe(step: &str) {
     use std::fs::{File, OpenOptions};

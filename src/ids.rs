@@ -1,4 +1,4 @@
-//! The three identities of a process, real, effective and saved, and its groups: the system's calls where it has them.
+//! The three identities of a process, real, effective and saved, and its groups: the system's calls if it has them.
 
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "openbsd"))]
 pub use nix::unistd::{getresgid, getresuid, setgroups, setresgid, setresuid};

@@ -1,4 +1,4 @@
-//! The words behind `--print-config`, as far as the parser must tell them from hosts. What they print is setup/'s.
+//! The words behind `--print-config`, as far as the parser must tell them from hosts. setup/ has what they print.
 
 /// What is to be printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub const NAMES: [&str; 28] = [
     "swaks",
 ];
 
-/// What people say for a kind: names of packages and programs.
+/// Other words for a kind: names of packages and programs.
 const OTHER_NAMES: [(&str, &str); 4] = [
     ("inetd", if cfg!(target_os = "freebsd") { "inetd-freebsd" } else { "inetd-debian" }),
     ("openbsd-inetd", "inetd-debian"),
@@ -62,8 +62,8 @@ pub fn find(word: &str) -> Option<Wanted> {
     names().find(|(said, _)| said.eq_ignore_ascii_case(word)).map(|(_, name)| Wanted::Named(name))
 }
 
-/// The name that somebody meant who wrote it with one fault. Short words and those that begin otherwise are no faults:
-/// "smtp" and "gmail" are hosts, and no kinds of ours.
+/// The name that was meant, if it is misspelled by one fault. Short words and those that begin otherwise are not faults:
+/// "smtp" and "gmail" are hosts, and not kinds.
 pub fn near(word: &str) -> Option<&'static str> {
     let word = word.to_ascii_lowercase();
     let likely = |said: &str| word.len() > 4 && word.get(..1) == said.get(..1);

@@ -1,8 +1,8 @@
 //! The sink: syslog, stderr or none; one record is one line, capped. Logging never fails, delays or stops mail.
 //!
 //! Around the `syslog` crate, which sends blocking, never reconnects and stamps UTC: our own socket (non-blocking), our
-//! own format (no time: syslogd puts its own), and silence where there is no syslogd. Text in a record was escaped by
-//! whoever took it from outside (text.rs); here only the length is left to check.
+//! own format (no time: syslogd puts its own), and silence if there is no syslogd. Text in a record was escaped where it
+//! came in from outside (text.rs); here only the length is left to check.
 
 use std::io::{self, BufWriter};
 use std::os::fd::{AsFd, OwnedFd};
@@ -26,7 +26,7 @@ use crate::wait::{ready, write_before};
 /// How long a line may wait for a syslogd or a pipe that is busy; then it is lost.
 const PATIENCE_MS: u64 = 250;
 
-/// A sink that did not move in that time is not waited for again: all lines of a session together delay it once.
+/// A sink that took nothing in that time is not waited for again: all lines of a session together delay it only once.
 static STUCK: AtomicBool = AtomicBool::new(false);
 
 const TAG: &str = "smtps-bridge";
@@ -59,7 +59,7 @@ enum Sink {
 }
 
 impl Log for Sink {
-    /// Our own records only: no library adds one.
+    /// Our own records only: no library adds any.
     fn enabled(&self, metadata: &Metadata) -> bool {
         metadata.target().starts_with("smtps_bridge")
     }
@@ -72,7 +72,7 @@ impl Log for Sink {
         match self {
             Sink::None => {}
             Sink::Stderr => {
-                // A pipe that nobody reads must not hold mail.
+                // A pipe that no one reads must not hold mail.
                 let line = format!("{TAG}: {line}\n");
                 patiently(|deadline| write_before(io::stderr().as_fd(), line.as_bytes(), deadline));
             }
@@ -95,7 +95,7 @@ impl Log for Sink {
     fn flush(&self) {}
 }
 
-/// Does what is true when the sink took it.
+/// Does it; true if the sink took the line.
 fn patiently(act: impl FnOnce(Deadline) -> bool) -> bool {
     let patience = if STUCK.load(Ordering::Relaxed) { 0 } else { PATIENCE_MS };
     let took = act(Deadline::after(millis(patience)));
@@ -103,7 +103,7 @@ fn patiently(act: impl FnOnce(Deadline) -> bool) -> bool {
     took
 }
 
-/// False when the connection is gone and a new one may help.
+/// False if the connection is gone and a new one may help.
 fn send(logger: &mut Option<Logger<LoggerBackend, Line>>, level: Level, line: &str) -> bool {
     let Some(logger) = logger else { return false };
     let fd = match &logger.backend {
@@ -140,7 +140,7 @@ impl LogFormat<&str> for Line {
     }
 }
 
-/// Datagram first, stream where syslogd wants it; non-blocking before the connect, because a stream socket with a full
+/// Datagram first, stream if syslogd wants it; non-blocking before the connect, because a stream socket with a full
 /// backlog would hold it.
 fn connect() -> Option<Logger<LoggerBackend, Line>> {
     let datagrams = non_blocking(Domain::UNIX, Type::DGRAM).ok()?;

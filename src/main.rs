@@ -1,4 +1,4 @@
-//! The order of the story, the panic hook, and the only exits.
+//! The order of the stages, the panic hook, and the only exits.
 
 use std::ffi::OsString;
 use std::io;
@@ -41,7 +41,7 @@ fn run(stderr: Stderr, started: Instant) -> Exit {
     let Glance { reader, log_to } = cli::glance(&argv);
     let replies = if reader == Reader::Client(Replies::Smtp) { Replies::Smtp } else { Replies::None };
     if replies == Replies::None {
-        // Nobody will ever claim it again: no reply, not even the panic hook's.
+        // No one can claim it again: there is no reply, not even the panic hook's.
         stdio::claim_first_byte();
     }
     let mut local = stdio::look();
@@ -61,7 +61,7 @@ fn run(stderr: Stderr, started: Instant) -> Exit {
             Reader::PrintConfig => failed(&setup::complain(error, &mut local), &[], &local, Replies::None),
             Reader::Check => check::refused(&error, &mut local, &waiter),
             Reader::Client(replies) => {
-                // What is wrong with our command line is no stranger's business.
+                // A stranger must not learn what is wrong with our command line.
                 let replies = stdio::admit(&mut local, &[]).map_or(Replies::None, |_| replies);
                 failed(&error.into(), &[], &local, replies)
             }

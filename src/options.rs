@@ -1,4 +1,4 @@
-//! What the command line can say: plain types that hold no forbidden combination. cli.rs makes them, others read them.
+//! What the command line can say: plain types that hold no forbidden combination. cli.rs makes them, all others read them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -82,7 +82,7 @@ impl Host {
         self.server_name.to_str().into_owned()
     }
 
-    /// The same in a greeting of ours, where an address stands in brackets.
+    /// The same in a greeting of ours, which has an address in brackets.
     pub fn greeting_name(&self) -> String {
         match self.server_name {
             ServerName::IpAddress(address) => address_literal(address.into()),
@@ -90,7 +90,7 @@ impl Host {
         }
     }
 
-    /// Whether `--server-name` says what is verified, and not HOST.
+    /// Whether `--server-name`, and not HOST, says what is verified.
     pub fn is_named_by_option(&self) -> bool {
         let own = match &self.dial {
             Dial::Name(name) => name.trim_end_matches('.').to_owned(),
@@ -114,7 +114,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// The port where none is given.
+    /// The port if none is given.
     pub fn port(self) -> u16 {
         match self {
             Mode::ImplicitTls => SUBMISSIONS,
@@ -153,7 +153,7 @@ pub enum Anchors {
 }
 
 impl Anchors {
-    /// What counts without an option.
+    /// What is used without an option.
     #[cfg(not(feature = "system-roots"))]
     pub const USUAL: Anchors = Anchors::BuiltIn;
     #[cfg(feature = "system-roots")]
@@ -230,7 +230,7 @@ pub enum UserSpec {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Logging {
-    /// None: syslog when descriptor 2 is the client's or closed, else stderr.
+    /// None: syslog if descriptor 2 is the client's or closed, else stderr.
     pub to: Option<LogTo>,
     pub level: log::LevelFilter,
 }
@@ -284,7 +284,7 @@ pub enum Newlines {
 pub enum Replies {
     /// 421 on failure.
     Smtp,
-    /// Nothing of ours, and no greeting stage: the protocol may be one where the client speaks first.
+    /// Nothing of ours, and no greeting stage: in the protocol the client may speak first.
     None,
 }
 

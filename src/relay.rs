@@ -135,7 +135,7 @@ impl Relay<'_> {
     /// # Errors
     /// `Error::Terminated`: the client has read nothing yet.
     pub fn run(mut self) -> Result<Ended, Error> {
-        // A SIGTERM until here is still answered by a 421: nobody has written.
+        // A SIGTERM that came before is still answered by a 421: nothing has been written.
         if self.replies == Replies::Smtp && self.watch.waiter.is_terminated() {
             self.watch.up.leave(self.replies);
             return Err(Error::Terminated { stage: Stage::Relay });

@@ -42,7 +42,7 @@ impl<'a> About<'a> {
         About { host, addr, facts: session.tls.facts.clone(), mode, setup_ms }
     }
 
-    /// A session that came to nothing on our side.
+    /// A session that failed on our side.
     pub fn failure(&self, error: Error) -> Failure {
         Failure {
             error,
@@ -139,7 +139,7 @@ pub fn failed(failure: &Failure, more: &[Failure], local: &Local, replies: Repli
     exit
 }
 
-/// The panic hook's last words. The log's lock is only tried, the reply only written where it is taken at once.
+/// The panic hook's last words. The log's lock is only tried, the reply is written only if it is taken at once.
 pub fn panicked(what: &str) {
     let reply = unavailable("4.3.0", "smtps-bridge", 0, |_| "internal error, its log has the details".to_owned());
     if stdio::claim_first_byte() {
@@ -151,13 +151,13 @@ pub fn panicked(what: &str) {
     error!("panic reason={}", value(&format!("{:.PANIC$}", escape(what.as_bytes()))));
 }
 
-/// A certificate that ends soon, the smarthost's or our own: while there is time to renew it.
+/// A certificate that expires soon, the smarthost's or our own: there is still time to renew it.
 pub fn expiring(about: &About, identity: Option<Validity>) {
     let now = x509::now();
     for (whose, validity) in [("smarthost", about.facts.validity), ("client", identity)] {
         let Some(validity) = validity else { continue };
         let what = match (validity.valid_at(now), validity.ends_soon(now)) {
-            // Dates that do not hold come this far under --pin-only, or in our own certificate.
+            // A certificate that is not valid today comes this far under --pin-only, or if it is our own.
             (false, _) => "invalid",
             (true, true) => "expiring",
             (true, false) => continue,
@@ -178,7 +178,7 @@ pub fn reply(failure: &Failure, more: usize) -> String {
     unavailable(failure.error.status(), name, more, |room| line(&failure.reply(room), room))
 }
 
-/// Says it if nobody has said anything; true if the client took it.
+/// Says it if nothing has been said yet; true if the client took it.
 fn say(reply: &str, local: &Local) -> bool {
     if local.output == stdio::Kind::Terminal || !stdio::claim_first_byte() {
         return false;

@@ -35,8 +35,8 @@ use quote::refused;
 /// The packages and systemd's lines make it. Nothing else runs as it, so nothing else can look into a session.
 const SERVICE_USER: &str = "smtps-bridge";
 
-/// In the order of the list, in which a machine is searched for them too: systemd last, because where an inetd was
-/// installed, somebody wanted it; FreeBSD and macOS, which have /usr/sbin/inetd too, before the others.
+/// In the order of the list, in which a machine is searched for them too: systemd last, because an inetd is there only if
+/// somebody wanted it; FreeBSD and macOS, which have /usr/sbin/inetd too, before the others.
 #[rustfmt::skip]
 pub static SUPERSERVERS: [Kind; 8] = [
     kind("xinetd", "a file for /etc/xinetd.d",
@@ -86,7 +86,7 @@ pub static MAIL_PROGRAMS: [Kind; 12] = [
 pub struct Kind {
     pub name: &'static str,
     pub help: &'static str,
-    /// One of these files tells that it is installed; empty where nothing does. Programs: a configuration may be left over.
+    /// One of these files shows that it is installed; empty if none does. Programs: a configuration may be left over.
     pub signs: &'static [&'static str],
     pub files: &'static [File],
 }
@@ -125,7 +125,7 @@ pub fn print(lines: Option<&Lines>, local: &mut Local) -> Result<String, Error> 
     }
 }
 
-/// Why nothing is printed, where stderr cannot say it. A stranger reads nothing.
+/// Why nothing is printed, if stderr cannot say it. A stranger reads nothing.
 pub fn complain(error: Error, local: &mut Local) -> Failure {
     if !matches!(stdio::admit(local, &[]), Err(Error::Stranger { .. })) {
         stdio::complain(&error.to_string(), local);

@@ -22,7 +22,7 @@ const NAME: usize = 64;
 pub enum Greeting {
     /// The smarthost's octets as they came; none with `--no-reply`.
     Theirs(Vec<u8>),
-    /// Behind STARTTLS, where no greeting comes over TLS.
+    /// After STARTTLS, because no greeting comes over TLS.
     Ours(String),
 }
 
@@ -34,7 +34,7 @@ pub fn address_literal(address: IpAddr) -> String {
     }
 }
 
-/// `421 STATUS NAME: TEXT (+N more)` as one line. `text` is asked for at most so many octets as there is room for.
+/// `421 STATUS NAME: TEXT (+N more)` as one line. `text` is asked for at most as many octets as there is room for.
 pub fn unavailable(status: &str, name: impl fmt::Display, more: usize, text: impl FnOnce(usize) -> String) -> String {
     let head = format!("421 {status} {name:.NAME$}: ");
     let tail = match more {

@@ -60,7 +60,7 @@ fn whole(time: Duration) -> Duration {
     time.max(Duration::from_secs(1))
 }
 
-/// A new socket that never blocks.
+/// A new socket, which never blocks.
 ///
 /// # Errors
 /// What socket(2) says.

@@ -1,5 +1,6 @@
 //! The clear-text way to the handshake (RFC 3207): greeting, EHLO, STARTTLS. There is no other clear-text mode, and the client has
-//! no part in it. Nobody vouches for what a server says here: it is used for nothing but the next step, and shown as what it is.
+//! no part in it. What a server says here is not authenticated: it is used only for the next step, and marked wherever it
+//! is shown.
 //!
 //! ```text
 //!   Greeting --220--> Ehlo --250 with STARTTLS--> StartTls --220--> the hello of TLS
@@ -100,7 +101,7 @@ pub struct Clear<'a> {
 }
 
 impl Clear<'_> {
-    /// All the way: what goes out next is the hello of TLS.
+    /// Goes all the way: the hello of TLS goes out next.
     ///
     /// # Errors
     /// Those of the starttls stage, `Error::Terminated`. A server that greeted us and is left gets QUIT.
@@ -108,10 +109,10 @@ impl Clear<'_> {
         self.walk(steps, Next::Hello)
     }
 
-    /// Whether STARTTLS is offered, and no further.
+    /// Finds out whether STARTTLS is offered, and goes no further.
     ///
     /// # Errors
-    /// As `start`; where it is not offered, `InClear::NotOffered`.
+    /// As `start`; `InClear::NotOffered` if it is not offered.
     pub fn look(&self, steps: &mut Steps) -> Result<(), Error> {
         self.walk(steps, Next::StartTls)?;
         self.leave();
@@ -184,7 +185,7 @@ impl Clear<'_> {
     }
 }
 
-/// What the handshake says of text, for which the server's 220 leaves one explanation.
+/// What the handshake says of text, for which there is only one explanation after the server's 220.
 pub fn behind(error: Error) -> Error {
     match error {
         Error::Tls { trouble: Trouble::Clear { line, .. }, .. } => Error::InClear(InClear::NotTls { said: line }),

@@ -1,7 +1,7 @@
 //! Descriptors 0, 1 and 2: what they are, read, write, half-close, drain; the right to the first byte.
 //!
 //! Descriptors are the process's, so what is known of them is too: functions and one atomic, no object to pass around.
-//! O_NONBLOCK is shared with whoever gave us the descriptor and is never touched.
+//! O_NONBLOCK is shared with the process that gave us the descriptor, and is never touched.
 
 mod client;
 
@@ -31,11 +31,11 @@ pub use client::{admit, is_own_port, Presence};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Socket,
-    /// A socket that nobody is connected to: a superserver's line or unit is wrong.
+    /// A socket that no one is connected to: a superserver's line or unit is wrong.
     Listener,
     Pipe,
     Terminal,
-    /// A file, a device: nothing to half-close and nobody to wait for.
+    /// A file or a device: there is nothing to half-close and no one to wait for.
     File,
 }
 
@@ -48,14 +48,14 @@ pub struct Local {
     pub client: String,
 }
 
-/// Clients on a Unix socket, and on one that nobody has looked behind yet.
+/// Clients on a Unix socket, and on a socket that has not been looked at yet.
 const UNIX: &str = "unix";
 const UNKNOWN: &str = "unknown";
 
-/// Taken by compare-and-swap by whoever writes first: the relay, a failure's reply, SIGTERM's, the panic hook.
+/// Taken by compare-and-swap by the first writer: the relay, a failure's reply, SIGTERM's, or the panic hook.
 static FIRST_BYTE: AtomicBool = AtomicBool::new(false);
 
-/// Device and inode of descriptor 2 where it was that of 0 or 1.
+/// Device and inode of descriptor 2 if it was that of 0 or 1.
 static STDERR_WAS: OnceLock<(dev_t, ino_t)> = OnceLock::new();
 
 /// True for exactly one caller in the life of the process.
@@ -86,8 +86,8 @@ pub fn protect_stderr() -> Stderr {
     Stderr::NotOurs
 }
 
-/// Says to a person, who did not ask for a session, what stderr cannot say because it was stdout (`2>&1`). On a socket,
-/// where a superserver's client may be, nothing is said.
+/// Tells a person, who did not ask for a session, what stderr cannot say because it was stdout (`2>&1`). On a socket, which
+/// may be a superserver's client, nothing is said.
 pub fn complain(sentence: &str, local: &Local) {
     let is_stdout = |file: &(dev_t, ino_t)| fstat(io::stdout()).is_ok_and(|one| identity(&one) == *file);
     if local.output != Kind::Socket && STDERR_WAS.get().is_some_and(is_stdout) {
@@ -113,7 +113,7 @@ pub fn look() -> Local {
 }
 
 /// Reads from descriptor 0, which poll(2) has called readable; 0 octets is its end, None that there was nothing after all.
-/// It blocks only where somebody else reads from the same pipe or terminal and was first.
+/// It blocks only if another process reads from the same pipe or terminal and was first.
 ///
 /// # Errors
 /// What read(2) says, EINTR and EAGAIN excepted.
@@ -152,7 +152,7 @@ pub fn write_all(mut data: &[u8]) -> io::Result<()> {
         match nix::unistd::write(io::stdout(), data).map_err(io::Error::from) {
             Ok(n) => data = data.get(n..).unwrap_or_default(),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // Non-blocking, because somebody else wants it so.
+            // Non-blocking, because another process wants it so.
             Err(error) if error.kind() == ErrorKind::WouldBlock && will_take() => {}
             Err(error) => return Err(error),
         }

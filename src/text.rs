@@ -1,5 +1,5 @@
 //! Escaping and capping of foreign text: what a server, a resolver, a file or argv says ends in a log line and in a reply, and
-//! must not break either. It is escaped as it is taken, which makes another type of it, and capped where a line is built.
+//! must not break either. It is escaped as it is taken, which gives it another type, and capped when a line is built.
 
 use std::fmt::{self, Write};
 use std::io;
@@ -12,7 +12,7 @@ pub const LOG_LINE: usize = 960;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Foreign(String);
 
-/// A certificate may hold a novel, and a server may tell one.
+/// A certificate, or a server's reply, may be as long as a novel.
 const SHOWN: usize = 200;
 
 pub fn escape(foreign: &[u8]) -> Foreign {
@@ -30,7 +30,7 @@ pub fn escape(foreign: &[u8]) -> Foreign {
 }
 
 impl Foreign {
-    /// All of it, for what does not go into a line.
+    /// All of it, for uses other than a line.
     pub fn whole(&self) -> &str {
         &self.0
     }
@@ -81,7 +81,7 @@ pub fn line(text: &str, cap: usize) -> String {
     }
 }
 
-/// A word of the command line, of which a password (`account:password@host`) is nobody's business.
+/// A word of the command line. A password in it (`account:password@host`) is not shown.
 pub fn word(foreign: &[u8]) -> String {
     let account = foreign.iter().rposition(|octet| *octet == b'@').map(|at| foreign.split_at(at));
     let colon = |account: &[u8]| {
@@ -125,7 +125,7 @@ pub fn in_words(text: &str) -> String {
     words
 }
 
-/// A logfmt value: bare where it can be, in double quotes otherwise.
+/// A logfmt value: bare if it can be, otherwise in double quotes.
 pub fn value(text: &str) -> String {
     let bare = |b: u8| b.is_ascii_alphanumeric() || b"._:/+-[]%@,".contains(&b);
     if !text.is_empty() && text.bytes().all(bare) {
@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(capped(b"ab\n\n\n", 9), "ab\\x0a...");
         assert_eq!(capped(b"a\\\\\\bcd", 8), "a\\\\\\\\...");
         assert_eq!(capped(b"a\\\\\\bcd", 7), "a\\\\...");
-        // A backslash that is none of ours, and letters of two octets, are no reason to fail.
+        // A backslash that is not ours, or a letter of two octets, is no reason to fail.
         assert_eq!(cut("a\\xzz\u{e9}\u{e9}\u{e9}", 7), "a\\xz...");
         assert_eq!(cut("\u{e9}\u{e9}\u{e9}\u{e9}", 6), "\u{e9}...");
     }

@@ -42,7 +42,7 @@ pub struct Agreed {
     pub version: Version,
     pub suite: String,
     pub group: String,
-    /// None where none was agreed on; we offer none.
+    /// None if none was agreed on; we offer none.
     pub alpn: Option<Foreign>,
     pub validity: Option<Validity>,
 }
@@ -205,7 +205,7 @@ impl Attempt<'_> {
         })
     }
 
-    /// Whether the certificate is for the server name; None where there is none, or where the key is the whole trust.
+    /// Whether the certificate is for the server name; None if there is none, or if the key is the whole trust.
     fn name_fits(&self) -> Option<bool> {
         let chain = self.trusted.presented();
         let leaf = chain.leaf().filter(|_| !self.trusted.given.pin_only)?;
@@ -216,7 +216,7 @@ impl Attempt<'_> {
         let suite = conn.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite())).unwrap_or_default();
         let group = conn.negotiated_key_exchange_group().map(|group| format!("{:?}", group.name())).unwrap_or_default();
         Agreed {
-            // None is no agreement, which nobody asks for.
+            // None is no agreement, which no one asks for.
             version: version(conn).unwrap_or(Version::Tls12),
             suite: suite.trim_start_matches("TLS13_").trim_start_matches("TLS_").to_owned(),
             group,

@@ -42,7 +42,7 @@ pub struct Trusted {
     /// The trust anchors in words.
     pub anchors: String,
     pub given: Given,
-    /// Our own certificate, where there is one that can be read.
+    /// Our own certificate, if there is one that can be read.
     pub identity: Option<Certificate>,
     presented: Presented,
     asked: Arc<Asked>,
@@ -128,7 +128,7 @@ impl Trusted {
         chain.end(self.roots.as_ref().map_or(&[], |roots| &roots.roots))
     }
 
-    /// The trust anchor that a chain leads to, in words; None where it leads to none. Verified once more, because rustls
+    /// The trust anchor that a chain leads to, in words; None if it leads to none. It is verified once more, because rustls
     /// does not tell.
     pub fn anchor(&self, chain: &Chain) -> Option<Foreign> {
         let (leaf, others) = chain.links.split_first()?;
@@ -146,7 +146,7 @@ impl Trusted {
 /// What the verifier finds and rustls has no word of its own for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The key presented is none of the pinned ones.
+    /// The presented key is not one of the pinned ones.
     PinMismatch,
     /// A certificate of the chain is signed in a way that webpki does not take. rustls has the same words for a handshake
     /// that is signed so, which is about another key.
@@ -210,7 +210,7 @@ struct Verifier {
 
 #[derive(Debug)]
 enum Check {
-    /// Chain, name and dates; and one of the keys, where there are any.
+    /// Chain, name and dates; and one of the pinned keys, if there are any.
     Chain(Arc<WebPkiServerVerifier>, Vec<KeyHash>),
     Key(Vec<KeyHash>),
 }

@@ -29,11 +29,11 @@ impl Waiter {
         Waiter { signals: signals::take_over().ok() }
     }
 
-    /// One that does not hear SIGTERM: it has been heard.
+    /// A waiter that does not hear SIGTERM, because it has been heard already.
     pub const DEAF: Waiter = Waiter { signals: None };
 
-    /// Waits until one of `wanted` is ready, the deadline passes, or SIGTERM has come. Which one, `wanted` says then, and
-    /// nothing otherwise.
+    /// Waits until one of `wanted` is ready, the deadline passes, or SIGTERM has come. `wanted` then says which descriptor,
+    /// and otherwise nothing.
     ///
     /// # Errors
     /// What poll(2) says, EINTR excepted.
@@ -55,8 +55,8 @@ impl Waiter {
         }
     }
 
-    /// `wait` for one descriptor to become readable (`POLLIN`) or writable (`POLLOUT`). Of a server that drips octets, and so is
-    /// always ready, the deadline wins all the same.
+    /// `wait` for one descriptor to become readable (`POLLIN`) or writable (`POLLOUT`). The deadline wins even over a
+    /// server that drips octets, and so is always ready.
     ///
     /// # Errors
     /// As `wait`.
@@ -119,7 +119,7 @@ mod signals {
     }
 }
 
-/// Where there is no signalfd: a thread in sigwait(3) that closes its end of a pair.
+/// If there is no signalfd: a thread in sigwait(3) that closes its end of a pair.
 #[cfg(not(target_os = "linux"))]
 mod signals {
     use std::os::unix::net::UnixStream;

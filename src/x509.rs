@@ -35,12 +35,12 @@ pub struct Certificate {
     pub may_be_a_client: bool,
     /// X.509 version 1 has no extensions, and webpki does not take it as a server's certificate.
     pub is_version_one: bool,
-    /// The hash of its signature, where that is no proof any more.
+    /// The hash of its signature, if that proves nothing any more.
     pub old_signature: Option<&'static str>,
 }
 
 impl Certificate {
-    /// None where the certificate cannot be read.
+    /// None if the certificate cannot be read.
     pub fn read(cert: &CertificateDer) -> Option<Certificate> {
         // `Raw`: a serial number that breaks RFC 5280 must not hide the dates from us.
         let cert = CertificateInner::<Raw>::from_der(cert).ok()?;

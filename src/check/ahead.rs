@@ -1,4 +1,4 @@
-//! What is no fault today, and will be one.
+//! What is not a fault today but will be one.
 
 use std::env;
 use std::fs::File;
@@ -53,7 +53,7 @@ fn unread(ignores_environment: bool) -> Option<&'static str> {
         .find(|variable| ignores_environment && env::var_os(variable).is_some())
 }
 
-/// Root reads them before it becomes another user: that user's sessions may not be able to.
+/// Root reads them before it becomes another user: that user's sessions may not be able to read them.
 fn files(options: &Options, screen: &mut Screen) {
     let is_denied = |path: &Path| File::open(path).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied);
     let identity = options.trust.identity.as_ref();

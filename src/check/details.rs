@@ -33,7 +33,7 @@ pub fn show_offers(reply: &Reply, screen: &mut Screen) {
     }
 }
 
-/// `error` is why the address gave no session, so that nothing is told twice.
+/// `error` is why the address gave no session, so that nothing is reported twice.
 pub fn show(
     told: &Told,
     error: Option<&Error>,
@@ -56,7 +56,7 @@ pub fn show(
         screen.line("names", &names(&leaf.names));
         let matching = leaf.names.matching(server_name).map(shown);
         screen.line("match", &matching.unwrap_or_else(|| format!("none for {}", server_name.to_str())));
-        // To mend a certificate that is refused for another reason is no cure.
+        // Renewing a certificate that is refused for another reason does not help.
         let is_refused = matches!(error, Some(Error::Certificate { .. }));
         show_days(leaf.validity, is_refused, "ask the server's administrator to renew it", screen);
         if !leaf.may_sign && !is_refused {
@@ -74,7 +74,7 @@ const UNUSABLE_SOON: &str =
     "the certificate's key usage does not allow digital signatures, and a later version of this \
                              program will refuse it: ask the server's administrator to reissue it";
 
-/// What was said before TLS: nobody vouches for a word of it. The reply that ended it is told with its failure.
+/// What was said before TLS, of which not a word is authenticated. The reply that ended it is reported with its failure.
 fn show_clear(replies: &[Reply], error: Option<&Error>, screen: &mut Screen) {
     let told = matches!(error, Some(Error::InClear(InClear::Refused { .. } | InClear::NotOffered { .. })));
     let shown = replies.len().saturating_sub(usize::from(told));
@@ -88,7 +88,7 @@ fn show_clear(replies: &[Reply], error: Option<&Error>, screen: &mut Screen) {
     }
 }
 
-/// How long a certificate is still good; a warning when that is not long. `told`: somebody else says it.
+/// How long a certificate is still valid; a warning if it expires soon. `told`: it is reported elsewhere.
 pub fn show_days(validity: Validity, told: bool, cure: &str, screen: &mut Screen) {
     let now = now();
     let (begins, ends, today) = (date(validity.not_before), date(validity.not_after), date(now));
@@ -162,7 +162,7 @@ fn names(names: &AltNames) -> String {
     }
 }
 
-/// A name that is none does not look like one.
+/// A malformed name does not look like a good one.
 fn shown(name: &AltName) -> String {
     let text = &name.text;
     match name.kind {

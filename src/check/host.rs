@@ -19,7 +19,7 @@ use crate::tls::Tls;
 /// An address that a session would not need.
 const OTHER_S: u64 = 10;
 
-/// As clients wait for it (RFC 5321 section 4.5.3.2).
+/// As long as clients wait for it (RFC 5321 section 4.5.3.2).
 const EHLO_S: u64 = 300;
 
 /// A session waits for the lookup, and its client for the session.
@@ -39,13 +39,13 @@ pub struct Check<'a, 'b> {
 struct Said {
     offers: Option<Reply>,
     quit: Option<Foreign>,
-    /// EHLO is our own manner: a server that does not like it may like a client's.
+    /// This EHLO is ours: a server that refuses it may accept a client's.
     refused: Option<Foreign>,
 }
 
 impl<'a> Check<'a, '_> {
     /// # Errors
-    /// Why a session would come to nothing, and what the report has seen of it.
+    /// Why there would be no session, and what the report has seen of it.
     pub fn run(&mut self) -> Result<(), (Error, Seen)> {
         let search = &self.search;
         self.screen.heading(&heading(search.host));
@@ -89,7 +89,7 @@ impl<'a> Check<'a, '_> {
         }
     }
 
-    /// What one address told, that of the session or that which came furthest.
+    /// What was learned about one address: the session's, or the one that came furthest.
     fn tell(&mut self, told: &Told, said: &Said, error: Option<&Error>) {
         let Search { host, options, trusted, .. } = &self.search;
         show(told, error, &host.server_name, trusted, self.screen);
@@ -97,7 +97,7 @@ impl<'a> Check<'a, '_> {
             show_offers(reply, self.screen);
         }
         match &said.refused {
-            // Its own end, whoever asks.
+            // A 421 is the server's own end, whatever we said.
             Some(line) if line.whole().starts_with("421") => {
                 self.screen.wrong("warning", &format!("the smarthost ended the session at our EHLO ({line})"));
             }
@@ -113,8 +113,8 @@ impl<'a> Check<'a, '_> {
         }
     }
 
-    /// Why other addresses failed, each reason once, as far as the host's own sentence does not say it. Without a cure: one that
-    /// is for them may spoil the address that came further.
+    /// Why other addresses failed, each reason once, as far as the host's own sentence does not say it. No cure is given:
+    /// one for them may break the address that came further.
     fn tell_others(&mut self, passed: &[(SocketAddr, Error)], best: Option<SocketAddr>, verdict: Option<&Error>) {
         let cause = |error: &Error| error.sentence(Seen::report()).without_cure();
         let mut said: Vec<String> = verdict.map(cause).into_iter().collect();
@@ -131,7 +131,7 @@ impl<'a> Check<'a, '_> {
                 String::new()
             };
             if let Error::NoRoute { family } = error {
-                // Most machines without IPv6 are meant to be so, and the other addresses were reached.
+                // Most machines without IPv6 are meant to have none, and the other addresses were reached.
                 self.screen.line("note", &format!("{}: this machine has no {family} route{leave_out}", addr.ip()));
             } else {
                 let label = if verdict.is_none() { "warning" } else { "failed" };
@@ -147,7 +147,7 @@ fn talk(search: &Search, tls: Tls, addr: SocketAddr, said: &mut Said, watch: &mu
     let local = tls.local_addr().unwrap_or(addr);
     let mut dialogue = Dialogue { tls, attempt: search.attempt(Deadline::after(seconds(EHLO_S))) };
     if !search.is_greeted() {
-        // As in a session: the protocol may be one where the client speaks first.
+        // As in a session: in the protocol the client may speak first.
         dialogue.tls.abandon();
         return Ok(());
     }
@@ -167,10 +167,10 @@ fn talk(search: &Search, tls: Tls, addr: SocketAddr, said: &mut Said, watch: &mu
     Ok(())
 }
 
-/// The addresses that a session did not come to, for a while each; what is wrong with them goes to `passed`.
+/// The addresses that a session did not try, each for a while; what is wrong with them goes to `passed`.
 ///
 /// # Errors
-/// `Error::Terminated` and `Error::OutOf`, which end all.
+/// `Error::Terminated` and `Error::OutOf`, which end the whole check.
 fn others(search: &Search, verdict: Option<SocketAddr>, watch: &mut Watch) -> Result<(), Error> {
     let known = |watch: &Watch, addr| {
         Some(addr) == verdict

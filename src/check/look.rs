@@ -11,7 +11,7 @@ use crate::text::escape;
 use crate::wait::Waiter;
 
 /// # Errors
-/// `Error::Terminated`: what is wrong there is told and fails nobody.
+/// `Error::Terminated`: anything else that is wrong there is reported and is not a failure.
 pub fn look(addr: SocketAddr, deadline: Deadline, waiter: &Waiter, screen: &mut Screen) -> Result<Elsewhere, Error> {
     screen.begin_wrong(&format!("port {}", addr.port()));
     let mut steps = Steps::default();

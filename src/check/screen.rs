@@ -20,7 +20,7 @@ const WIDTH: usize = 79;
 /// Where the text behind a label begins.
 const INDENT: usize = 12;
 
-/// `bits`, `days`, `octets)`: a longer word is none.
+/// `bits`, `days`, `octets)`: a longer word is not a unit.
 const UNIT: usize = 7;
 
 /// No single piece of a report is longer; foreign text in it has caps of its own.
@@ -36,11 +36,11 @@ pub struct Screen<'a> {
     /// An empty line stands before every heading but the first.
     begun: bool,
     column: usize,
-    /// Nothing stands on the line yet but the label.
+    /// The line has only its label yet.
     fresh: bool,
-    /// Something is wrong with what the heading is of.
+    /// Something is wrong with the subject of the heading.
     warned: bool,
-    /// Set when nobody reads the report, or SIGTERM came while nobody did.
+    /// Set when no one reads the report, or SIGTERM came while no one did.
     lost: Option<Exit>,
 }
 
@@ -59,7 +59,7 @@ impl<'a> Screen<'a> {
         }
     }
 
-    /// What follows is about this.
+    /// What follows is about this subject.
     pub fn heading(&mut self, text: &str) {
         self.about(text);
         if self.verbosity == Verbosity::All {
@@ -67,7 +67,7 @@ impl<'a> Screen<'a> {
         }
     }
 
-    /// A heading for what may be nothing.
+    /// A heading under which there may be nothing.
     pub fn about(&mut self, text: &str) {
         self.heading = Some(text.to_owned());
         self.warned = false;
@@ -174,7 +174,7 @@ impl<'a> Screen<'a> {
         self.column = INDENT;
     }
 
-    /// SIGTERM is blocked: it must end us all the same when the report's reader stands still.
+    /// SIGTERM is blocked: it must still end us if the report's reader has stopped reading.
     fn put(&mut self, text: &str) {
         if self.lost.is_some() {
             return;

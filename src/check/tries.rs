@@ -1,5 +1,6 @@
-//! Where a host gives no session, the cures that can be tried are tried: without ML-KEM, and the other port. Options of trust
-//! never are. Providers ban who knocks too often: few connections, one second apart, and none to a server that said no.
+//! If a host gives no session, the cures that can be tried are tried: without ML-KEM, and the other port. Options of trust
+//! never are. Providers ban clients that connect too often: there are few connections, one second apart, and none to a
+//! server that said no.
 
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
@@ -21,7 +22,7 @@ const MOST: usize = 4;
 const APART_S: u64 = 1;
 const TRY_S: u64 = 10;
 
-/// What closes a connection by itself does so at once.
+/// A server that closes a connection by itself does so at once.
 const UNASKED_S: u64 = 2;
 
 pub struct Tries<'a> {
@@ -36,10 +37,10 @@ impl<'a> Tries<'a> {
         Tries { classical, left: MOST, waiter }
     }
 
-    /// What came of them, for the sentence.
+    /// What came of these tries, for the sentence.
     ///
     /// # Errors
-    /// `Error::Terminated` and `Error::OutOf`, which end all.
+    /// `Error::Terminated` and `Error::OutOf`, which end the whole check.
     pub fn cures(
         &mut self,
         search: &Search,
@@ -52,7 +53,7 @@ impl<'a> Tries<'a> {
             screen.begin_wrong("tried");
             let without = Search { trusted: classical, ..*search };
             let found = self.without_ml_kem(&without, search, addr, screen)?;
-            // Behind STARTTLS it has said yes to a word of ours.
+            // After STARTTLS it has said yes to a command of ours.
             let may_end_unasked = search.mode == Mode::ImplicitTls && !is_silent(error);
             seen.on_hello = match found {
                 Some(OnHello::Never) if may_end_unasked && self.ends_unasked(addr, screen)? => {
@@ -68,7 +69,7 @@ impl<'a> Tries<'a> {
             screen.end();
         }
         let other = match seen.on_hello {
-            // What is in the way was found, and it is not the port.
+            // The obstacle was found, and it is not the port.
             Some(OnHello::MlKemInTheWay | OnHello::LargePacketsLost | OnHello::ComesAndGoes) => None,
             Some(OnHello::Never | OnHello::EndsUnasked) | None => other_port(search.host.port, search.mode, error),
         };
@@ -88,7 +89,7 @@ impl<'a> Tries<'a> {
         Ok(seen)
     }
 
-    /// Without, with, without: what comes and goes by itself is no cure.
+    /// Without, with, without: a failure that comes and goes by itself proves no cure.
     fn without_ml_kem(
         &mut self,
         without: &Search,
@@ -112,13 +113,13 @@ impl<'a> Tries<'a> {
         Ok(Some(OnHello::MlKemInTheWay))
     }
 
-    /// Whether it is not what the hello says, but its length: two packets, of which the first is full.
+    /// Whether the hello fails because of its length, not its content: it fills two packets, and the first is full.
     fn needs_small_packets(&mut self, search: &Search, addr: SocketAddr, screen: &mut Screen) -> Result<bool, Error> {
         let small = Search { packets: Packets::Small, ..*search };
         Ok(self.is_answered(", with it in small packets:", &small, addr, screen)? == Some(true))
     }
 
-    /// Whether the server ends a connection on which we say nothing: it refuses us, and no hello of ours.
+    /// Whether the server ends a connection on which we say nothing: then it refuses us, and not our hello.
     fn ends_unasked(&mut self, addr: SocketAddr, screen: &mut Screen) -> Result<bool, Error> {
         if !self.has_turn()? {
             return Ok(false);
@@ -142,7 +143,7 @@ impl<'a> Tries<'a> {
         Ok(ended)
     }
 
-    /// Whether our hello is answered, by whatever it is; None where it does not come so far.
+    /// Whether our hello is answered, whatever the answer is; None if it does not come so far.
     fn is_answered(
         &mut self,
         words: &str,
@@ -229,14 +230,14 @@ fn is_silent(error: &Error) -> bool {
     matches!(error, Error::Tls { trouble: Trouble::SilentOnHello { .. }, .. })
 }
 
-/// An end, a reset or silence was all the answer to our hello.
+/// The only answer to our hello was an end, a reset or silence.
 fn is_on_hello(error: &Error) -> bool {
     use Trouble::{ClosedOnHello, ResetOnHello, SilentOnHello};
     matches!(error, Error::Tls { trouble: ClosedOnHello | ResetOnHello | SilentOnHello { .. }, .. })
 }
 
-/// Where the server may be meant in place of this port. Whoever names a port that is not one of mail servers means it, unless
-/// something else speaks there.
+/// The port on which the server may be instead of this one. A port that is not one of mail servers was named on purpose,
+/// unless something else speaks there.
 fn other_port(port: u16, mode: Mode, error: &Error) -> Option<(u16, Mode)> {
     let unreached = matches!(error, Error::Refused { .. } | Error::ConnectTimeout { .. });
     let is_silent = unreached || is_silent(error) || matches!(error, Error::InClear(InClear::NoGreeting { .. }));

@@ -20,9 +20,9 @@ pub struct Watch<'s, 'w> {
     pub lookup: Duration,
     /// Every address of the host, in the order of their turns.
     pub addresses: Vec<SocketAddr>,
-    /// What each told that was connected to.
+    /// What was learned about each address that was connected to.
     pub told: Vec<(SocketAddr, Told)>,
-    /// Those that gave no session, beside the one that the verdict is of.
+    /// The addresses that gave no session, except the one that the verdict is about.
     pub passed: Vec<(SocketAddr, Error)>,
 }
 
@@ -49,7 +49,7 @@ impl<'s, 'w> Watch<'s, 'w> {
         done
     }
 
-    /// What an address told; nothing where it was not connected to.
+    /// What was learned about an address; nothing if it was not connected to.
     pub fn told_by(&mut self, addr: Option<SocketAddr>) -> Told {
         let at = self.told.iter().position(|(told, _)| Some(*told) == addr);
         at.map(|at| self.told.remove(at).1).unwrap_or_default()

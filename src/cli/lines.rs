@@ -1,4 +1,4 @@
-//! `--print-config` and `--listen`: the command line in its own words, for lines that hold the same.
+//! `--print-config` and `--listen`: the command line in its own words, for lines that hold the same words.
 
 use std::ffi::{OsStr, OsString};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -25,7 +25,7 @@ pub fn wanted(word: Option<&OsStr>) -> Result<Wanted, Error> {
     usage(format!("--print-config {}: no such kind; {meant} a host without a dot goes behind `--`", shown(word)))
 }
 
-/// A kind that stands among the hosts, or what is nearly one, would be printed as a host.
+/// A kind among the hosts, or a word that is nearly one, would be printed as a host.
 pub fn not_a_kind(host: &OsStr) -> Result<(), Error> {
     let name = match host.to_str().and_then(|word| kinds::find(word).or(kinds::near(word).map(Wanted::Named))) {
         Some(Wanted::Named(name)) => name,

@@ -38,8 +38,8 @@ pub fn scan(argv: Vec<OsString>) -> Result<Scanned, Error> {
                 if wanted.is_some() {
                     return usage(format!("{} is given twice", shown(&name)));
                 }
-                // A host may stand behind it. A word without a dot is a kind, and if there is none of that name, a wrong
-                // one: taken for a host, it would stand in the lines.
+                // A host may stand behind it. A word without a dot is a kind. If no kind has that name, it is a mistake:
+                // taken for a host, it would end up in the lines.
                 let next =
                     || argv.next_if(|word| word.to_str().is_some_and(|kind| kinds::find(kind).is_some() || bare(kind)));
                 wanted = Some(lines::wanted(inline.or_else(next).as_deref())?);
@@ -72,7 +72,7 @@ fn bare(word: &str) -> bool {
     !word.is_empty() && !word.starts_with('-') && !word.contains(['.', ':', '['])
 }
 
-/// A value that begins with a dash is an option that somebody forgot a value in front of, or `-` for standard input,
+/// A value that begins with a dash is an option, and the value before it was forgotten; or it is `-` for standard input,
 /// which is the client's.
 fn checked_value(name: &OsStr, kind: &str, value: Option<OsString>) -> Result<OsString, Error> {
     match value {
@@ -96,7 +96,7 @@ pub fn split_at_equals(word: &OsStr) -> (OsString, Option<OsString>) {
     }
 }
 
-/// People come from stunnel 3 and 4; their words get an answer instead of "unknown".
+/// People migrate from stunnel 3 and 4; its options get an answer instead of "unknown".
 fn unknown(name: &OsStr, next: Option<&OsStr>) -> Error {
     let next = next.map(shown);
     Error::Usage(match (name.to_str(), next) {

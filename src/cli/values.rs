@@ -63,7 +63,8 @@ pub fn log_to(name: &str, word: &OsStr) -> Result<LogTo, Error> {
     }
 }
 
-/// 1 to 3600: no session waits for ever, and an MTA gives up the greeting after 5 minutes (RFC 5321 section 4.5.3.2).
+/// 1 to 3600: no session waits for ever, and an MTA stops waiting for the greeting after 5 minutes (RFC 5321 section
+/// 4.5.3.2).
 pub fn setup_timeout(name: &str, word: &OsStr) -> Result<Duration, Error> {
     match seconds(word) {
         Some(s @ 1..=3600) => Ok(Duration::from_secs(s)),
@@ -120,7 +121,7 @@ pub fn network(name: &str, word: &OsStr) -> Result<Network, Error> {
     Ok(network)
 }
 
-/// One address and a port, both in numbers: what binds them has no name to look up.
+/// One address and a port, both in numbers, because the superserver that binds them looks up no name.
 pub fn listen(name: &str, word: &OsStr) -> Result<SocketAddr, Error> {
     let form = || format!("{name} {}: it is ADDR:PORT in numbers, as in 127.0.0.1:2525 or [::1]:2525", shown(word));
     let Some(listen) = word.to_str().and_then(|text| text.parse::<SocketAddr>().ok()) else { return usage(form()) };

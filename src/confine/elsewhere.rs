@@ -1,4 +1,4 @@
-//! Where nothing is known of the kernel's own means: here a port begins.
+//! Systems for whose kernels nothing is done yet: a port begins here.
 
 pub fn before_the_network(_ports: impl IntoIterator<Item = u16>) -> &'static str {
     "none"

@@ -1,15 +1,16 @@
-//! What Linux has: no_new_privs, "dumpable", Landlock (landlock(7)). Errors leave us where any other program is.
+//! What Linux has: no_new_privs, "dumpable", Landlock (landlock(7)). After an error we have the rights of any other
+//! program.
 
 use landlock::{
     Access, AccessFs, AccessNet, BitFlags, NetPort, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError,
     RulesetStatus, Scope, ABI,
 };
 
-/// DNS over TCP, where an answer does not fit a datagram (RFC 7766).
+/// DNS over TCP, for answers that do not fit a datagram (RFC 7766).
 const DOMAIN: u16 = 53;
 
-/// What is known of here. Later ones restrict Unix sockets, which are the way to syslogd and nscd, and datagrams, which
-/// are the way to the name server.
+/// The newest version that is used here. Later ones restrict Unix sockets, which are the way to syslogd and nscd, and
+/// datagrams, which are the way to the name server.
 const KNOWN: ABI = ABI::V8;
 
 /// No file to write, create or execute; connections to these ports and to name servers alone; no signal to others.

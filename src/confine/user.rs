@@ -33,13 +33,14 @@ pub fn become_user(user: Option<&UserSpec>) -> Result<(), Error> {
             let problem = format!("only root can become another user, and this is {euid}:{egid}: leave --user out");
             return Err(Error::Unusable { role: "--user", object: name(user), problem });
         }
-        // Set-group-ID, set-user-ID, or a mailer of sendmail with U=: whoever started us must not reach us, nor we them.
+        // Set-group-ID, set-user-ID, or a mailer of sendmail with U=: the user who started us must not reach us, nor we
+        // that user.
         if [groups.real, groups.saved] != [egid; 2] {
             setresgid(egid, egid, egid).map_err(|errno| refused("setresgid", errno, user))?;
         }
         return if ours == [uid; 3] { Ok(()) } else { set_uid(uid, user) };
     }
-    // `--user root`, said aloud: also where setgroups(2) is refused, or setresuid(2), as in a service of systemd's.
+    // An explicit `--user root` works even if setgroups(2) or setresuid(2) is refused, as in a systemd service.
     if uid.is_root() && gid == egid {
         return if ours == [uid; 3] { Ok(()) } else { set_uid(uid, user) };
     }

@@ -1,4 +1,4 @@
-//! What a search tells, while it happens, to whoever looks on.
+//! What a search reports, while it happens, to an onlooker.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -9,17 +9,17 @@ use crate::smtp::Reply;
 use crate::tls::Agreed;
 use crate::trust::Chain;
 
-/// Who sees what happens: the report. A session does without.
+/// The report sees what happens. A session has no onlooker.
 pub trait Onlooker {
     fn begins(&mut self, _step: Step) {}
 
-    /// What was begun last.
+    /// The step that was begun last.
     fn ends(&mut self, _how: Result<Done, &Error>) {}
 
-    /// What an address has told, whether it gives a session or not.
+    /// What was learned about an address, whether it gives a session or not.
     fn told(&mut self, _addr: SocketAddr, _told: Told) {}
 
-    /// An address that gave no session, where another one did or came further.
+    /// An address that gave no session, while another one did or came further.
     fn passed(&mut self, _addr: SocketAddr, _error: Error) {}
 }
 
@@ -48,7 +48,7 @@ pub struct Told {
     pub greeting: Option<Reply>,
 }
 
-/// In a session nobody looks on.
+/// A session has no onlooker.
 pub struct Nobody;
 
 impl Onlooker for Nobody {}

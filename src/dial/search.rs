@@ -1,5 +1,5 @@
-//! One host: lookup, staggered connects, handshake and greeting, one address after the other, as a session has it. The report
-//! walks the same way.
+//! One host: lookup, staggered connects, handshake and greeting, one address after the other, as a session does it. The
+//! report does the same.
 
 use std::collections::VecDeque;
 use std::net::{SocketAddr, TcpStream};
@@ -21,17 +21,17 @@ use crate::tls::{self, Attempt, Packets, Said, Tls};
 use crate::trust::Trusted;
 use crate::wait::Waiter;
 
-/// `--setup-timeout` where it is not given.
+/// The default of `--setup-timeout`.
 const SETUP_S: u64 = 60;
 
-/// So long after our start a greeting may come: clients wait 5 minutes for it (RFC 5321 section 4.5.3.2.1), and our 421 must
-/// still reach them.
+/// How long after our start a greeting may come. Clients wait 5 minutes for it (RFC 5321 section 4.5.3.2.1), and our 421
+/// must still reach them.
 const GREETING_S: u64 = 290;
 
 /// What a server that has proved who it is gets for its greeting at least, while others are untried.
 const PATIENCE_S: u64 = 30;
 
-/// So many addresses of a host are asked for a greeting (RFC 5321 section 5.1: at least two).
+/// How many addresses of a host are asked for a greeting (RFC 5321 section 5.1: at least two).
 const MOST_GREETINGS: usize = 2;
 
 const OWN_PORT: &str = "this is the port that the superserver listens on: give the smarthost's name and port as HOST";
@@ -66,7 +66,7 @@ pub struct Search<'a, 'b> {
 }
 
 impl<'a, 'b> Search<'a, 'b> {
-    /// Of a host with none behind it.
+    /// For a host with no other behind it.
     pub fn alone(host: &'a Host, options: &'b Options, trusted: &'b Trusted, waiter: &'b Waiter) -> Search<'a, 'b> {
         Search { host, behind: &[], options, mode: options.mode, trusted, waiter, packets: Packets::Usual }
     }
@@ -120,7 +120,7 @@ impl<'a, 'b> Search<'a, 'b> {
                 }
                 Err(error) if error.ends_all() => return Err(self.failure(error, Some(addr), failed.len() + 1)),
                 Err(error) => {
-                    // It was asked in clear, and answered.
+                    // It was asked for a greeting in clear, and answered.
                     greetings += usize::from(matches!(&error, Error::InClear(cause) if cause.is_answer()));
                     failed.push((addr, error));
                 }
@@ -150,7 +150,7 @@ impl<'a, 'b> Search<'a, 'b> {
         self.options.replies() == Replies::Smtp
     }
 
-    /// Whoever greeted us gets a goodbye.
+    /// A server that greeted us gets a goodbye.
     pub fn leave(&self, tls: Tls) {
         if self.is_greeted() {
             tls.leave();
@@ -230,7 +230,7 @@ impl<'a, 'b> Search<'a, 'b> {
         let stage = Stage::Greeting;
         match (self.options.replies(), self.mode) {
             (Replies::None, _) => return Ok((tls, Greeting::Theirs(Vec::new()))),
-            // TLS 1.3 tells the refusal of our certificate, or of having none, only now.
+            // With TLS 1.3 a server refuses our certificate, or that we have none, only now.
             (Replies::Smtp, Mode::StartTls) if self.trusted.was_asked() => tls.write(b"NOOP\r\n", stage)?,
             (Replies::Smtp, Mode::StartTls) => return Ok((tls, self.our_greeting())),
             (Replies::Smtp, Mode::ImplicitTls) => {}

@@ -1,7 +1,8 @@
 //! What is wrong with the certificates that a server presented.
 //!
-//! Whoever sits between us and the smarthost presents certificates too: no sentence teaches to trust what was presented
-//! without its administrator's word, and none holds a pin to paste, but that of a key that is not the pinned one.
+//! Somebody between us and the smarthost can present certificates too. So no sentence advises to trust what was presented
+//! before its administrator has confirmed it, and none holds a pin to paste, except that of a key that is not the pinned
+//! one.
 
 mod dates;
 mod issuer;
@@ -19,7 +20,7 @@ pub enum Fault {
     Expired {
         on: String,
         place: Place,
-        /// The date of an intermediate that has expired beside the leaf.
+        /// The date of an intermediate that has expired as well as the leaf.
         intermediate: Option<String>,
         /// The one that would be refused next.
         untrusted: Option<Untrusted>,
@@ -37,24 +38,24 @@ pub enum Fault {
     UnknownIssuer(Issuer),
     /// webpki takes no CA certificate for a server's.
     CaAsServer,
-    /// As `--pin` takes it; None where it cannot be read.
+    /// As `--pin` takes it; None if it cannot be read.
     PinMismatch {
         presented: Option<String>,
     },
-    /// X.509 version 1: only TLS 1.3 can check a signature by its key, and only where the key is the whole trust.
+    /// X.509 version 1: only TLS 1.3 can check a signature by its key, and only if the key is the whole trust.
     VersionOne,
     WeakKey {
         bits: usize,
         place: Place,
     },
-    /// Signed with a hash that is no proof any more.
+    /// Signed with a hash that proves nothing any more.
     OldSignature {
         hash: &'static str,
         place: Place,
     },
     /// The handshake is not signed by the certificate's key.
     NotItsKey,
-    /// Anything else: what it, or the chain, is.
+    /// Anything else: what is wrong with it or with the chain.
     Broken(&'static str),
 }
 
@@ -78,7 +79,7 @@ pub enum Names {
     Malformed(Vec<Foreign>),
 }
 
-/// What is wrong beside it, so that to mend one thing alone is no cure.
+/// What else is wrong, so that mending one thing alone does not help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Untrusted {
     SelfSigned,
@@ -92,7 +93,7 @@ pub enum Issuer {
     Itself,
     /// The top is a root: it was sent, and is none of our trust anchors.
     Sent { name: Foreign, expired: Option<String> },
-    /// Somebody who was not sent. `only_leaf`: no intermediate was, either.
+    /// An issuer whose certificate was not sent. `only_leaf`: no intermediate was sent, either.
     Missing { name: Foreign, only_leaf: bool },
     /// One of our trust anchors, by its name; its key is another.
     Namesake(Foreign),
@@ -100,7 +101,7 @@ pub enum Issuer {
     Unread,
 }
 
-/// A name beside others, and before what we say of it; a DNS name has at most 253 octets (RFC 1035 section 2.3.4).
+/// A name among others, with our words about it behind; a DNS name has at most 253 octets (RFC 1035 section 2.3.4).
 const NAME: usize = 64;
 
 const CA_AS_SERVER: &str = "CA certificate, not a server's";
@@ -110,7 +111,8 @@ impl Fault {
     pub fn sentence(&self, facts: &Facts) -> Sentence {
         let sentence = self.with_sni(facts);
         match self {
-            // Without a name a server shows a certificate that says nothing of the one that is meant; a key that is pinned does.
+            // Without a server name a server shows a certificate that says nothing about the intended one; only a pinned
+            // key does.
             Fault::PinMismatch { .. } if facts.needs_sni() => sentence.more(facts.no_sni()),
             Fault::PinMismatch { .. } | Fault::WrongName { .. } | Fault::NotYetValid { .. } => sentence,
             _ if facts.needs_sni() && !facts.given.pin_only => {
@@ -166,7 +168,7 @@ impl Fault {
     }
 }
 
-/// Both explanations of what nobody here knows.
+/// Both explanations, because we cannot know which one is true.
 fn confirmed(cure: &str) -> String {
     in_between(&once_confirmed(cure))
 }

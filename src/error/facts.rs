@@ -1,10 +1,10 @@
-//! What a sentence is made from, beside its cause.
+//! What a sentence is made from, besides its cause.
 
 use std::fmt;
 
 use crate::text::Foreign;
 
-/// Of one handshake: filled once, when it has failed, from the command line and from what came.
+/// The facts of one handshake: filled once, when it has failed, from the command line and from what came.
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// What is verified; sent as SNI too, unless it is an address (RFC 6066 section 3).
@@ -17,14 +17,14 @@ pub struct Facts {
     pub anchors: String,
     /// This machine's date.
     pub today: String,
-    /// The date of our roots, where this machine's is an older one: then its clock is wrong.
+    /// The date of our roots, if this machine's date is earlier: then its clock is wrong.
     pub clock_behind: Option<&'static str>,
     /// Whether the server asked for a client certificate, and what is wrong with ours.
     pub asked: bool,
     pub identity: Option<OwnFault>,
     /// Agreed on; None before the server's hello.
     pub version: Option<Version>,
-    /// Whether the certificate is for `server_name`; None where none came or it has no say (`--pin-only`).
+    /// Whether the certificate is for `server_name`; None if none came or its name does not matter (`--pin-only`).
     pub name_fits: Option<bool>,
 }
 
@@ -74,7 +74,7 @@ impl fmt::Display for Version {
     }
 }
 
-/// The options whose cure would be advised in vain, because it is in force.
+/// The options that it would be useless to advise, because they are given already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Given {
     pub ca_file: bool,
@@ -108,7 +108,7 @@ pub enum Rank {
     Ours,
 }
 
-/// What the report has seen before it says why; nothing in a session.
+/// What the report has seen before it gives the reason; empty in a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     /// `--check` says it, and need not be advised.
@@ -125,12 +125,12 @@ impl Seen {
     }
 }
 
-/// What came of other hellos, where none came of the first.
+/// What answered other hellos, if nothing answered the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnHello {
-    /// Without ML-KEM it is answered, each time, and with it never.
+    /// A hello without ML-KEM is answered each time, and one with it never.
     MlKemInTheWay,
-    /// So it is, and with it too in small packets.
+    /// The same, and one with ML-KEM in small packets is answered too.
     LargePacketsLost,
     /// None is answered.
     Never,
@@ -148,7 +148,7 @@ pub enum Elsewhere {
     /// SMTP without STARTTLS.
     Plain,
     ImplicitTls,
-    /// Whatever it is, it has been told.
+    /// Whatever it is, it has been reported.
     Other,
 }
 

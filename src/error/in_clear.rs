@@ -1,5 +1,5 @@
-//! What ends the clear-text way to the handshake (`--starttls`). Nobody vouches for what a server says there: its words go to
-//! the log, behind `clear=`, and no further; the reply to the client has their code at most.
+//! What ends the clear-text way to the handshake (`--starttls`). What a server says there is not authenticated: its words
+//! go to the log, behind `clear=`, and no further; the reply to the client has at most their code.
 
 use super::sentence::THAT_PORT;
 use super::{Elsewhere, Seen, Sentence};
@@ -41,7 +41,7 @@ pub enum InClear {
         said: Foreign,
     },
     ImplicitTls,
-    /// What came behind the 220 is no TLS.
+    /// What came behind the 220 is not TLS.
     NotTls {
         said: Foreign,
     },

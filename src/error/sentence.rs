@@ -13,19 +13,19 @@ use crate::text::{cut, errno_text};
 #[derive(Clone, Debug)]
 pub struct Sentence {
     pub cause: String,
-    /// Cut, or left out, where there is no room for it.
+    /// Cut, or left out, if there is no room for it.
     pub detail: String,
     between: &'static str,
     /// Together with `cause` it fits every reply.
     pub cure: String,
-    /// Left out where there is no room for it.
+    /// Left out if there is no room for it.
     pub more: String,
 }
 
 /// In a log line and in the report; a reply has less room.
 const LONGEST: usize = 480;
 
-/// A detail that is cut to less says nothing.
+/// A detail that is cut shorter says nothing.
 const SHORTEST_DETAIL: usize = 12;
 
 impl Sentence {
@@ -47,7 +47,7 @@ impl Sentence {
         Sentence { more: more.into(), ..self }
     }
 
-    /// As `WORD: what is wrong with it`: a long word is cut, and not what is said of it.
+    /// As `WORD: what is wrong with it`: a long word is cut, and never the words about it.
     fn about_a_word(text: &str) -> Sentence {
         match text.split_once(": ") {
             Some((word, rest)) => Sentence { between: ": ", ..Sentence::new(word, rest) },
@@ -94,7 +94,7 @@ impl fmt::Display for Error {
 }
 
 impl Failure {
-    /// For the client, behind the server name: without a local path, and with HOST where that is another name.
+    /// For the client, behind the server name: without a local path, and with HOST if that is another name.
     pub fn reply(&self, room: usize) -> String {
         let mut sentence = match &self.error {
             Error::Unusable { role, problem, .. } => Sentence { between: ": ", ..Sentence::new(*role, problem) },
@@ -113,7 +113,8 @@ impl Failure {
     }
 }
 
-/// A value that is a path although none belongs there. Networks and pins have slashes too, and a file that everybody has.
+/// A value that is a path although none belongs there. Networks and pins have slashes too, and so has a file that every
+/// machine has.
 fn without_path(word: &str) -> String {
     let bare = word.trim_end_matches([':', ';', ',']);
     let network = bare.split_once('/').is_some_and(|(address, length)| {
@@ -126,13 +127,13 @@ fn without_path(word: &str) -> String {
     }
 }
 
-/// That of implicit TLS, where the report has seen it.
+/// That of implicit TLS, if the report has seen it.
 pub const THAT_PORT: &str = "use that port, without --starttls";
 
 const ITS_LOG: &str = "ask the server's administrator for its log";
 
 impl Error {
-    /// HOST is in none of them: it stands before each, in the reply, the log line and the report.
+    /// No sentence contains HOST: it stands before each, in the reply, the log line and the report.
     pub fn sentence(&self, seen: Seen) -> Sentence {
         match self {
             Error::Usage(text) => Sentence::about_a_word(text),
@@ -236,7 +237,7 @@ fn out_of(source: &io::Error) -> Sentence {
         Some(Errno::ENOMEM | Errno::ENOBUFS) => {
             ("out of memory", "give this machine or its superserver more, or lower its number of sessions")
         }
-        // A thread that cannot be had is EAGAIN (pthread_create(3)).
+        // EAGAIN: no thread can be started (pthread_create(3)).
         None | Some(Errno::EMFILE | Errno::ENFILE | Errno::EAGAIN) => {
             ("out of descriptors or threads", "raise the superserver's limits, or lower its number of sessions")
         }
@@ -247,7 +248,7 @@ fn out_of(source: &io::Error) -> Sentence {
     Sentence::new(cause, cure).detail(errno_text(source))
 }
 
-/// A port where nobody answers, and what the report has seen on the other one.
+/// A port on which nothing answers, and what the report has seen on the other one.
 fn nobody(cause: &str, port: u16, question: &str, seen: Seen) -> Sentence {
     let cause = format!("{cause} on port {port}");
     let cure = format!("is HOST right, and {question}");

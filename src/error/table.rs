@@ -11,7 +11,7 @@ struct Row {
     exit: Exit,
     /// The enhanced status code (RFC 3463) behind the 421.
     status: &'static str,
-    /// Of several failed connects the one that tells most: a refusal more than silence.
+    /// Of several failed connects, the one that tells most: a refusal tells more than silence.
     rank: u8,
 }
 
@@ -48,7 +48,7 @@ impl Error {
                 let (exit, status) = cause.row();
                 row(Stage::StartTls, exit, status)
             }
-            // Behind the greeting, which only the report waits behind: the code of a session that ends so.
+            // After the greeting, where only the report still waits: the exit code of a session that ends so.
             Error::Closed { stage: Stage::Relay, .. } => row(Stage::Relay, Exit::Protocol, "4.4.2"),
             Error::Reset { stage: Stage::Relay, .. } | Error::Silent { stage: Stage::Relay, .. } => {
                 row(Stage::Relay, Exit::IoError, "4.4.2")
@@ -91,13 +91,13 @@ impl Error {
         self.row().status
     }
 
-    /// Of several failures the one that came furthest tells most.
+    /// Of several failures, the one that came furthest tells most.
     pub fn distance(&self) -> (Stage, u8) {
         let Row { stage, rank, .. } = self.row();
         (stage, rank)
     }
 
-    /// What came is no reply.
+    /// What came is not a reply.
     pub fn not_smtp(stage: Stage, fault: Fault, last: &[u8]) -> Error {
         let line = match fault {
             Fault::NoReply => escape(last),

@@ -6,13 +6,13 @@ use crate::text::Foreign;
 
 #[derive(Clone, Debug)]
 pub enum Trouble {
-    /// The server's end, a reset or silence was all the answer to our hello.
+    /// The only answer to our hello was the server's end, a reset or silence.
     ClosedOnHello,
     ResetOnHello,
     SilentOnHello {
         seconds: u64,
     },
-    /// What was said is no TLS: its first line, which nobody vouches for (`Error::clear`).
+    /// What was said is not TLS: its first line, which is not authenticated (`Error::clear`).
     Clear {
         what: Clear,
         line: Foreign,
@@ -74,7 +74,7 @@ impl Trouble {
             Trouble::OldTls => {
                 Sentence::new("the server has only TLS 1.1 or older, which is not safe", ask("to allow TLS 1.2 or 1.3"))
             }
-            // A hello without a name is what it did not like.
+            // It refused the hello because it has no server name.
             Trouble::NothingInCommon { how } if facts.is_address && facts.version.is_none() => {
                 Sentence::new("the server refused our TLS hello", facts.no_sni()).detail(how)
             }
@@ -137,7 +137,7 @@ fn told(alert: &str) -> String {
     format!("alert {alert}")
 }
 
-/// What is in the way is nothing to say untried.
+/// No obstacle is named that was not tried.
 fn on_hello(cause: &str, facts: &Facts, seen: Seen) -> Sentence {
     let sentence = |cure: &str| Sentence::new(cause, cure);
     match (seen.on_hello, seen.other_port) {
@@ -182,7 +182,7 @@ fn in_common(facts: &Facts) -> &'static str {
     }
 }
 
-/// Not a word of it: an attacker must not write into an administrator's queue. The log has it.
+/// Not a word of it is quoted, because an attacker must not write into an administrator's queue. The log has it.
 fn clear(what: Clear, line: &Foreign, facts: &Facts, seen: Seen) -> Sentence {
     let on_465 = facts.port == 465;
     let seen_on_465 = matches!(seen.other_port, Some((_, Elsewhere::ImplicitTls)));

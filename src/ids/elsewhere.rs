@@ -1,5 +1,5 @@
-//! macOS, NetBSD, illumos: no call tells the saved identity, and setuid(2) of root sets all three. Whether it did, the
-//! caller tries (confine/user.rs).
+//! macOS, NetBSD, illumos: no call tells the saved identity, and setuid(2) of root sets all three. The caller tries whether
+//! it did (confine/user.rs).
 
 use nix::unistd::{getegid, geteuid, getgid, getuid, setgid, setuid, Gid, Uid};
 use nix::Result;
@@ -7,7 +7,7 @@ use nix::Result;
 pub struct ResUid {
     pub real: Uid,
     pub effective: Uid,
-    /// The effective one again: it is that at the start of a set-user-ID program.
+    /// The effective one again: at the start of a set-user-ID program the saved one is the same.
     pub saved: Uid,
 }
 
@@ -25,7 +25,7 @@ pub fn getresgid() -> Result<ResGid> {
     Ok(ResGid { real: getgid(), effective: getegid(), saved: getegid() })
 }
 
-/// Nobody here asks for three different ones.
+/// No caller asks for three different ones.
 pub fn setresuid(real: Uid, _effective: Uid, _saved: Uid) -> Result<()> {
     setuid(real)
 }

@@ -96,7 +96,7 @@ fn start(address: SocketAddr) -> Result<Socket, Error> {
     let socket = non_blocking(Domain::for_address(address), Type::STREAM).map_err(|error| {
         match error.raw_os_error().map(Errno::from_raw) {
             Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM) => out_of(error),
-            // A family that this kernel has not, or that a policy denies us: the other one may work.
+            // This kernel does not have the family, or a policy denies it to us: the other one may work.
             _ => connect_error(address, &error),
         }
     })?;
@@ -147,7 +147,7 @@ fn connect_error(address: SocketAddr, error: &io::Error) -> Error {
         ErrorKind::NetworkUnreachable => {
             Error::NoRoute { family: words(if address.is_ipv4() { Family::V4 } else { Family::V6 }) }
         }
-        // No address of our own to come from: IPv6 switched off, in most containers.
+        // We have no address to connect from: in most containers IPv6 is switched off.
         ErrorKind::AddrNotAvailable if address.is_ipv6() => Error::NoRoute { family: words(Family::V6) },
         _ => Error::Unreachable { problem: errno_text(error) },
     }

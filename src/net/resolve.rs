@@ -71,7 +71,7 @@ fn at_port(mut address: SocketAddr, port: u16) -> SocketAddr {
     address
 }
 
-/// With the number of its interface, where it has a zone.
+/// With the number of its interface, if it has a zone.
 fn scoped(ip: IpAddr, host: &Host) -> Result<SocketAddr, Error> {
     let (IpAddr::V6(v6), Some(zone)) = (ip, &host.zone) else { return Ok(SocketAddr::new(ip, host.port)) };
     let scope = zone.parse().or_else(|_| if_nametoindex(zone.as_str()));
@@ -104,7 +104,7 @@ fn answer(name: &str, family: Family) -> Result<Vec<SocketAddr>, Error> {
     let problem = escape(problem.trim_start_matches("failed to lookup address information: ").as_bytes()).to_string();
     let is_other_family = || family != Family::Both && look_up(name, Family::Both).is_ok();
     Err(match kind {
-        // glibc's "no such name" also means that /etc/hosts has it in the other family only.
+        // glibc also says "no such name" if /etc/hosts has it in the other family only.
         LookupErrorKind::NoName if !is_other_family() => Error::NoSuchName,
         LookupErrorKind::NoName | LookupErrorKind::NoData => Error::NoAddress { family: words(family) },
         _ if problem.contains("Address family for hostname") => Error::NoAddress { family: words(family) },

@@ -42,7 +42,7 @@ impl Activity {
         self.progress();
     }
 
-    /// Octets move, whoever counts them.
+    /// Octets have moved, counted here or elsewhere.
     pub fn progress(&self) {
         let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last.store(now, Ordering::Relaxed);

@@ -10,9 +10,9 @@ use crate::smtp::Expected;
 pub enum Unit {
     /// The line is not complete.
     Unfinished,
-    /// So many octets, which must wait until nothing is owed.
+    /// This many octets, which must wait until nothing is owed.
     Line(usize),
-    /// So many octets, which go on with what has begun.
+    /// This many octets, which go on with what has begun.
     More(usize),
 }
 

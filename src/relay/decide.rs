@@ -13,14 +13,14 @@ use crate::smtp::{unavailable, Hold, Standing};
 use crate::text::{errno_text, escape};
 use crate::tls::Ending;
 
-/// After the client's end, when nobody knows what is owed: so long without an octet until we pass the end on. Servers end
-/// the session at once then, and a reply may be on its way.
+/// After the client's end, if it is unknown what is owed: this long without an octet, and we pass the end on. Servers then
+/// end the session at once, and a reply may be on its way.
 const UNKNOWN_S: u64 = 30;
 
-/// After the client's end, when nothing is owed but the answer to QUIT, for which Postfix does not wait.
+/// After the client's end, if only the answer to QUIT is owed, for which Postfix does not wait.
 const QUIT_S: u64 = 5;
 
-/// After the client's end, when a reply is owed: so long without an octet until we give up. The answer to a final dot may
+/// After the client's end, if a reply is owed: this long without an octet, and we give up. The answer to a final dot may
 /// take 10 minutes (RFC 5321 section 4.5.3.2.6).
 const GIVE_UP_S: u64 = 660;
 
@@ -91,7 +91,7 @@ impl Watch<'_> {
         let gives_up = Outcome::new(End::LocalEof, Exit::IoError);
         let standing = self.shared.dialogue().standing();
         let (until, then) = match (self.smarthost, standing) {
-            // Its last words first.
+            // Its last words come first.
             (Smarthost::Untold, _) if self.up.is_stuck() || self.up.holds_something() => {
                 (quiet(GIVE_UP_S), Err(gives_up))
             }
@@ -128,7 +128,8 @@ impl Watch<'_> {
     pub fn client_gone(&mut self, error: &io::Error) -> Outcome {
         self.client = Client::Gone;
         let mut dialogue = self.shared.dialogue();
-        // Who goes before the first word has lost nothing; a greeting that cannot be written, to a full disk, is something else.
+        // A client that goes before the first word has lost nothing; a greeting that cannot be written, as to a full disk,
+        // is another matter.
         let went = matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::TimedOut);
         let answered = went && dialogue.is_fresh() || dialogue.is_complete() && dialogue.is_settled();
         let lost_nothing = answered && !self.up.holds_something() || dialogue.is_goodbye();

@@ -23,7 +23,7 @@ pub enum Event {
     ClientGone(io::Error),
     /// The server has ended, one way or another; all it sent is delivered.
     RemoteEnd(Ending),
-    /// What somebody waited for is delivered.
+    /// What the main thread waited for is delivered.
     Delivered,
     /// Reception queued something to send.
     SendWaiting,
@@ -48,12 +48,12 @@ pub struct Down {
     pub bell: Bell,
     pub shared: Arc<Shared>,
     pub replies: Replies,
-    /// Somebody waits to hear that all is delivered.
+    /// The main thread waits to hear that all is delivered.
     pub due: Cell<bool>,
     pub client: Reader,
 }
 
-/// Whether the client still takes what the server says. From one that does not, the rest is read for what it means.
+/// Whether the client still takes what the server says. If it does not, the rest is still read, because it decides the end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Reader {
     Takes,
@@ -75,7 +75,8 @@ impl Down {
         hooks::enter("relay");
         let mut buffer = Buffer::new(PIECE);
         loop {
-            // Told before this thread sleeps, so that an end right behind the last words is heard together with them.
+            // The main thread hears this before this thread sleeps, so that an end right behind the last words is heard
+            // with them.
             let tell = || {
                 if self.due.take() {
                     self.bell.ring(Event::Delivered);

@@ -46,7 +46,7 @@ pub struct Outcome {
     pub exit: Exit,
     /// What the system, the server or we say about it, escaped.
     pub reason: Option<String>,
-    /// A reply of ours, which has the right to be written.
+    /// A reply of ours, which may be written.
     pub reply: Option<String>,
 }
 
@@ -69,6 +69,6 @@ pub struct Ended {
     /// Octets of plaintext, local to remote and remote to local.
     pub up: u64,
     pub down: u64,
-    /// None where the dialogue could not be followed.
+    /// None if the dialogue could not be followed.
     pub account: Option<Account>,
 }

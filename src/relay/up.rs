@@ -27,7 +27,7 @@ pub struct Up<'a> {
     socket: Socket,
     /// As the client said it.
     buffer: Buffer,
-    /// Its lines on their way up, where they are converted.
+    /// Its lines on their way up, if they are converted.
     crlf: Option<Crlf>,
     hold: Hold,
 }
@@ -121,7 +121,7 @@ impl<'a> Up<'a> {
         }
     }
 
-    /// Under `--crlf`, once a unit is gone: converts another one, if there is one and nothing that it must wait for.
+    /// Under `--crlf`, once a unit is gone, converts another one, if there is one that need not wait for a reply.
     fn convert(&mut self, ended: bool) {
         let Some(crlf) = self.crlf.as_mut().filter(|crlf| crlf.left().is_empty()) else { return };
         let mut dialogue = self.shared.dialogue();
@@ -190,7 +190,7 @@ impl<'a> Up<'a> {
         self.sender.flush_before(Deadline::after(millis(CLOSE_NOTIFY_MS)));
     }
 
-    /// Leaves a server whose session will not be.
+    /// Leaves a server with which there will be no session.
     pub fn leave(&mut self, replies: Replies) {
         let deadline = Deadline::after(millis(CLOSE_NOTIFY_MS));
         match replies {

@@ -43,7 +43,7 @@ pub enum Client {
     /// It hung up (pipes and Unix sockets do so while their last words are unread), and is read as the smarthost takes it.
     HangsUp,
     /// Its end was read. `silent`: nothing more is to be heard from it, not even a reset. `dismissed`: the smarthost had said
-    /// its 221 or 421 before, so that the end is the smarthost's, whoever is faster to close.
+    /// its 221 or 421 before, so that the end is the smarthost's, even if the client is faster to close.
     Ended {
         at: Instant,
         silent: bool,
@@ -139,7 +139,7 @@ impl Watch<'_> {
     /// What the client does.
     fn hear(&mut self, said: PollFlags) -> Option<Outcome> {
         if said.contains(PollFlags::POLLERR) && self.local.is_tcp() {
-            // A reset. On a Unix socket it may be that last words stand before it.
+            // A reset. On a Unix socket there may be last words before it.
             return Some(self.reset(&stdio::error(self.local)));
         }
         let at_end = PollFlags::POLLHUP | PollFlags::POLLERR;
@@ -200,7 +200,7 @@ impl Watch<'_> {
         exit
     }
 
-    /// Takes events until `done`, a few seconds at most. A second SIGTERM is the same wish.
+    /// Takes events until `done`, a few seconds at most. A second SIGTERM asks for the same.
     fn until(&mut self, done: fn(&Self) -> bool) {
         let deadline = Deadline::after(seconds(DRAIN_S));
         loop {
@@ -228,7 +228,7 @@ impl Watch<'_> {
         matches!(self.client, Client::Ended { dismissed: false, .. })
     }
 
-    /// What the client is polled for. poll(2) tells of errors and hanging up unasked, and again and again.
+    /// What the client is polled for. poll(2) reports errors and hang-ups unasked, again and again.
     fn client_events(&self) -> Option<PollFlags> {
         let words = self.up.wants_words() && self.terminated.is_none();
         match self.client {

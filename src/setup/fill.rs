@@ -13,7 +13,7 @@ use super::quote::{refused, shown};
 pub struct Fill<'a> {
     /// The full path of this program.
     pub program: &'a str,
-    /// The package's user where it exists, else nobody.
+    /// The package's user if it exists, else `nobody`.
     service_user: &'static str,
     pub listen: SocketAddr,
     allow_from: &'a [Network],
@@ -26,7 +26,7 @@ pub struct Fill<'a> {
     pub notes: Vec<String>,
 }
 
-/// For the mail programs that log in.
+/// For mail programs that log in.
 pub const ONE_PROVIDER: &str =
     "All hosts on the bridge's command line get this one password, so they must all be the same provider's.";
 
@@ -52,14 +52,14 @@ impl<'a> Fill<'a> {
             }
             fill.given.push(option);
         }
-        // Whoever shows a certificate is known by it, and another protocol has no MAIL.
+        // The smarthost knows a client by its certificate, and other protocols have no MAIL.
         if fill.has("--cert") || fill.has("--no-reply") {
             return Ok(fill);
         }
         Ok(fill.with("--require-auth", None))
     }
 
-    /// With an option more, which the target wants, unless it was given.
+    /// With one more option, which the target needs, unless it was given.
     pub fn with(&self, name: &'static str, value: Option<&str>) -> Fill<'a> {
         let mut fill = self.clone();
         if !fill.has(name) {
@@ -84,7 +84,7 @@ impl<'a> Fill<'a> {
         options.flatten().chain(self.hosts.iter().map(String::as_str)).collect()
     }
 
-    /// As whom a superserver starts the bridge, and why.
+    /// The user as which a superserver starts the bridge, and why.
     pub fn user(&self) -> (&'static str, &'static str) {
         if self.has("--key") || self.has("--user") {
             return (
@@ -95,7 +95,7 @@ impl<'a> Fill<'a> {
         (self.service_user, "the bridge needs no rights and no files of its own")
     }
 
-    /// As a superserver starts it: where only root can read the key, root is dropped for the package's user.
+    /// As a superserver starts it: if only root can read the key, root is dropped for the package's user.
     pub fn of_superserver(&self) -> Fill<'a> {
         if self.has("--key") && self.service_user != NOBODY {
             return self.with("--user", Some(self.service_user));
@@ -122,7 +122,7 @@ impl<'a> Fill<'a> {
         )
     }
 
-    /// Behind a mark, for who starts the bridge: what `--require-auth` is there for.
+    /// Behind a mark, for lines that start the bridge: what `--require-auth` is for.
     pub fn require_auth(&self, mark: &str) -> String {
         if !self.has("--require-auth") {
             return String::new();
@@ -133,7 +133,7 @@ impl<'a> Fill<'a> {
         )
     }
 
-    /// Who reaches the address.
+    /// Who can reach the address.
     pub fn reach(&self) -> &'static str {
         if self.listen.ip().is_loopback() {
             "This machine only: what comes in here is plain text and carries your password."
@@ -159,7 +159,7 @@ impl<'a> Fill<'a> {
     }
 }
 
-/// A superserver starts the bridge somewhere else: a file must be found from there. None where it is already.
+/// A superserver starts the bridge somewhere else: a file must be found from there. None if it already is.
 fn full_path(option: &Given) -> Result<Option<String>, Error> {
     let Some(file) = &option.value else { return Ok(None) };
     if !FILES.contains(&option.name) || file.starts_with('/') {

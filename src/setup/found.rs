@@ -1,4 +1,4 @@
-//! What this machine has: a superserver and a mail program, told by their programs in the usual places.
+//! What this machine has: a superserver and a mail program, recognised by their programs in the usual places.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::kinds::Wanted;
 use super::{named, Fill, Kind, MAIL_PROGRAMS, SUPERSERVERS};
 
 /// The lines for both, each under a heading that says why it was chosen. sendmail, which starts the bridge itself, needs no
-/// superserver, unless somebody asked for one to listen.
+/// superserver, unless `--listen` asks for one.
 pub fn print(wanted: Wanted, fill: &Fill) -> Result<String, Error> {
     let mail_program = match sign(&MAIL_PROGRAMS) {
         Some((SENDMAIL, sign)) if wanted == Wanted::Found => return under_heading(SENDMAIL, &is_here(sign), fill),
@@ -31,7 +31,7 @@ const INETD_OF_BUSYBOX: &str = "inetd-busybox";
 const SENDMAIL: &str = "sendmail";
 const SENDMAIL_PORT: &str = "sendmail-port";
 
-/// The first kind that is here, and the file that tells so.
+/// The first kind that is here, and the file that shows it.
 fn sign(kinds: &[Kind]) -> Option<(&'static str, &'static str)> {
     kinds.iter().find_map(|kind| Some((kind.name, *kind.signs.iter().find(|sign| Path::new(sign).exists())?)))
 }

@@ -1,4 +1,4 @@
-//! OpenSMTPD, which speaks TLS itself and needs the bridge only where it does not log in.
+//! OpenSMTPD, which speaks TLS itself and needs the bridge only if it does not log in.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use crate::options::{Dial, SUBMISSIONS};
 use super::quote::shown;
 use super::Fill;
 
-/// What its own TLS cannot be told.
+/// The options that its own TLS does not have.
 const ONLY_OURS: [&str; 10] =
     ["--server-name", "--ca-file", "--pin", "--pin-only", "--cert", "--key", "--min-tls", "--no-pq", "-4", "-6"];
 

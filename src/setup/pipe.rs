@@ -10,7 +10,7 @@ fn command(fill: &Fill) -> Result<String, Error> {
 }
 
 pub fn busybox(fill: &Fill) -> Result<String, Error> {
-    // Its standard error is that of whoever runs the script: no word there when all is well.
+    // Its standard error is that of the script's user: nothing is written there if all is well.
     let fill = if fill.has("-v") { fill.clone() } else { fill.with("-q", None) };
     let (command, notes) = (command(&fill)?, fill.comments());
     Ok(format!(

@@ -1,16 +1,16 @@
-//! Which words a target can hold as they are. How it quotes the others is the matter of the file that prints it.
+//! Which words a target can hold as they are. The file that prints a target's lines quotes the others.
 
 use crate::error::Error;
 use crate::text;
 
-/// What no target known here reads as anything but itself, beside letters and digits.
+/// The characters, besides letters and digits, that every target known here reads as themselves.
 pub const SIGNS: &str = "_./:@+=,-[]";
 
 pub fn is_plain(word: &str, signs: &str) -> bool {
     !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || signs.contains(c))
 }
 
-/// The word for a target that has quotes, which `quote` adds where they are needed.
+/// The word for a target that has quotes, which `quote` adds if they are needed.
 pub fn quoted(word: &str, quote: fn(&str) -> String) -> Result<String, Error> {
     one_line(word)?;
     if is_plain(word, SIGNS) {
@@ -44,7 +44,7 @@ pub fn one_line(word: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// As sh(1) reads it, where it is not plain.
+/// As sh(1) reads it, if it is not plain.
 pub fn shell(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }

@@ -131,7 +131,7 @@ fn command(fill: &Fill) -> Result<String, Error> {
     Ok(words.join(" "))
 }
 
-/// Not %d, which systemd knows from version 250 on only.
+/// Not %d, which systemd knows only from version 250 on.
 const KEY: &str = "${CREDENTIALS_DIRECTORY}/key";
 
 fn quotes(word: &str) -> String {

@@ -33,7 +33,7 @@ pub enum Command {
     Turn,
     Quit,
     Other,
-    /// Servers would not all read it alike: a blank line, blanks before the verb, a control character, a CR inside, a chunk of
+    /// Not all servers read it alike: a blank line, blanks before the verb, a control character, a CR inside, a chunk of
     /// no size, a word too many.
     Unclear,
 }
@@ -68,7 +68,7 @@ impl Line {
         self.before != Before::Nothing
     }
 
-    /// One of which nothing is looked at but its end.
+    /// A line of which only the end is looked at.
     pub fn blind() -> Line {
         let line = Line::default();
         Line { word: line.words.len(), before: Before::Word, ..line }
@@ -185,7 +185,7 @@ impl Word {
         text.parse().ok()
     }
 
-    /// Mechanisms that may agree on one (RFC 4422 section 3.7); it would begin right behind the 235.
+    /// Mechanisms that may agree on a security layer (RFC 4422 section 3.7); it would begin right behind the 235.
     fn has_security_layer(&self) -> bool {
         let known = ["DIGEST-MD5", "GSSAPI", "GSS-SPNEGO", "KERBEROS_V4", "KERBEROS_V5", "SRP"];
         known.iter().any(|layer| self.is(layer))

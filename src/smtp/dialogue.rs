@@ -14,8 +14,8 @@
 //! ```
 //!
 //! A reply is owed from the end of what asks for it (a chunk: from its line on) until its last octet is delivered. The
-//! client's octets are told before they are sent, the server's twice: received, before they are written to the client, and
-//! delivered, after it.
+//! client's octets are reported before they are sent, the server's twice: received, before they are written to the client,
+//! and delivered, after it.
 
 mod client;
 mod record;
@@ -36,7 +36,7 @@ pub use record::{Account, Unauthenticated};
 /// More commands than any client pipelines; each costs one octet.
 const MOST_OWED: usize = 4096;
 
-/// What is asked of us besides following.
+/// What we do besides following.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rules {
     /// Another protocol (`--no-reply`): nothing is followed.
@@ -51,13 +51,13 @@ enum Client {
     Command(Line),
     /// Nothing may come before the reply.
     Answer,
-    /// A line of a SASL exchange, of which nothing is looked at but its end.
+    /// A line of a SASL exchange, of which only the end is looked at.
     Exchange {
         layer: bool,
         line: Line,
     },
     Text(Place),
-    /// So many octets are left of it.
+    /// The octets that are left of it.
     Chunk(u64),
     Over(Line),
     Unknown,
@@ -102,7 +102,7 @@ pub enum Hold {
     Tls,
 }
 
-/// What the client says next, for whoever cuts it into lines.
+/// What the client says next, for the code that cuts it into lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
     Line,
@@ -147,11 +147,11 @@ pub struct Dialogue {
     writer: Writer,
     /// The server's last reply was its end.
     goodbye: bool,
-    /// Somebody wants to know when the next octets are delivered.
+    /// The main thread wants to know when the next octets are delivered.
     waited_for: bool,
     /// Nothing has gone up yet.
     fresh: bool,
-    /// The server knows that the client has ended: what it says is no surprise any more.
+    /// The server knows that the client has ended, so nothing that it says is a surprise any more.
     ended: bool,
     last_words: LastWords,
     record: Record,
@@ -183,7 +183,7 @@ impl Dialogue {
         self.rules == Rules::RequireAuth && !self.record.is_logged_in()
     }
 
-    /// Unknown, and before a 235 under `--require-auth`: nobody can tell where a MAIL begins.
+    /// Unknown, and before a 235 under `--require-auth`: no one can tell where a MAIL begins.
     pub fn is_lost(&self) -> bool {
         self.holds_mail() && !self.is_known()
     }
@@ -199,7 +199,7 @@ impl Dialogue {
         }
     }
 
-    /// The client has ended, and the server is told.
+    /// The client has ended, and this is passed on to the server.
     pub fn client_ended(&mut self) {
         self.ended = true;
     }
@@ -241,7 +241,7 @@ impl Dialogue {
         self.writer == Writer::Server
     }
 
-    /// How it stands for a client that has ended.
+    /// What is owed to a client that has ended.
     pub fn standing(&mut self) -> Standing {
         if !self.is_known() && !self.goodbye {
             self.waited_for = true;
@@ -265,7 +265,7 @@ impl Dialogue {
         self.fresh && self.is_known() && !self.replies.is_cut()
     }
 
-    /// Whether the server may end here: it has answered everything, and nothing is half said.
+    /// Whether the server may end here: it has answered everything, and neither side has left anything incomplete.
     pub fn is_complete(&self) -> bool {
         self.owed.is_empty() && !self.replies.is_cut() && self.is_known() && !self.is_inside()
     }

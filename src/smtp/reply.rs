@@ -8,7 +8,7 @@ use memchr::{memchr2_iter, memrchr};
 /// What is kept of a line; the rest is read past.
 const LINE: usize = 200;
 
-/// A reply that is kept whole has at most so many octets and lines: 100 lines are more than any server's EHLO.
+/// A reply that is kept whole has at most this many octets and lines: 100 lines are more than any server's EHLO.
 pub const OCTETS: usize = 16 * 1024;
 const LINES: usize = 100;
 
@@ -116,7 +116,7 @@ impl Replies {
         (taken.len(), end.map(|_| self.step()))
     }
 
-    /// Where nothing but the last reply matters: what stands before it in `data`, when a line begins there.
+    /// If only the last reply matters: what stands before it in `data`, when a line begins there.
     pub fn before_the_last_line(&mut self, data: &[u8]) -> usize {
         let all_but_its_end = data.get(..data.len().saturating_sub(1)).unwrap_or_default();
         let before = memrchr(b'\n', all_but_its_end).map_or(0, |end| end + 1);
@@ -192,7 +192,7 @@ pub fn is_keyword(line: &[u8], keyword: &str) -> bool {
     word.eq_ignore_ascii_case(keyword.as_bytes())
 }
 
-/// Why what came is not taken for a reply.
+/// Why the octets are not taken for a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// No code at the beginning of the line, or a NUL in it.
@@ -228,7 +228,7 @@ impl Collector {
             match step {
                 Step::Line => {}
                 Step::Junk => return (taken, Some(Err(Fault::NoReply))),
-                // Whatever stood before it, a last line that says no says no.
+                // A last line that refuses is a refusal, whatever stood before it.
                 Step::Reply { code, alike } if alike || code.is_refusal() => {
                     let lines = std::mem::take(&mut self.lines);
                     self.octets = 0;

@@ -72,8 +72,8 @@ impl Place {
     }
 }
 
-/// How much of a text can be passed over: up to a dot behind LF or CR, or all of it. Mail is long where it has few dots, in
-/// base64.
+/// How much of a text can be passed over: up to a dot behind LF or CR, or all of it. Most of a long mail is base64, which
+/// has few dots.
 fn skip(data: &[u8]) -> usize {
     memchr_iter(b'.', data).find(|dot| matches!(data.get(..*dot), Some([.., b'\n' | b'\r']))).unwrap_or(data.len())
 }
@@ -87,7 +87,8 @@ fn place_behind(data: &[u8]) -> Place {
     }
 }
 
-/// Whether the last words are a lone dot in any line ends, with or without QUIT behind it: followed where nothing else can be.
+/// Whether the last words are a lone dot in any line ends, with or without QUIT behind it: the only thing that is followed
+/// when the dialogue cannot be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LastWords {
     #[default]
@@ -96,7 +97,7 @@ pub enum LastWords {
     Line,
     Dot,
     DotCr,
-    /// The line of a lone dot is complete; so many octets of `QUIT` stand behind it.
+    /// The line of a lone dot is complete; this many octets of `QUIT` stand behind it.
     Quit(usize),
     QuitCr,
     QuitLine,

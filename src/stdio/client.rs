@@ -18,16 +18,16 @@ use crate::socket::keep_alive;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
     Here,
-    /// Its end is there before it said a word.
+    /// It ended before it said a word.
     Ended,
     Gone,
 }
 
-/// Who is behind descriptors 0 and 1, whether we serve them (this machine, and the networks of `allow_from`), and whether they
-/// are still there.
+/// Who the client on descriptors 0 and 1 is, whether we serve it (this machine, and the networks of `allow_from`), and
+/// whether it is still there.
 ///
 /// # Errors
-/// `Error::Descriptor` for what is no stream of a client, `Error::Stranger`.
+/// `Error::Descriptor` if it is not a client's stream, `Error::Stranger`.
 pub fn admit(local: &mut Local, allow_from: &[Network]) -> Result<Presence, Error> {
     if let Some(problem) = no_client(local.input) {
         return Err(Error::Descriptor(problem));
@@ -36,7 +36,7 @@ pub fn admit(local: &mut Local, allow_from: &[Network]) -> Result<Presence, Erro
     if local.input == Kind::Socket {
         presence = admit_socket(io::stdin().as_fd(), &mut local.client, allow_from)?;
     }
-    // Replies go there, whoever speaks on descriptor 0.
+    // Replies go there, whatever is on descriptor 0.
     if local.output == Kind::Socket && presence == Presence::Here {
         let mut reader = UNKNOWN.to_owned();
         // An end there is none of what is read on descriptor 0.
@@ -93,7 +93,7 @@ fn admit_socket(fd: BorrowedFd, client: &mut String, allow_from: &[Network]) -> 
     Ok(presence(fd))
 }
 
-/// A look at a client's socket that takes no octet.
+/// Looks at a client's socket without taking an octet.
 fn presence(fd: BorrowedFd) -> Presence {
     match recv(fd.as_raw_fd(), &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT) {
         Ok(0) => Presence::Ended,

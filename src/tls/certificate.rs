@@ -7,7 +7,7 @@ use crate::error::{Fault, Issuer, Names, OwnFault, Place, Rank, Untrusted};
 use crate::trust::{Chain, End, Refusal};
 use crate::x509::{date, date_of, now, AltNames, Certificate, Kind, Name, RSA_BITS};
 
-/// How many of a certificate's names are told; it may hold 10 000.
+/// How many of a certificate's names are shown; it may hold 10 000.
 const NAMES: usize = 3;
 
 pub fn fault(error: &CertificateError, attempt: &Attempt) -> Fault {
@@ -29,7 +29,7 @@ pub fn fault(error: &CertificateError, attempt: &Attempt) -> Fault {
             Fault::PinMismatch { presented: leaf.map(Certificate::pin) }
         }
         CertificateError::Other(other) if other.0.downcast_ref() == Some(&Refusal::UnusableSignature) => {
-            // What signs a root is nobody's business.
+            // The signature on a root does not matter.
             let old = |cert: &Certificate| cert.old_signature.filter(|_| !cert.is_self_issued());
             match chain.certs().find_map(old) {
                 Some(hash) => Fault::OldSignature { hash, place: place(&chain, attempt, |cert| old(cert).is_some()) },
@@ -86,7 +86,7 @@ fn wrong_name(leaf: Option<&Certificate>, attempt: &Attempt) -> Fault {
 fn expired(on: String, place: Place, chain: &Chain, attempt: &Attempt) -> Fault {
     let untrusted = match attempt.trusted.end(chain) {
         End::Itself => Some(Untrusted::SelfSigned),
-        // What is one of ours has no dates for the verifier.
+        // For the verifier, a trust anchor of ours has no dates.
         End::Root(name) if place.rank == Rank::Root => {
             return Fault::UnknownIssuer(Issuer::Sent { name: name.short.clone(), expired: Some(on) })
         }
@@ -98,7 +98,7 @@ fn expired(on: String, place: Place, chain: &Chain, attempt: &Attempt) -> Fault 
     Fault::Expired { on, place, intermediate: intermediate.map(|cert| date(cert.validity.not_after)), untrusted }
 }
 
-/// Where the name is wrong too, that is the likelier cause: another server answers, or somebody in between.
+/// If the name is wrong too, that is the likelier cause: another server answers, or somebody in between.
 fn with_its_name(fault: Fault, leaf: Option<&Certificate>, attempt: &Attempt) -> Fault {
     let Some(false) = attempt.name_fits() else { return fault };
     let names = names(leaf, attempt);
@@ -136,7 +136,7 @@ fn unknown_issuer(chain: &Chain, attempt: &Attempt) -> Fault {
     })
 }
 
-/// The first certificate that is so; the leaf where none is.
+/// The first certificate that is so, or the leaf if none is.
 fn place(chain: &Chain, attempt: &Attempt, is: impl Fn(&Certificate) -> bool) -> Place {
     let found = chain.links.iter().position(|link| link.cert.as_ref().is_some_and(&is));
     place_at(chain, attempt, found.unwrap_or(0))

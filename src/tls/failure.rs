@@ -40,7 +40,7 @@ pub fn shown(error: &rustls::Error) -> String {
     escape(in_words(&sentence).as_bytes()).to_string()
 }
 
-/// What an alert is about. Those about certificates (RFC 8446 section 6.2) mean ours only where the server asked for one.
+/// What an alert is about. Those about certificates (RFC 8446 section 6.2) mean ours only if the server asked for one.
 fn received(alert: AlertDescription, facts: &Facts) -> Trouble {
     let name = alert_name(alert);
     match alert {
@@ -96,7 +96,7 @@ pub fn looks_like_tls(head: &[u8]) -> bool {
     matches!(head, [] | [20..=24] | [20..=24, 3, ..])
 }
 
-/// What else is there, by its first octets.
+/// The other protocols, by their first octets.
 pub fn not_tls(head: &[u8]) -> Trouble {
     let line = head.split(|b| *b == b'\r' || *b == b'\n').next().unwrap_or_default();
     let what = match head {

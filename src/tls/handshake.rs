@@ -34,7 +34,7 @@ pub fn handshake(stream: TcpStream, attempt: &Attempt) -> Result<Tls, Error> {
 /// As `handshake`.
 pub fn observed(stream: TcpStream, attempt: &Attempt, learned: &mut Option<Agreed>) -> Result<Tls, Error> {
     hooks::enter("handshake");
-    // What an earlier server presented or asked for is no part of this one's story.
+    // What an earlier server presented or asked for must not be taken for this one's.
     attempt.trusted.forget();
     let conn = ClientConnection::new(attempt.trusted.config.clone(), attempt.host.server_name.clone())
         .map_err(|error| failure::explain(STAGE, &error, &[], attempt, None))?;
@@ -78,11 +78,11 @@ impl Handshake<'_> {
                 self.receive()?;
             }
             if let Err(error) = self.raw.feed(&mut self.conn) {
-                // The session's error, and not the handshake's: what stands between the two is delivered.
+                // This is the session's error, and not the handshake's: what stands between the two is delivered.
                 if !self.conn.is_handshaking() {
                     return Ok(Some(error));
                 }
-                // The alert that says why is for the server's log; it must not hold us.
+                // The alert gives the reason to the server's log; it must not hold us.
                 let _ = send_now(self.stream, &self.flight());
                 return Err(failure::explain(STAGE, &error, &self.head, self.attempt, version(&self.conn)));
             }

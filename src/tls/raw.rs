@@ -14,7 +14,7 @@ use crate::socket::{acknowledge, at_once};
 /// Four TLS records (RFC 8446 section 5.2: 2^14 octets and 256 of overhead, 5 of header): what one read(2) may bring.
 const RAW: usize = 4 * (16_384 + 256 + 5);
 
-/// A read of fewer octets is one that nobody continues: its acknowledgement must not wait for more.
+/// A read of fewer octets may be the last for a while: its acknowledgement must not wait for more.
 const SHORT: usize = 4096;
 
 /// Ciphertext between the socket and rustls. Read more only when it is empty.
@@ -67,7 +67,7 @@ impl Raw {
     /// What stands in the last read where a record should, if it is printable: Exim says in clear that it gives up.
     pub fn plain_text(&self) -> Option<&[u8]> {
         let mut rest = self.buffer.all();
-        // Records before it are passed over; a read that begins inside one tells nothing.
+        // Records before it are passed over; a read that begins inside one cannot be judged.
         while let [20..=24, 3, _, high, low, ..] = rest {
             rest = rest.get(5 + usize::from(u16::from_be_bytes([*high, *low]))..)?;
         }

@@ -41,7 +41,7 @@ impl Shared {
 struct Outgoing {
     buffer: Vec<u8>,
     sent: usize,
-    /// The error of the socket that a send met. The system tells it once: a reset that the sender met looks like a plain
+    /// The error of the socket that a send met. The system reports it once: a reset that the sender met looks like a plain
     /// end of file to the receiver.
     broken: Option<io::Error>,
 }
@@ -176,7 +176,7 @@ pub struct Receiver {
     raw: Raw,
     /// A fatal error, kept until what was authenticated before it is delivered.
     failed: Option<rustls::Error>,
-    /// `Received::SendWaiting` was told, and what waits has not left since.
+    /// `Received::SendWaiting` was returned, and what waits has not left since.
     told: bool,
 }
 
@@ -232,12 +232,12 @@ impl Receiver {
         }
     }
 
-    /// What the server said without TLS instead of a record: for the log only, nobody vouches for it.
+    /// What the server said without TLS instead of a record: for the log only, because it is not authenticated.
     fn in_clear(&self) -> Option<String> {
         self.raw.plain_text().map(|line| format!("plain text behind TLS: {}", escape(line)))
     }
 
-    /// Told before reception blocks again: an answer must not wait for the server's next word.
+    /// Reported before reception blocks again: an answer must not wait for the server's next word.
     fn has_news_to_send(&mut self) -> bool {
         let waits = self.shared.conn().wants_write();
         let news = waits && !self.told;

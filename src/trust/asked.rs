@@ -1,5 +1,5 @@
 //! Our certificate on request, and the memory that it was asked for: OpenSSL on TLS 1.2 answers a missing certificate
-//! with a bare handshake_failure, which says nothing to anybody.
+//! with a bare handshake_failure, which explains nothing.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;

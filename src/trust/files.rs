@@ -58,7 +58,7 @@ pub fn ca_file(path: &Path) -> Result<RootCertStore, Error> {
     Ok(store)
 }
 
-/// The system's roots. With privileges the environment (SSL_CERT_FILE, SSL_CERT_DIR) has no say.
+/// The system's roots. With privileges the environment (SSL_CERT_FILE, SSL_CERT_DIR) is ignored.
 pub fn system_roots() -> Result<RootCertStore, Error> {
     let privileged = getresuid().is_ok_and(|ids| {
         ids.real.is_root() || ids.effective.is_root() || ids.saved.is_root() || ids.real != ids.effective
@@ -140,7 +140,7 @@ pub fn identity(paths: &Identity) -> Result<(Vec<CertificateDer<'static>>, Priva
     let content = read("--cert", &paths.cert)?;
     let mut chain = Vec::new();
     for (number, section) in (1..).zip(sections(&content)) {
-        // A key in the same file is how many keep the pair: it is read where --key says so.
+        // Many people keep certificate and key in one file: the key is read if --key names the file.
         if let (Label::Certificate, der) =
             section.map_err(|problem| wrong(&format!("block {number} is damaged ({problem})")))?
         {
@@ -186,7 +186,7 @@ fn read(role: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Error> {
         (ErrorKind::PermissionDenied, _) => {
             let cure = match role {
                 _ if geteuid().is_root() => "does a container or the service's list of capabilities forbid it?",
-                // Many programs run as nobody.
+                // Many programs run as `nobody`.
                 "--key" => "start as root, which reads it and drops to nobody, or as a user of your own that owns it",
                 "--cert" | "--ca-file" => "let it read the file, or start as root, which reads it and drops to nobody",
                 _ => "let it read the file",
@@ -243,7 +243,7 @@ fn ends_line(octet: &u8) -> bool {
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
 
-/// What an editor puts before a line and nobody sees: blanks, and the byte order mark of UTF-8.
+/// What an editor may put before a line, unseen: blanks, and the byte order mark of UTF-8.
 const NOT_SEEN: &[u8] = b" \t\xef\xbb\xbf";
 
 const ENCRYPTED_KEY: &[u8] = b"ENCRYPTED PRIVATE KEY";

@@ -25,7 +25,7 @@ pub struct Chain {
 #[derive(Debug)]
 pub struct Link {
     pub der: CertificateDer<'static>,
-    /// None where it cannot be read.
+    /// None if it cannot be read.
     pub cert: Option<Certificate>,
 }
 
@@ -94,7 +94,7 @@ pub enum End<'a> {
     Itself,
     /// A root that was sent.
     Root(&'a Name),
-    /// Somebody who was not sent.
+    /// An issuer whose certificate was not sent.
     Missing(&'a Name),
     /// A trust anchor, by its name; its key is another.
     Namesake(&'a Name),

@@ -7,7 +7,7 @@ use x509_cert::name::RdnSequence;
 
 use crate::text::{escape, Foreign};
 
-/// Subject or issuer of a certificate; equal where its octets are.
+/// Subject or issuer of a certificate; two are equal if their octets are.
 #[derive(Clone, Debug)]
 pub struct Name {
     /// The inside of the SEQUENCE, as webpki keeps the names of trust anchors.
@@ -52,7 +52,8 @@ impl Name {
     }
 }
 
-/// `CN=R11`. The octets as they are: every string type of a certificate but BMPString and UniversalString reads so.
+/// `CN=R11`. The octets as they are: this is how every string type of a certificate but BMPString and UniversalString is
+/// read.
 fn part(part: &AttributeTypeAndValue) -> Vec<u8> {
     let known = ATTRIBUTES.iter().find(|(oid, _)| *oid == part.oid);
     let key = known.map_or_else(|| part.oid.to_string(), |(_, key)| (*key).to_owned());

@@ -28,10 +28,10 @@ pub struct AltName {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Dns,
-    /// `*.example.com`: many names, and none of them.
+    /// `*.example.com`: it stands for many names and is none of them.
     Pattern,
     Address,
-    /// An address among the DNS names: no verifier takes it for one.
+    /// An address among the DNS names: no verifier takes it for an address.
     AddressAsDns,
     /// Empty, or with octets that no host name has.
     NotAName,

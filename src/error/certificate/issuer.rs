@@ -7,7 +7,7 @@ pub fn unknown_issuer(issuer: &Issuer, facts: &Facts) -> Sentence {
     const UNKNOWN: &str = "certificate from an unknown CA";
     let none_of = format!("not in {}", facts.anchors);
     match issuer {
-        // A root need not be sent, and is what is probably missing.
+        // A root need not be sent, and the missing issuer is probably one.
         Issuer::Missing { name, only_leaf: false } if facts.given.ca_file => {
             Sentence::new(UNKNOWN, in_between(&once_confirmed("trust it here")))
                 .detail(format!("{name:.NAME$}, {none_of}"))

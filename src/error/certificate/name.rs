@@ -27,7 +27,7 @@ pub fn wrong_name(names: &Names, expired: Option<&str>, untrusted: Option<Untrus
     };
     let cause = format!("{subject} {cause}{too}");
     let more = expired.map(|on| format!("it expired on {on}, today is {}", facts.today)).unwrap_or_default();
-    // The log and the report tell of HOST, and not of what is wanted in its place.
+    // The log and the report name HOST, and not the name that is expected instead.
     let wanted = match facts.named_by {
         NamedBy::Host => String::new(),
         NamedBy::Option => format!("wanted is {}", facts.server_name),

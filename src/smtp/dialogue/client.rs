@@ -90,7 +90,7 @@ impl Dialogue {
                 }
                 taken
             }
-            // What it is, the reply would have told.
+            // The reply would have shown what it is.
             Client::Answer => {
                 self.lose();
                 data.len()

@@ -38,7 +38,7 @@ impl Dialogue {
         true
     }
 
-    /// All that was received is with the client. True: somebody waits to hear it.
+    /// The client has all that was received. True: the main thread waits to hear it.
     pub fn delivered(&mut self) -> bool {
         self.writer = Writer::Nobody;
         std::mem::take(&mut self.waited_for) || self.is_lost()

@@ -223,7 +223,7 @@ fn more_is_owed_than_is_counted() {
     assert_eq!((dialogue.standing(), dialogue.owed.len()), (UNKNOWN, 0));
 }
 
-/// The server's answer to the end that it was told of may be one that nobody asked for.
+/// The server's answer to the client's end may be one that no one asked for.
 #[test]
 fn after_the_end_was_passed_on_nothing_surprises() {
     let mut dialogue = begun(Rules::Follow);
