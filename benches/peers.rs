@@ -4,11 +4,12 @@
 //! `cargo bench --bench peers [--features test-hooks] -- --growth [--quick] [--plots DIR]`
 //! `cargo bench --bench peers [--features test-hooks] -- --latency [--quick] [--also FILE]`
 //!
-//! `--also FILE` takes another build of smtps-bridge along, to compare; a WORD, the experiments in whose name it stands.
+//! `--also FILE` takes another build of smtps-bridge along, to compare; a WORD, only the experiments with that word in
+//! their names.
 //!
 //! `--latency` asks how long a client waits, with real smarthosts: Postfix and Exim, as tests/run unpacks them. It needs root.
 //!
-//! It installs nothing: programs that are not here are left out. As root it runs them all as nobody; it needs root to
+//! It installs nothing: programs that are not here are left out. As root it runs them all as `nobody`; it needs root to
 //! see the memory of ours.
 
 #![allow(clippy::expect_used, reason = "the test support that it borrows fails by panicking")]
@@ -143,8 +144,8 @@ fn run(asked: &Asked) -> io::Result<()> {
     }
 }
 
-/// One session with each kind of roots, and none with a smarthost of another CA: whoever does not verify has an easier
-/// task, and is no peer.
+/// One session with each kind of roots, and none with a smarthost of another CA: a program that does not verify has an
+/// easier task, and is not a peer.
 fn trial(program: &Program, place: &Place) -> io::Result<()> {
     let greeting = |target: &Target| Session::start(program, target)?.greeting();
     for roots in Roots::BOTH {
@@ -203,7 +204,7 @@ fn busy(before: &str) -> String {
     )
 }
 
-/// The load of the last minute, where the system tells it so.
+/// The load of the last minute, if the system reports it.
 fn load() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ').next().filter(|load| !load.is_empty()).unwrap_or("-").to_owned()

@@ -39,7 +39,7 @@ impl Crowd {
         self.sessions.iter().map(private).sum()
     }
 
-    /// CPU that one of them uses while nobody says anything, microseconds a second.
+    /// CPU that one of them uses while no one says anything, microseconds a second.
     pub fn idle_us(&self, seconds: f64) -> io::Result<f64> {
         // What follows the greeting is not idleness.
         thread::sleep(Duration::from_millis(200));

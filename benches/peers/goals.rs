@@ -1,4 +1,4 @@
-//! What this project promises of its cost, each goal with what came out: reached, missed, or not to be told.
+//! What this project promises of its cost, each goal with its result: reached, missed, or undecided.
 
 use std::fmt::Write;
 

@@ -21,7 +21,7 @@ const TOO_SLOW: Duration = Duration::from_secs(5);
 #[derive(Clone, Default)]
 struct Points {
     series: BTreeMap<u64, Series>,
-    /// It failed or was too slow: no more of it.
+    /// It failed or was too slow, and is not run again.
     over: bool,
 }
 
@@ -32,7 +32,7 @@ struct Growth<'a> {
 }
 
 pub struct Grown {
-    /// Beside each plot the name of its file.
+    /// Each plot with the name of its file.
     pub plots: Vec<(&'static str, Plot)>,
     pub failures: Vec<String>,
 }

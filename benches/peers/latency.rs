@@ -1,5 +1,5 @@
-//! How long a client waits: for the greeting and for replies of real smarthosts, and where somebody on the way waits for
-//! an acknowledgement (40 ms on Linux).
+//! How long a client waits: for the greeting and for replies of real smarthosts, and when somebody on the way waits for an
+//! acknowledgement (40 ms on Linux).
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

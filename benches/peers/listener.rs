@@ -16,7 +16,7 @@ fn clients() -> usize {
     thread::available_parallelism().map_or(2, usize::from) * 2
 }
 
-/// Short sessions a second: clients one after the other for so many seconds, counted until the last program is gone.
+/// Short sessions a second: clients one after the other for this many seconds, counted until the last program is gone.
 pub fn rate(program: &Program, target: &Target, seconds: f64) -> io::Result<f64> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let port = listener.local_addr()?.port();

@@ -65,7 +65,7 @@ impl Series {
         self.spread().filter(|_| long_enough).map(|spread| 1.2533 * spread / 1.349 / (self.values.len() as f64).sqrt())
     }
 
-    /// The ratio of our median to the other's; None where one of them is missing, zero or too short.
+    /// The ratio of our median to the other's; None if one of them is missing, zero or too short.
     pub fn ratio(&self, other: &Series) -> Option<Ratio> {
         let (ours, theirs) = (self.median()?, other.median().filter(|median| *median > 0.0)?);
         // Errors of a ratio add up in squares; 1.96 standard errors hold 95 %.
@@ -81,12 +81,12 @@ impl Series {
 }
 
 impl Ratio {
-    /// Whether the noise lets this ratio be told at all.
+    /// Whether the noise allows this ratio to be shown at all.
     pub fn is_carried(&self) -> bool {
         self.value > 0.0 && self.high / self.value <= CARRIED
     }
 
-    /// `0.24`, or `~` where the noise hides it.
+    /// `0.24`, or `~` if the noise hides it.
     pub fn shown(ratio: Option<Ratio>) -> String {
         match ratio.filter(Ratio::is_carried) {
             Some(ratio) if ratio.value >= 10.0 => format!("{:.1}", ratio.value),
@@ -96,7 +96,7 @@ impl Ratio {
         }
     }
 
-    /// Whether it is at most the limit; None where the noise leaves both open.
+    /// Whether it is at most the limit; None if the noise leaves both open.
     pub fn at_most(&self, limit: f64) -> Option<bool> {
         if self.high <= limit {
             Some(true)
@@ -107,7 +107,7 @@ impl Ratio {
         }
     }
 
-    /// Whether it is at least the limit; None where the noise leaves both open.
+    /// Whether it is at least the limit; None if the noise leaves both open.
     pub fn at_least(&self, limit: f64) -> Option<bool> {
         if self.low >= limit {
             Some(true)

@@ -30,13 +30,13 @@ pub struct Place {
     pub directory: PathBuf,
     pub server: Server,
     pub ca: Ca,
-    /// A copy of the program that nobody can read, too.
+    /// A copy of the program that `nobody` can read, too.
     pub bridge: PathBuf,
-    /// The same of another build, where one is compared.
+    /// The same of another build, if one is compared.
     pub also: Option<PathBuf>,
     /// A file with the CA of the smarthost and nothing else.
     pub small: PathBuf,
-    /// The public roots of this machine, and that CA; None where there are none.
+    /// The public roots of this machine, and that CA; None if there are none.
     pub public: Option<PathBuf>,
     /// How many certificates are in it.
     pub public_count: usize,
@@ -69,7 +69,7 @@ impl Place {
         Ok(Place { directory, server, ca, bridge, also, small, public, public_count, wrong })
     }
 
-    /// A CA file of so many roots; the smarthost's is the last.
+    /// A CA file of this many roots; the smarthost's is the last.
     pub fn roots(&self, count: usize) -> io::Result<PathBuf> {
         let path = self.directory.join(format!("roots-{count}.pem"));
         let mut text: String = (1..count).map(|i| Ca::named(&format!("Root CA {i}")).pem().to_owned()).collect();
@@ -90,7 +90,7 @@ impl Drop for Place {
     }
 }
 
-/// The programs run as an ordinary user, so that nobody gains or loses by what root may or must do. Our saved uid stays
+/// The programs run as an ordinary user, so that none gains or loses by what root may or must do. Our saved uid stays
 /// root's, for `as_root`; a program that is executed gets the effective one.
 fn become_nobody() -> io::Result<()> {
     if getuid().is_root() {
@@ -102,7 +102,7 @@ fn become_nobody() -> io::Result<()> {
     Ok(())
 }
 
-/// Does something with root's rights, where the benchmark was started with them.
+/// Does something with root's rights, if the benchmark was started with them.
 pub fn as_root<T>(action: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let user = geteuid();
     // Without them it is simply tried.

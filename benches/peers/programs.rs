@@ -30,7 +30,7 @@ pub struct Program {
     arguments: Arguments,
 }
 
-/// Where to and whom to trust.
+/// Where to connect, and whom to trust.
 #[derive(Clone, Copy)]
 pub struct Target<'a> {
     pub place: &'a Place,
@@ -55,7 +55,7 @@ struct Row {
     kind: Kind,
     /// Looked for in PATH, in this order, and then in target/peers, where tests/run unpacks some.
     files: &'static [&'static str],
-    /// What makes it tell its version.
+    /// The option that makes it print its version.
     version: &'static [&'static str],
     arguments: Arguments,
 }
@@ -119,7 +119,7 @@ const ROWS: [Row; 7] = [
         arguments: |target| {
             let (port, file) = (target.port.to_string(), target.ca_file.display().to_string());
             let names = ["--sni-hostname", "localhost", "--verify-hostname", "localhost"];
-            // Without a log file it tells its story to the client.
+            // Without a log file it writes its log to the client.
             let rest = ["--logfile", "/dev/null", "--x509cafile", &file, "-p", &port, "127.0.0.1"];
             words(&[&names[..], &rest].concat())
         },
@@ -207,7 +207,7 @@ fn in_path(file: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|directory| directory.join(file)).find(|path| path.is_file())
 }
 
-/// A copy that nobody can run, too.
+/// A copy that `nobody` can run, too.
 fn unpacked(files: &[&str], place: &Place) -> Option<PathBuf> {
     let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers");
     as_root(|| {
@@ -233,7 +233,7 @@ fn version_of(path: &Path, arguments: &[&str]) -> String {
     word.unwrap_or("?").to_owned()
 }
 
-/// The floor in C: linked statically, because loading a C library is no part of copying.
+/// The floor in C: linked statically, because loading a C library is not part of copying.
 fn compiled(cc: &Path, place: &Place) -> io::Result<PathBuf> {
     let (source, pipe) = (place.directory.join("pipe.c"), place.directory.join("pipe"));
     fs::write(&source, include_str!("pipe.c"))?;

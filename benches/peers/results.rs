@@ -41,7 +41,7 @@ pub struct Results {
     pub failures: BTreeMap<String, (usize, String)>,
 }
 
-/// The target of these roots; None where this machine has no public ones.
+/// The target of these roots; None if this machine has no public ones.
 pub fn target(place: &Place, roots: Roots) -> Option<Target<'_>> {
     let ca_file = match roots {
         Roots::Small => &place.small,
@@ -86,14 +86,14 @@ impl Results {
         }
     }
 
-    /// Who held back the end of a download, and how often.
+    /// The programs that held back the end of a download, and how often.
     pub fn held_back(&self) -> Vec<String> {
         let ours = self.series.iter().filter(|((_, key, _), _)| *key == HELD_BACK);
         ours.map(|((name, _, _), series)| format!("{name}, in {} rounds", series.len())).collect()
     }
 
     pub fn series(&self, program: &Program, key: &'static str, roots: Roots) -> Option<&Series> {
-        // Without TLS there is nobody to trust: one series serves for both.
+        // Without TLS nothing is verified: one series serves for both.
         let roots = if program.has_tls() { roots } else { Roots::Small };
         self.series.get(&(program.name, key, roots))
     }

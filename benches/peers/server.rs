@@ -139,7 +139,7 @@ fn take(stream: &mut impl BufRead, mut count: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// The same with what one read brings; how many it were.
+/// The same with what one read brings; returns how many there were.
 pub fn take_some(stream: &mut impl BufRead, count: u64) -> io::Result<u64> {
     let n = stream.fill_buf()?.len().min(usize::try_from(count).unwrap_or(usize::MAX));
     if n == 0 {

@@ -88,7 +88,7 @@ impl Session {
     }
 }
 
-/// A session that failed leaves nobody behind to disturb the next.
+/// A session that failed leaves no process behind to disturb the next.
 impl Drop for Session {
     fn drop(&mut self) {
         let _ = self.child.kill();

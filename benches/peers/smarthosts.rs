@@ -27,7 +27,7 @@ pub struct Smarthost {
 }
 
 pub fn postfix(place: &Place) -> io::Result<Smarthost> {
-    // A session is all that it has to take: commands in any number, and no mail.
+    // It only has to take sessions: commands in any number, and no mail.
     start(place, "Postfix", "postfix", |tls12, tls13| {
         format!(
             "printf 'postfix:x:990:990::/var/spool/postfix:/bin/false\n' >> /etc/passwd

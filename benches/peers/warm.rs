@@ -12,7 +12,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use crate::numbers::Series;
 use crate::place::Place;
 
-/// After so many of them nothing is done for the first time any more.
+/// After this many of them nothing is done for the first time any more.
 const WARMING_UP: usize = 20;
 
 /// CPU milliseconds of this thread: connect, handshake, close.
