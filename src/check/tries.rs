@@ -26,7 +26,7 @@ const TRY_S: u64 = 10;
 const UNASKED_S: u64 = 2;
 
 pub struct Tries<'a> {
-    /// Without ML-KEM; None where none is offered.
+    /// Without ML-KEM; None if none is offered.
     classical: Option<&'a Trusted>,
     left: usize,
     waiter: &'a Waiter,

@@ -86,7 +86,7 @@ pub enum Untrusted {
     UnknownCa,
 }
 
-/// Where the chain that a server sent comes to its end.
+/// Where the chain that a server sent ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Issuer {
     /// The leaf is signed by itself.

@@ -1,4 +1,4 @@
-//! What `--check` sees coming: nothing of it fails a session today.
+//! What `--check` sees coming. None of it fails a session today.
 
 use std::path::PathBuf;
 
@@ -86,7 +86,7 @@ fn our_certificate_that_is_not_for_clients_is_warned_of() {
     });
 }
 
-/// Goal: what a later version of the verifier will refuse is told while there is time.
+/// Goal: what a later version of the verifier will refuse is reported while there is time.
 #[test]
 fn a_key_usage_without_digital_signatures_is_warned_of() {
     within(USUAL, || {
@@ -123,7 +123,7 @@ fn a_slow_lookup_is_warned_of() {
     });
 }
 
-/// Goal: a program that nobody updates has roots that nobody updates.
+/// Goal: a program that is never updated has roots that are never updated.
 #[test]
 fn old_roots_are_warned_of() {
     within(USUAL, || {

@@ -43,7 +43,7 @@ fn an_expired_intermediate() {
     });
 }
 
-/// Goal: a name that is none does not look like one.
+/// Goal: a malformed name does not look like a good one.
 #[test]
 fn names_that_are_none() {
     within(USUAL, || {
@@ -113,7 +113,7 @@ fn an_incomplete_chain() {
     });
 }
 
-/// Goal: who is missing is the issuer of the last certificate that was sent, not of the first.
+/// Goal: the missing certificate is the issuer of the last one that was sent, not of the first.
 #[test]
 fn a_chain_that_ends_before_its_root() {
     within(USUAL, || {
@@ -215,7 +215,7 @@ fn refuses_chain(house: &House, leaf: &Leaf, words: &str) -> Report {
     report
 }
 
-/// An intermediate CA below a root that nobody has, and a leaf below it.
+/// An intermediate CA below a root that no one has, and a leaf below it.
 fn intermediate(name: &str) -> (String, Leaf) {
     let named = |name: &str| {
         let mut params = CertificateParams::new(Vec::new()).unwrap();

@@ -119,7 +119,7 @@ fn silence() {
     });
 }
 
-/// Goal: silence behind the handshake is another stage, with a certificate to show.
+/// Goal: silence after the handshake is another stage, with a certificate to show.
 #[test]
 fn silence_before_the_greeting() {
     within(USUAL, || {
@@ -185,7 +185,7 @@ fn tls_1_0_only() {
     });
 }
 
-/// Goal: a greeting other than 220 is no session for anybody, whoever is the last host.
+/// Goal: a greeting other than 220 gives no session, whichever host is the last.
 #[test]
 fn a_server_that_turns_us_away() {
     within(USUAL, || {

@@ -1,4 +1,4 @@
-//! `--check`: what a person reads when something is wrong, or nothing is.
+//! `--check`: what a person reads, whether something is wrong or not.
 
 mod ahead;
 mod certificates;
@@ -50,7 +50,7 @@ impl Report {
         self.has(words);
     }
 
-    /// The labels in order, those of the lines without one left out.
+    /// The labels in their order; lines without one are left out.
     pub fn labels(&self) -> Vec<String> {
         let labels = self.screen.lines().filter_map(|line| line.strip_prefix("  ")?.get(..10));
         labels.map(|label| label.trim().to_owned()).filter(|label| !label.is_empty()).collect()
@@ -86,7 +86,7 @@ pub fn report(start: Start) -> Report {
     report
 }
 
-/// A smarthost for one look: what it was told.
+/// A smarthost for one look; returns what it heard.
 pub fn smarthost(mut link: Link) -> Vec<String> {
     link.send(format!("{GREETING}\r\n").as_bytes());
     let mut heard = vec![link.line()];

@@ -138,7 +138,7 @@ fn promise_7_a_stranger_reads_no_report() {
     });
 }
 
-/// Goal: nor is it called a failure where it has nothing to do with the one there is.
+/// Goal: nor is it called a failure if it has nothing to do with the real one.
 #[test]
 fn ipv6_without_a_route_beside_an_address_that_refuses() {
     inside(|| {
@@ -150,7 +150,7 @@ fn ipv6_without_a_route_beside_an_address_that_refuses() {
     });
 }
 
-/// Goal: every address is tried, and one that fails is told even where another one works, also under -q.
+/// Goal: every address is tried, and one that fails is reported even if another one works, also under -q.
 #[test]
 fn an_address_that_refuses_beside_one_that_works() {
     inside(|| {

@@ -129,7 +129,7 @@ fn starttls_on_25_is_followed_by_587() {
     });
 }
 
-/// Goal: on a port that is not one of mail servers somebody meant that port.
+/// Goal: a port that is not one of mail servers was named on purpose.
 #[test]
 fn another_port_is_not_followed_by_587() {
     within(USUAL, || {
@@ -164,7 +164,7 @@ fn implicit_tls_is_found_where_starttls_was_meant() {
                      without --starttls";
         told.assert(75, &[words]);
         assert_eq!(told.line("port 465"), "it speaks implicit TLS");
-        // Silent, as a server of implicit TLS is to whoever waits for it.
+        // Silent, as a server of implicit TLS is to a client that waits for it.
         let silent = TcpListener::bind("127.0.0.1:587").unwrap();
         let silent = thread::spawn(move || drop(io::copy(&mut accept(&silent), &mut io::sink())));
         let server = on_465(&house);
@@ -227,7 +227,7 @@ fn implicit_tls_is_found_where_starttls_is_not_offered() {
     });
 }
 
-/// Goal: what a stranger on the other port presents is told, and no reason to trust it.
+/// Goal: what a stranger on the other port presents is shown, and is no reason to trust it.
 #[test]
 fn another_port_with_a_stranger_on_it_is_no_cure() {
     inside(|| {

@@ -81,7 +81,7 @@ fn what_ehlo_lacks_is_told() {
     });
 }
 
-/// Goal: whoever wonders whether the connection is post-quantum sees it.
+/// Goal: the report says whether the connection is post-quantum.
 #[test]
 fn tls_is_told_as_agreed() {
     within(USUAL, || {
@@ -94,7 +94,7 @@ fn tls_is_told_as_agreed() {
     });
 }
 
-/// Goal: all hosts, not only the first that works; and the exit code of the first failure, or 75 where waiting helps.
+/// Goal: all hosts, not only the first that works; and the exit code of the first failure, or 75 if waiting helps.
 #[test]
 fn all_hosts_are_checked_and_one_code_tells() {
     within(USUAL, || {
@@ -112,7 +112,7 @@ fn all_hosts_are_checked_and_one_code_tells() {
         second.done();
         assert_eq!(all.labels().iter().filter(|label| *label == "result").count(), 2, "{}", all.screen);
         assert_eq!(all.screen.matches("\n\n").count(), 2, "an empty line between hosts:\n{}", all.screen);
-        // Expired, then nobody: the first failure is 69, but waiting may help.
+        // Expired, then no one there: the first failure is 69, but waiting may help.
         let peer = bad();
         let both = report(house.bridge(peer.host()).arg(&nobody));
         both.assert(75, &["expired", "connection refused"]);
@@ -138,7 +138,7 @@ fn q_prints_what_is_wrong_and_nothing_else() {
     });
 }
 
-/// Goal: a certificate near its end is told while there is time, also to whoever asks for nothing but what is wrong.
+/// Goal: a certificate that expires soon is reported while there is time, also under -q.
 #[test]
 fn a_certificate_near_its_end_is_a_warning_and_no_failure() {
     within(USUAL, || {
@@ -176,7 +176,7 @@ fn a_certificate_near_its_end_is_a_warning_and_no_failure() {
     });
 }
 
-/// Goal: with --pin-only nobody else looks at the dates.
+/// Goal: with --pin-only nothing else looks at the dates.
 #[test]
 fn an_expired_certificate_under_pin_only_is_a_warning() {
     within(USUAL, || {
@@ -211,7 +211,7 @@ fn the_pin_of_a_refused_certificate_makes_it_work() {
     });
 }
 
-/// Goal: a hang shows where it hangs; and SIGTERM ends it in order.
+/// Goal: a hang shows where it hangs; and SIGTERM ends it cleanly.
 #[test]
 fn each_step_is_written_before_it_happens_and_sigterm_ends_it() {
     within(USUAL, || {
@@ -246,7 +246,7 @@ fn a_report_that_nobody_reads_is_an_exit_code() {
     });
 }
 
-/// Goal: SIGTERM is blocked while we wait; a reader that stands still must not make us immortal.
+/// Goal: SIGTERM is blocked while we wait; a reader that has stopped reading must not make us immortal.
 #[test]
 fn sigterm_ends_a_report_whose_reader_stands_still() {
     within(USUAL, || {
@@ -268,7 +268,7 @@ fn sigterm_ends_a_report_whose_reader_stands_still() {
     });
 }
 
-/// Goal: promise 6. Neither a panic nor a refused argument writes a 421 where a person reads a report.
+/// Goal: promise 6. Neither a panic nor a refused argument writes a 421 into a report.
 #[test]
 fn promise_6_no_reply_of_smtp_is_in_a_report() {
     within(USUAL, || {

@@ -1,5 +1,5 @@
-//! What `--check` tries where a host gives no session: the hello without ML-KEM. Never more than four connections beside those
-//! of a session, and none to a server that said no.
+//! What `--check` tries if a host gives no session: the hello without ML-KEM. There are never more than four connections
+//! besides those of a session, and none to a server that said no.
 
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -63,7 +63,7 @@ fn done<T: Send + 'static>(peer: Peer<T>) -> T {
     peer.done()
 }
 
-/// By the length of its record, once all of it is there; None where no hello comes.
+/// By the length of its record, once all of it is there; None if no hello comes.
 fn is_large(tcp: &TcpStream) -> Option<bool> {
     let mut start = [0; 4096];
     loop {
@@ -133,7 +133,7 @@ fn report_with(house: &House, peer: &Peer<Vec<bool>>, option: &str) -> Report {
     report(house.bridge(peer.name()).args(["-4", option]).speed(100))
 }
 
-/// Goal: a bug that was: whoever turned a try away was asked twice more.
+/// Goal: a bug that was: a server that turned a try away was asked twice more.
 #[test]
 fn a_server_that_turns_a_try_away_is_not_asked_again() {
     if GROUP == "X25519" {
@@ -157,7 +157,8 @@ fn a_server_that_turns_a_try_away_is_not_asked_again() {
     });
 }
 
-/// Goal: a bug that was: a server that greets late behind a middlebox was "no connection", and its cure was lost.
+/// Goal: a bug that was: a server that greets late behind a middlebox was reported as "no connection", and its cure was
+/// lost.
 #[test]
 fn a_slow_greeting_is_an_answer_to_the_hello() {
     if GROUP == "X25519" {
@@ -196,8 +197,8 @@ fn packets(tcp: &TcpStream) -> usize {
     count.unwrap_or_else(|| panic!("no count of packets in {told:?}")).parse().unwrap()
 }
 
-/// Goal: a hello with ML-KEM needs two packets, and a link that loses full ones is no matter of ML-KEM: without it mails would be
-/// lost.
+/// Goal: a hello with ML-KEM needs two packets, and a link that loses full ones is not the fault of ML-KEM: without ML-KEM
+/// mails would be lost.
 #[test]
 fn a_link_that_loses_large_packets_is_told_as_that() {
     if GROUP == "X25519" || without_tool("ss") {
@@ -285,7 +286,7 @@ fn a_server_that_closes_on_any_hello_is_told_as_that() {
     });
 }
 
-/// Goal: one that refuses this machine, and not our hello.
+/// Goal: a server that refuses this machine, and not our hello.
 #[test]
 fn a_server_that_closes_before_any_hello_is_told_as_that() {
     if GROUP == "X25519" {
@@ -322,7 +323,7 @@ fn what_is_given_is_not_tried() {
     });
 }
 
-/// Goal: providers ban who knocks too often. Three hosts, each of which would be worth three tries.
+/// Goal: providers ban clients that connect too often. There are three hosts, and each would be worth three tries.
 #[test]
 fn no_run_makes_more_than_four_connections_beside_its_own() {
     if GROUP == "X25519" {
@@ -364,7 +365,7 @@ fn no_run_makes_more_than_four_connections_beside_its_own() {
     });
 }
 
-/// Goal: nor does anybody who answered get one more.
+/// Goal: nor does a server that answered get one more connection.
 #[test]
 fn a_server_that_said_no_is_not_asked_again() {
     within(USUAL, || {

@@ -8,7 +8,7 @@ use smtps_bridge::trust::ROOTS;
 use crate::support::bridge::Start;
 use crate::support::limit::{within, USUAL};
 
-/// What a question is answered with, on descriptor 1.
+/// The answer to a question, on descriptor 1.
 fn answer(word: &str) -> String {
     let (bridge, _stdin, mut stdout) = Start::new().arg(word).pipes();
     let mut text = String::new();
@@ -18,7 +18,7 @@ fn answer(word: &str) -> String {
     text
 }
 
-/// Goal: nobody has to scroll to read it.
+/// Goal: no one has to scroll to read it.
 #[test]
 fn the_help_fits_a_terminal_of_80_columns_and_40_lines() {
     within(USUAL, || {
@@ -32,7 +32,7 @@ fn the_help_fits_a_terminal_of_80_columns_and_40_lines() {
     });
 }
 
-/// Goal: one table feeds parser and help: none of its flags is missing, and none is told that is not there.
+/// Goal: one table feeds parser and help: none of its flags is missing, and none is printed that does not exist.
 #[test]
 fn the_help_has_every_flag_of_the_table_and_no_other() {
     within(USUAL, || {
@@ -49,8 +49,8 @@ fn the_help_has_every_flag_of_the_table_and_no_other() {
     });
 }
 
-/// Goal: an administrator who reads "unknown issuer" can tell how old the roots are, and who asks for post-quantum what
-/// this build has. Another line would be a warning: we build with fast starts.
+/// Goal: an administrator who reads "unknown issuer" can tell how old the roots are, and whether this build is
+/// post-quantum. Another line would be a warning: we build with fast starts.
 #[test]
 fn the_version_has_the_roots_with_their_date_and_the_cryptography() {
     within(USUAL, || {

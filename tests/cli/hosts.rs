@@ -43,7 +43,7 @@ fn every_form_of_a_host_is_understood() {
     assert_eq!(longest.len(), 253);
 }
 
-/// Goal: a link-local address is one of an interface, and nobody certifies that.
+/// Goal: a link-local address belongs to an interface, and no certificate names one.
 #[test]
 fn the_zone_of_an_address_is_kept_for_the_connection_alone() {
     let host = |word| options(&[word]).hosts.remove(0);

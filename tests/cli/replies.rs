@@ -1,4 +1,4 @@
-//! Who reads that the command line is wrong.
+//! Where it is said that the command line is wrong.
 
 use std::io::Read;
 use std::net::Shutdown;
@@ -34,8 +34,8 @@ fn promise_1_never_bounces_on_a_wrong_command_line() {
     });
 }
 
-/// Goal: `--no-reply` is for protocols that a 421 would break: it holds even where the rest of argv is wrong, wherever
-/// it stands.
+/// Goal: `--no-reply` is for protocols that a 421 would break: it holds even if the rest of argv is wrong, wherever the
+/// option stands.
 #[test]
 fn with_no_reply_nothing_is_written_even_then() {
     within(USUAL, || {

@@ -1,4 +1,4 @@
-//! Words that are refused: each with a sentence that names it, told to the client and to the log.
+//! Words that are refused, each with a sentence that names it, for the client and for the log.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -185,7 +185,7 @@ fn promise_7_a_network_that_is_everybody_is_refused() {
             (&["--allow-from", "10.0.0.0/", "a"], &["10.0.0.0/"]),
             (&["--allow-from", "10.0.0.0/+8", "a"], &["10.0.0.0/+8"]),
             (&["--allow-from", "10.0.0.0/255.0.0.0", "a"], &["10.0.0.0/255.0.0.0"]),
-            // The writer means either this address or its network: only he knows.
+            // The writer means either this address or its network: only the writer knows.
             (&["--allow-from", "10.0.0.1/24", "a"], &["10.0.0.1/24", "10.0.0.0/24"]),
             (&["--allow-from", "lan.example", "a"], &["lan.example"]),
             (&["--allow-from", "", "a"], &["--allow-from", "empty"]),
@@ -248,7 +248,7 @@ fn a_line_without_the_programs_own_name_is_told_as_that() {
     });
 }
 
-/// Goal: who comes from stunnel reads what to write instead.
+/// Goal: people who migrate from stunnel read what to write instead.
 #[test]
 fn the_words_of_stunnel_are_answered_with_what_to_write_instead() {
     within(USUAL, || {

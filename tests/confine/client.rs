@@ -55,7 +55,7 @@ fn promise_7_never_serves_strangers() {
             ("2001:db8::2", "2001:db8::1", "2001:db8::1", &["2001:db8:1::/48"]),
         ];
         for (from, to, listener, allowed) in rows {
-            // Whoever is refused reaches nobody: an accept would be seen by the peer.
+            // A client that is refused reaches no one: an accept would be seen by the peer.
             let (client, theirs) = connected(from, to, listener);
             let refusal = refused(serving(&house, &nobody_listens().to_string(), allowed, theirs), client);
             refusal.assert("4.7.0", 77, &["stage=arguments", from, "--allow-from"]);

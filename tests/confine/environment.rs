@@ -83,7 +83,7 @@ fn a_hostile_environment_changes_nothing_of_a_session_s_log() {
     });
 }
 
-/// Goal: a CA that the environment names vouches for nobody, with any of the trust anchors; a name that it turns into
+/// Goal: a CA that the environment names is never trusted, with any of the trust anchors; a name that it turns into
 /// another is verified as it was given. The log says so in the same words, and no key log appears.
 #[test]
 fn promise_3_a_hostile_environment_makes_nobody_trusted() {

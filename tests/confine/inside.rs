@@ -54,7 +54,7 @@ fn assert_probe(ended: &Ended, step: &str, words: &str) {
     assert_eq!(line.map(|(_, words)| words), Some(words), "{}", ended.log);
 }
 
-/// Goal: design section 9. Each step takes away what the next stage has no use for.
+/// Goal: design section 9. Each step takes away what the next stages do not need.
 #[test]
 fn each_step_takes_away_what_is_not_needed_any_more() {
     if without_hooks() || without_root() {
@@ -127,7 +127,7 @@ fn descriptors_above_2_that_were_inherited_are_closed() {
     });
 }
 
-/// Goal: the same where there is no /proc to look them up in: a chroot, or a container that hides it.
+/// Goal: the same if there is no /proc to look them up in: a chroot, or a container that hides it.
 #[test]
 fn descriptors_that_were_inherited_are_closed_without_proc_too() {
     inside(|| {

@@ -1,4 +1,4 @@
-//! Rights: who the bridge is before it talks to anybody, and whom it serves.
+//! Rights: as which user the bridge connects, and whom it serves.
 
 mod apparmor;
 mod client;

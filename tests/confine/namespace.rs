@@ -1,4 +1,4 @@
-//! Containers: a root that may not become anybody gets a sentence with the cure, and no session.
+//! Containers: a root that cannot become another user gets a sentence with the cure, and no session.
 
 use crate::support::bridge::{House, Start};
 use crate::support::limit::{skip, within, without_root, USUAL};
@@ -11,7 +11,7 @@ fn only_root(start: Start) -> Start {
     start.under_shell("exec unshare --user --map-root-user \"$0\" \"$@\";", "")
 }
 
-/// True, with a skip, where this kernel gives no user namespace.
+/// True, with a skip, if this kernel gives no user namespace.
 fn without_user_namespaces() -> bool {
     if without_tool("unshare") {
         return true;
@@ -52,7 +52,7 @@ fn the_cure_works_there() {
     });
 }
 
-/// Goal: a container without CAP_SETUID and CAP_SETGID (`--cap-drop ALL`) is told the same.
+/// Goal: a container without CAP_SETUID and CAP_SETGID (`--cap-drop ALL`) gets the same sentence.
 #[test]
 fn a_root_without_capabilities_is_told_with_the_cure() {
     if without_root() || without_tool("setpriv") {

@@ -73,7 +73,7 @@ fn root_stays_root_only_when_that_is_said_aloud() {
     within(USUAL, || becomes(|start| start.args(["--user", "root"]), 0, 0));
 }
 
-/// Goal: not root, it stays who it is, with or without --user saying so.
+/// Goal: if it is not started as root, it stays the same user, with or without --user saying so.
 #[test]
 fn a_start_without_root_stays_who_it_is() {
     if without_root() {
@@ -137,7 +137,7 @@ fn a_user_that_does_not_exist_is_78_with_the_cure() {
     });
 }
 
-/// Goal: a container without nobody says what to write; numbers need no user database.
+/// Goal: a container without the user `nobody` says what to write; numbers need no user database.
 #[test]
 fn a_container_without_nobody_is_78_with_the_cure_and_numbers_work() {
     inside(|| {
@@ -153,7 +153,7 @@ fn a_container_without_nobody_is_78_with_the_cure_and_numbers_work() {
     });
 }
 
-/// Goal: set-user-ID root (nobody should, somebody will): the real user is not enough, all three are nobody.
+/// Goal: set-user-ID root (no one should, somebody will): the real user is not enough, all three are `nobody`.
 #[test]
 fn a_set_user_id_start_is_nobody_in_every_way_too() {
     if without_root() {
@@ -171,7 +171,7 @@ fn a_set_user_id_start_is_nobody_in_every_way_too() {
     });
 }
 
-/// Goal: set-group-ID: the group of whoever started it is not kept to go back to.
+/// Goal: set-group-ID: the starting user's group is not kept, so there is no way back to it.
 #[test]
 fn a_set_group_id_start_keeps_one_group() {
     if without_root() {
@@ -187,7 +187,7 @@ fn a_set_group_id_start_keeps_one_group() {
     });
 }
 
-/// A bug that was: the sentence began with "user", and left open where it came from.
+/// A bug that was: the sentence began with "user", and did not say where it came from.
 #[test]
 fn a_user_that_does_not_exist_is_told_with_its_option() {
     if without_root() {

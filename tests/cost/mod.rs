@@ -14,10 +14,10 @@ use crate::support::outcome::{good, session};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Anybody but root, who is looked up.
+/// Any user but root, who is looked up.
 const NOBODY: u32 = 65_534;
 
-/// What one session took when somebody last looked, on Debian 12 with Landlock.
+/// What one session took when it was last measured, on Debian 12 with Landlock.
 struct Count {
     what: &'static str,
     usual: u64,
@@ -40,7 +40,7 @@ impl Count {
     }
 }
 
-/// The release build to a good server, by its address, as nobody. None, with a skip: without one.
+/// The release build to a good server, by its address, as `nobody`. None, with a skip, without a release build.
 fn released(house: &House, host: String) -> Option<Start> {
     let program = Path::new(PROGRAM).parent().and_then(Path::parent).map(|target| target.join("release/smtps-bridge"));
     let Some(program) = program.filter(|file| file.is_file()) else {

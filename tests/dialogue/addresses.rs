@@ -23,7 +23,7 @@ fn listeners() -> (u16, Vec<TcpListener>) {
     (port, [first].into_iter().chain(others).collect())
 }
 
-/// One connection for each, where it comes, greeted by `greet`; what the server heard then, and the end.
+/// One connection for each, if it comes, greeted by `greet`; what the server heard then, and the end.
 fn greet_each(
     net: &Net,
     listeners: Vec<TcpListener>,
@@ -44,14 +44,14 @@ fn greet_each(
     told
 }
 
-/// Exactly two were asked, and left in order.
+/// Exactly two were asked, and left cleanly.
 #[track_caller]
 fn assert_two_were_left(heard: &Receiver<(Vec<u8>, Received)>) {
     for _ in 0..2 {
         let heard = heard.recv_timeout(USUAL / 2).expect("two addresses that were asked");
         assert_eq!(heard, (b"QUIT\r\n".to_vec(), Received::CloseNotify));
     }
-    // The bridge has ended: who was connected to would have told.
+    // The bridge has ended: a server that was connected to would have reported it.
     assert!(heard.recv_timeout(Duration::from_millis(300)).is_err(), "a third address was asked");
 }
 

@@ -120,7 +120,7 @@ fn what_the_server_says_behind_our_end_is_delivered() {
             });
             session.hang_up();
             session.expect_last("421 4.4.2 until then\r\n");
-            // Behind a 421 the server's end is one in order, whoever was first.
+            // After a 421 the server's end is a clean one, whichever side was first.
             session.ends_one_of(&[("local_eof", 0), (if alert { "close_notify" } else { "eof" }, 0)]);
         }
     });
@@ -149,7 +149,7 @@ fn promise_4_a_server_that_ignores_our_end_is_waited_for_5_seconds() {
     });
 }
 
-/// Goal: Postfix closes behind its QUIT and does not wait for the 221: that is waited for a little, and then no more.
+/// Goal: Postfix closes behind its QUIT and does not wait for the 221: we wait a little for it, and then no more.
 #[test]
 fn with_only_the_reply_to_quit_owed_our_end_goes_out_after_5_seconds() {
     test(|| {
@@ -179,7 +179,7 @@ fn a_reply_to_quit_that_comes_after_the_clients_end_arrives() {
         session.say("QUIT\r\n");
         session.hang_up();
         session.expect_last(BYE);
-        // With the 221 nothing is owed: whose end is first is chance.
+        // With the 221 nothing is owed: it is chance whose end comes first.
         session.ends_one_of(&[("close_notify", 0), ("local_eof", 0)]);
     });
 }
@@ -200,7 +200,7 @@ fn with_replies_owed_besides_that_to_quit_no_end_of_ours_reaches_the_server() {
         session.say(&format!("{MESSAGE}QUIT\r\n"));
         session.hang_up();
         session.expect_last(&format!("{QUEUED}{BYE}"));
-        // Behind a 221 the server's end is one in order, whoever was first.
+        // After a 221 the server's end is a clean one, whichever side was first.
         let over = session.ends_one_of(&[("local_eof", 0), ("eof", 0)]);
         assert!(over.line.contains(" mails=1"), "{}", over.line);
     });
@@ -225,7 +225,7 @@ fn the_last_owed_reply_is_followed_by_our_end_at_once() {
     });
 }
 
-/// Goal: a client that resets lost something only where it was owed something.
+/// Goal: a client that resets lost something only if it was owed something.
 #[test]
 fn a_client_that_resets_is_gone_with_0_where_nothing_was_owed() {
     test(|| {

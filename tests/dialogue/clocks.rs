@@ -42,7 +42,7 @@ fn the_answer_to_a_final_dot_arrives_45_seconds_and_9_minutes_after_the_clients_
     });
 }
 
-/// Goal: promise 4. Nobody says anything any more: 660 s after the client's end it is over, and it is a loss.
+/// Goal: promise 4. Neither side says anything any more: 660 s after the client's end it is over, and it is a loss.
 #[test]
 fn promise_4_an_answer_that_never_comes_is_given_up_after_660_seconds() {
     test(|| {
@@ -105,7 +105,7 @@ fn the_clock_of_an_unknown_session_starts_again_with_each_octet() {
     });
 }
 
-/// Goal: promise 4. A server that never answers what nobody could follow.
+/// Goal: promise 4. A server never answers, in a session that could not be followed.
 #[test]
 fn promise_4_an_unknown_session_ends_after_660_seconds() {
     test(|| {
@@ -162,7 +162,7 @@ fn promise_2_the_last_words_of_a_unix_socket_outlast_a_server_that_does_not_read
             DATA,
             move |mut link| {
                 let written: usize = told.recv().unwrap();
-                // The scenario: so long nobody reads.
+                // The scenario: no one reads for this long.
                 thread::sleep(millis(1000));
                 let (heard, end) = link.rest();
                 link.close_notify();
@@ -199,7 +199,7 @@ const EHLO_TO_DATA: usize = {
 };
 
 /// Goal: an upload that is slow is no idle session, however long a piece of it takes. In a network of small packets and
-/// buffers, where a send goes on in small steps.
+/// buffers, in which a send goes on in small steps.
 #[test]
 fn a_slow_upload_is_not_idle() {
     inside_for(Duration::from_secs(60), || {

@@ -1,4 +1,4 @@
-//! The server ends the session: what it owes, and what it said last, decide whether that is an end in order.
+//! The server ends the session: what it owes, and what it said last, decide whether that is a clean end.
 
 use crate::dialogue::{session, test, Lines, Over, BYE, DATA, EHLO, MESSAGE, NOTHING, QUEUED};
 use crate::support::kernel::until_read;
@@ -64,7 +64,7 @@ fn after_the_reply_to_quit_every_end_is_in_order() {
     });
 }
 
-/// Goal: to what stands behind QUIT nobody owes an answer.
+/// Goal: no answer is owed to what stands behind QUIT.
 #[test]
 fn what_the_client_says_behind_quit_is_owed_nothing() {
     test(|| {
@@ -72,7 +72,7 @@ fn what_the_client_says_behind_quit_is_owed_nothing() {
     });
 }
 
-/// Goal: 421 is the server's own end, also where it answers nothing: in place of replies, and in the middle of a text.
+/// Goal: 421 is the server's own end, even if it answers nothing: in place of replies, and in the middle of a text.
 #[test]
 fn after_an_unsolicited_421_every_end_is_in_order() {
     const TIMEOUT: &str = "421 4.4.2 smarthost.test timeout\r\n";
@@ -105,7 +105,7 @@ fn an_end_while_a_reply_is_owed_is_truncated() {
     });
 }
 
-/// Goal: the mail is lost for this session, whoever was to speak next.
+/// Goal: the mail is lost for this session, whichever side was to speak next.
 #[test]
 fn an_end_inside_a_text_is_truncated() {
     test(|| {
@@ -124,7 +124,7 @@ fn an_end_in_the_middle_of_a_reply_is_truncated_and_nothing_is_added() {
                 leaves(EHLO, "NOOP\r\n", half, how, "truncated", 76);
             }
         }
-        // Nobody asked for it, and half of it is no more of an end in order.
+        // No one asked for it, and half of it does not make a clean end.
         leaves(EHLO, "", "421 4.4", Eof, "truncated", 76);
         leaves(EHLO, "", "421 4.4", CloseNotify, "truncated", 76);
     });
@@ -146,7 +146,7 @@ fn an_end_in_the_middle_of_a_record_is_truncated() {
     });
 }
 
-/// Goal: where nobody can tell what is owed, close_notify is an end that the server meant, and an end of file may be anything.
+/// Goal: if it is unknown what is owed, close_notify is an end that the server meant, and an end of file may be anything.
 #[test]
 fn while_unknown_close_notify_is_in_order_and_end_of_file_is_truncated() {
     const UNASKED: &str = "250 nobody asked\r\n";
@@ -169,7 +169,7 @@ fn a_reset_is_told_as_one_whether_or_not_a_reply_is_owed() {
     });
 }
 
-/// Goal: the answer to the final dot is the client's, whatever comes behind it.
+/// Goal: the client gets the answer to the final dot, whatever comes behind it.
 #[test]
 fn the_answer_to_a_message_and_an_end_behind_it_are_in_order() {
     test(|| {
@@ -179,7 +179,7 @@ fn the_answer_to_a_message_and_an_end_behind_it_are_in_order() {
     });
 }
 
-/// Goal: Exim gives up in clear text behind TLS. What it says is nobody's word: it stands in the log, and the client reads an
+/// Goal: Exim gives up in clear text behind TLS. What it says is not authenticated: the log has it, and the client reads an
 /// end.
 #[test]
 fn plain_text_behind_tls_is_told_by_its_words_in_the_log_alone() {

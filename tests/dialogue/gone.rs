@@ -35,7 +35,8 @@ fn a_client_that_resets_while_our_send_is_blocked_is_gone_at_once() {
     });
 }
 
-/// Goal: monitors and load balancers connect and go; they must not fill the provider's limits, nor anybody's log with warnings.
+/// Goal: monitors and load balancers connect and go; they must not use up the provider's limits, nor fill a log with
+/// warnings.
 #[test]
 fn a_client_that_is_gone_before_we_dial_costs_no_connection() {
     test(|| {
@@ -118,7 +119,7 @@ fn hears_nothing(mut link: Link) {
     link.close_notify();
 }
 
-/// Goal: promise 2. A mail program that is set to TLS sends its hello to us: not an octet of it is the provider's business, and
+/// Goal: promise 2. A mail program that is set to TLS sends its hello to us: not an octet of it reaches the provider, and
 /// the log says what to do.
 #[test]
 fn promise_2_not_an_octet_of_a_client_that_speaks_tls_is_passed_on() {
@@ -144,7 +145,7 @@ fn promise_2_not_an_octet_of_a_client_that_speaks_tls_is_passed_on() {
     });
 }
 
-/// Goal: one octet decides nothing: what begins like a record and is none goes up, both octets of it.
+/// Goal: one octet decides nothing: what begins like a record but is not one goes up, both octets of it.
 #[test]
 fn a_first_octet_of_16_that_no_03_follows_is_passed_on() {
     test(|| {
@@ -196,11 +197,11 @@ fn under_no_reply_a_tls_record_passes() {
     });
 }
 
-/// Goal: the log does not claim that somebody read a reply whom it did not reach.
+/// Goal: the log does not claim that a reply was read if it reached no one.
 #[test]
 fn reply_is_none_where_the_client_did_not_take_it() {
     within(USUAL, || {
-        // A pipe that nobody reads from any more.
+        // A pipe that no one reads from any more.
         let house = House::new();
         let (input, _stays) = std::io::pipe().unwrap();
         let (output, theirs) = std::io::pipe().unwrap();
@@ -243,7 +244,7 @@ fn reply_is_none_where_the_client_has_reset() {
     });
 }
 
-/// Goal: a superserver that hands us the listener itself has nobody to whom 5 s of tries would be of use.
+/// Goal: a superserver that hands us the listener itself has no client, so it is not worth 5 s of tries.
 #[test]
 fn a_listening_socket_is_told_at_once() {
     within(USUAL, || {
@@ -258,7 +259,7 @@ fn a_listening_socket_is_told_at_once() {
     });
 }
 
-/// Goal: a message that was sent whole is a loss where its answer never came, also when the client went by RST.
+/// Goal: a message that was sent whole is a loss if its answer never came, also when the client went by RST.
 #[test]
 fn a_client_that_resets_behind_its_message_is_worth_a_warning() {
     test(|| {

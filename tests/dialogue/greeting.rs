@@ -1,5 +1,5 @@
-//! The greeting is the complete reply. What is not 220 is no session: the next address and the next host get their turn, and
-//! when there is none left the client reads a 421 of ours with the server's words in it.
+//! The greeting is the complete reply. What is not 220 is no session: the next address and the next host get their turn,
+//! and if there is none left, the client reads a 421 of ours with the server's words in it.
 
 use std::io::Write;
 
@@ -53,7 +53,8 @@ fn taken(greeting: &'static str) -> Ended {
     ended
 }
 
-/// Goal: postscreen sends `220-`, waits, and throws out whoever talks before `220 `: a pipe's EHLO is there from the start.
+/// Goal: postscreen sends `220-`, waits, and throws out clients that talk before `220 `: a pipe's EHLO is there from the
+/// start.
 #[test]
 fn not_an_octet_of_the_client_goes_out_before_the_last_line_of_the_greeting() {
     within(USUAL, || {
@@ -134,7 +135,7 @@ fn the_words_of_a_greeting_are_escaped_and_capped() {
     });
 }
 
-/// Goal: what is no reply at all is not SMTP, and costs neither memory nor time.
+/// Goal: what is not a reply at all is not SMTP, and costs neither memory nor time.
 #[test]
 fn a_greeting_that_is_no_reply_is_no_session() {
     within(USUAL, || {
@@ -239,7 +240,7 @@ fn what_stands_behind_the_greeting_is_delivered_and_counts() {
     });
 }
 
-/// Goal: with `--no-reply` the client may have to speak first, and the server's words are nobody's business.
+/// Goal: with `--no-reply` the client may have to speak first, and the server's words are not looked at.
 #[test]
 fn with_no_reply_there_is_no_greeting_to_judge() {
     within(USUAL, || {

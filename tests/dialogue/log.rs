@@ -1,4 +1,4 @@
-//! What the line of a session says of its mail: `mails=`, `refused=`, and a level that tells whether somebody should look.
+//! What the line of a session says of its mail: `mails=`, `refused=`, and a level that says whether somebody should look.
 
 use crate::dialogue::{leaves_at_once, session, test, Lines, BYE, DATA, EHLO, MESSAGE, QUEUED};
 use crate::relay::greeted;
@@ -49,7 +49,7 @@ fn each_message_that_the_smarthost_accepted_is_counted() {
     });
 }
 
-/// Goal: no word of a refusal that was overcome, and none of what is no matter of a mail.
+/// Goal: the log has no refusal that was overcome, and none that does not concern a mail.
 #[test]
 fn refused_is_about_the_mail_and_the_login() {
     test(|| {
@@ -70,7 +70,7 @@ fn refused_is_about_the_mail_and_the_login() {
     });
 }
 
-/// Goal: a refusal of several lines is told by its last one, escaped, in at most 120 octets.
+/// Goal: of a refusal of several lines the log has the last one, escaped, in at most 120 octets.
 #[test]
 fn refused_is_one_last_line_escaped_and_capped() {
     test(|| {
@@ -104,7 +104,7 @@ fn every_end_of_a_known_dialogue_says_how_many_mails() {
     });
 }
 
-/// Goal: `-q` leaves what somebody should look at.
+/// Goal: `-q` leaves the lines that somebody should look at.
 #[test]
 fn under_q_a_session_in_order_has_no_line_and_a_lost_one_has() {
     test(|| {

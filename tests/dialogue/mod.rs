@@ -57,7 +57,8 @@ pub fn test(body: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// A session on its way, with the client's end in the test's hand. What it logs goes to a syslogd, which tells the level.
+/// A session on its way, with the client's end in the test's hand. What it logs goes to a syslogd, because that shows the
+/// level.
 pub struct Session<T, C = TcpStream> {
     pub bridge: Bridge,
     pub client: C,
@@ -199,7 +200,7 @@ impl<T: Send + 'static, C> Session<T, C> {
         self.ends_one_of(&[(end, code)])
     }
 
-    /// The same where two ends meet and either may be first.
+    /// The same if two ends meet and either may be first.
     #[track_caller]
     pub fn ends_one_of(self, ends: &[(&str, i32)]) -> Over<T> {
         drop(self.client);

@@ -71,7 +71,7 @@ fn ends_at_once(lines: Lines, said: &'static str) {
     session.ends("terminated", 75);
 }
 
-/// Goal: for what is no message nobody waits: its client will try again.
+/// Goal: only a message is waited for: with anything else the client will try again.
 #[test]
 fn sigterm_waits_for_nothing_but_a_message() {
     test(|| {

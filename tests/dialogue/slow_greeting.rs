@@ -54,7 +54,7 @@ fn promise_4_a_greeting_that_never_comes_is_a_421_after_290_seconds() {
     });
 }
 
-/// Goal: who gave `--setup-timeout` meant it.
+/// Goal: a `--setup-timeout` that is given is kept.
 #[test]
 fn a_setup_timeout_that_was_given_is_the_clock_of_the_greeting_too() {
     test(|| {

@@ -182,8 +182,8 @@ fn promise_2_every_reply_of_prdr_is_delivered() {
     });
 }
 
-/// Goal: `printf '...\n.\n' | smtps-bridge`: whether that dot ends the text is the server's to say. Who takes it for one may
-/// answer for minutes.
+/// Goal: `printf '...\n.\n' | smtps-bridge`: whether that dot ends the text is the server's to say. A server that takes it
+/// for one may work on its answer for minutes.
 #[test]
 fn a_lone_dot_in_any_line_ends_is_given_the_time_of_a_message() {
     test(|| {

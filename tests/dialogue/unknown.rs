@@ -73,7 +73,7 @@ const WAYS: &[Way] = &[
     },
     hears("235 to GSSAPI", GSSAPI, "YIIB\r\n", "235 2.7.0 Ok\r\n"),
     hears("235 to DIGEST-MD5", DIGEST, "dXNlcm5hbWU9\r\n", "235 2.7.0 Ok\r\n"),
-    // For good: what looks like a dialogue in order behind it changes nothing.
+    // For good: what looks like a good dialogue behind it changes nothing.
     Way { name: "and for ever", before: EHLO, said: "\r\n", reply: "500 what\r\n", behind: "NOOP\r\n" },
 ];
 
@@ -109,7 +109,7 @@ fn unknown(way: &'static Way) {
     assert!(!line.contains(" mails=") && !line.contains(" refused="), "{}: {line}", way.name);
 }
 
-/// Goal: the same answers where they are no surprise. Nothing is owed, and the end goes out at once.
+/// Goal: the same answers if they are no surprise. Nothing is owed, and the end goes out at once.
 #[test]
 fn what_is_refused_or_cancelled_changes_nothing() {
     test(|| {

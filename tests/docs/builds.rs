@@ -9,8 +9,8 @@ use crate::support::namespace::without_tool;
 
 use super::read;
 
-/// Goal: who runs an older system knows before whether the program starts there; a new crate or compiler that asks for
-/// more is seen here. Each machine's own libc decides, so what is written down is of the one in the sentence.
+/// Goal: an administrator of an older system knows beforehand whether the program starts there; a new crate or compiler
+/// that needs more is noticed here. It depends on the machine's libc, so the page names the one of the build.
 #[test]
 fn the_release_asks_for_the_glibc_that_is_written_down_and_no_newer() {
     let page = read("packaging/README.md");

@@ -1,4 +1,4 @@
-//! packaging/freebsd, packaging/openbsd and packaging/launchd: what can be known of them without those systems.
+//! packaging/freebsd, packaging/openbsd and packaging/launchd: what can be checked without those systems.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -54,7 +54,7 @@ fn the_freebsd_port_installs_what_there_is_under_the_version_that_it_is() {
     }
 }
 
-/// Goal: OpenBSD's inetd gets the line that its descendant in Debian was seen to run.
+/// Goal: OpenBSD's inetd gets the line that its descendant was seen to run on Debian.
 #[test]
 fn the_line_for_openbsd_is_the_one_that_debian_has_tried() {
     let line = |path| {
@@ -79,7 +79,7 @@ fn the_property_list_for_launchd_is_well_formed() {
     assert_eq!(said, "smtps-bridge /usr/bin/smtps-bridge False 127.0.0.1\n", "{output:?}");
 }
 
-/// Goal: nobody takes what no test could run for tried.
+/// Goal: no one believes that these files have been tested.
 #[test]
 fn what_was_not_run_says_so() {
     for path in [

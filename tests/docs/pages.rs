@@ -115,13 +115,13 @@ fn the_readme_has_the_line_for_sendmails_password() {
     assert!(read("README.md").lines().any(|line| line.trim() == authinfo), "the README lacks {authinfo}");
 }
 
-/// Goal: whoever comes to the page reads it.
+/// Goal: the page is short enough to be read.
 #[test]
 fn the_readme_has_at_most_200_lines() {
     assert!(read("README.md").lines().count() <= 200);
 }
 
-/// Goal: a newcomer finds the folder of a test on one page.
+/// Goal: a newcomer finds the folder of each test on one page.
 #[test]
 fn the_page_of_the_tests_names_every_folder() {
     let page = read("tests/README.md");
@@ -206,7 +206,7 @@ fn the_sentences_in_the_readme_are_those_of_the_program() {
             facts: facts(),
         },
     ];
-    // Broken between words as the page likes.
+    // The page may break lines between any words.
     let readme = read("README.md").split_whitespace().collect::<Vec<_>>().join(" ");
     let mut missing = Vec::new();
     for cause in causes {
@@ -227,7 +227,7 @@ fn the_date_of_the_roots_belongs_to_the_version_in_the_lock_file() {
         .filter(|package| package.contains("name = \"webpki-roots\""))
         .find_map(|package| Some(package.split_once("version = \"")?.1.split_once('"')?.0.to_owned()));
     assert_eq!(version.as_deref(), Some(ROOTS.0), "a new version: look its date up and change trust::ROOTS");
-    // Nor may a build without the lock file have older ones than it tells.
+    // Nor may a build without the lock file use older ones than it says.
     let bound = format!("webpki-roots = {{ version = \"{}\"", ROOTS.0);
     assert!(read("Cargo.toml").lines().any(|line| line.starts_with(&bound)), "Cargo.toml lacks {bound}");
 }

@@ -28,7 +28,7 @@ const SEEN: [Seen; 13] = [
 /// Every cause with every fact.
 fn every_error() -> Vec<Error> {
     let mut all: Vec<Error> = every_facts().iter().flat_map(every_error_with).collect();
-    // Under --pin-only nobody looks at issuers, names and dates.
+    // Under --pin-only issuers, names and dates are not looked at.
     all.retain(|error| match error {
         Error::Certificate { fault: Fault::UnknownIssuer(_) | Fault::CaAsServer, facts }
         | Error::Certificate { fault: Fault::Expired { .. } | Fault::WrongName { .. }, facts } => !facts.given.pin_only,
@@ -48,7 +48,7 @@ fn failure(error: Error, server_name: &str) -> Failure {
     Failure { server_name: Some(server_name.to_owned()), host: Some(host()), ..Failure::from(error) }
 }
 
-/// With other hosts behind it, so that there is no less room.
+/// With other hosts behind it, which leaves the least room.
 fn reply(failure: &Failure) -> String {
     report::reply(failure, 9)
 }
@@ -102,7 +102,7 @@ fn no_sentence_advises_an_option_that_is_given() {
     none(&wrong);
 }
 
-/// Goal: promise 3. Whoever is in between must not be trusted because we said so.
+/// Goal: promise 3. No sentence advises to trust somebody in between.
 #[test]
 fn promise_3_no_sentence_teaches_trust_in_a_stranger() {
     let mut wrong = BTreeSet::new();
@@ -155,7 +155,7 @@ fn every_sentence_is_one_that_a_mail_administrator_reads() {
     none(&wrong);
 }
 
-/// Goal: whoever reads of a date must see what this machine takes for today.
+/// Goal: a sentence with a date also says what this machine takes for today.
 #[test]
 fn a_sentence_about_a_date_has_the_date_of_today() {
     let texts: BTreeSet<String> = every_error().into_iter().flat_map(texts).collect();
@@ -177,7 +177,7 @@ fn no_sentence_names_the_host_once_more() {
         report::reply(&Failure { host, server_name: Some(server_name.to_owned()), ..Failure::from(error) }, 0)
     };
     assert_eq!(lookup("smtp.example.com"), "421 4.4.4 smtp.example.com: no such name; is HOST spelled right?\r\n");
-    // What is looked up is another name than what stands before the reason.
+    // The name that is looked up is not the one before the reason.
     let other = "421 4.4.4 mail.example.net: no such name (HOST is smtp.example.com); is HOST spelled right?\r\n";
     assert_eq!(lookup("mail.example.net"), other);
 }

@@ -44,7 +44,7 @@ struct Row {
     start: fn(&House) -> Cause,
 }
 
-/// The bridge about to fail; where there is a channel, SIGTERM is the cause, and the channel says when.
+/// The bridge about to fail; if there is a channel, SIGTERM is the cause, and the channel says when.
 struct Cause {
     start: Start,
     sigterm: Option<Receiver<()>>,

@@ -85,7 +85,7 @@ fn from_elsewhere() -> (TcpStream, TcpStream) {
     (client.into(), listener.accept().unwrap().0)
 }
 
-/// Goal: a line of systemd or inetd that hands us the listener itself is told with the word that is missing; the reply
+/// Goal: for a line of systemd or inetd that hands us the listener itself, the sentence names the missing word; the reply
 /// goes where there is a client.
 #[test]
 fn a_listening_socket_as_descriptor_0_is_78_with_the_missing_word() {

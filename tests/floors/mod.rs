@@ -52,13 +52,13 @@ fn only_tls_names_the_connection_of_rustls() {
     assert_eq!(modules_with(&["ClientConnection"]), ["tls"]);
 }
 
-/// Goal: a build on ring has no aws-lc in it, and the next library is one file's matter.
+/// Goal: a build on ring has no aws-lc in it, and only one file would have to change for another library.
 #[test]
 fn only_crypto_names_a_cryptographic_library() {
     assert_eq!(modules_with(&["aws_lc", "crypto::ring"]), ["crypto"]);
 }
 
-/// Goal: what one system has and another has not stands behind a cfg in one file, with a fallback beside it: wait
+/// Goal: what one system has and another lacks stands behind a cfg in one file, with a fallback next to it: wait
 /// (signalfd), confine (Landlock, prctl), socket (a flag of send(2)), ids (setresuid). packaging/release/targets compiles it all.
 #[test]
 fn only_four_modules_name_what_not_every_system_has() {

@@ -1,4 +1,4 @@
-//! Any command line: what is taken is complete and holds no forbidden combination, what is refused has a sentence.
+//! Any command line: what is taken is complete and holds no forbidden combination, what is refused gets a sentence.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -15,7 +15,7 @@ pub fn run(data: &[u8]) {
     match cli::parse(argv) {
         Ok(Action::Session(options)) => {
             complete(&options);
-            // Looked for before the command line is understood, and must not be of another opinion.
+            // This is looked for before the command line is parsed, and must give the same answer.
             assert!(glance.reader == Reader::Client(options.replies()) && glance.log_to == options.logging.to);
         }
         Ok(Action::Check(options)) => {

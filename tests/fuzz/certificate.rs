@@ -1,4 +1,4 @@
-//! Any certificate of a server that nobody has authenticated yet: the reader of dates, names and keys.
+//! Any certificate of a server that is not authenticated yet: the reader of dates, names and keys.
 
 use std::time::Duration;
 

@@ -39,7 +39,7 @@ pub fn run(data: &[u8]) {
     assert!(steps.replies.len() <= 3 && steps.replies.len() >= said.len());
 }
 
-/// What goes to the log is escaped; what the client reads has no more of it than a code.
+/// What goes to the log is escaped; the client reads at most a code of it.
 fn printable(cause: InClear) {
     let plain = |text: &str| text.bytes().all(|octet| (0x20..=0x7e).contains(&octet));
     assert!(cause.said().is_none_or(|said| plain(said.whole())), "{cause:?}");
@@ -47,7 +47,7 @@ fn printable(cause: InClear) {
     assert!(plain(&error.to_string()) && error.status().starts_with("4."), "promise 1: {error}");
 }
 
-/// Why the way ends, as far as the model tells causes apart.
+/// Why the way ends, as far as the model distinguishes causes.
 #[derive(Debug)]
 enum End {
     Refused(Asked, u16),

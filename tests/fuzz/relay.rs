@@ -31,10 +31,10 @@ use smtps_bridge::x509::Certificate;
 
 const GREETING: &[u8] = b"220 fuzz ESMTP\r\n";
 
-/// Clocks run so much faster: 30 s are 0.3 s.
+/// Clocks run this much faster: 30 s are 0.3 s.
 pub const SPEED: &str = "100";
 
-/// What either side says where it speaks SMTP.
+/// What either side says if it speaks SMTP.
 const WORDS: [&[u8]; 16] = [
     b"EHLO me\r\n",
     b"MAIL FROM:<a@b>\r\n",
@@ -75,7 +75,7 @@ const REPLIES: [&[u8]; 16] = [
 /// Far more than any clock of the relay at that speed: what is not over by then hangs.
 const HANG: Duration = Duration::from_secs(30);
 
-/// A server that has heard nothing for so long ends.
+/// A server that has heard nothing for this long ends.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What does not change from run to run.
@@ -88,7 +88,7 @@ struct House {
 fn house() -> &'static House {
     static HOUSE: OnceLock<House> = OnceLock::new();
     HOUSE.get_or_init(|| {
-        // What Rust's runtime does for a program, and for no library in another's process.
+        // Rust's runtime does this for a program, but not for a library in another process.
         let mut pipe = SigSet::empty();
         pipe.add(Signal::SIGPIPE);
         pipe.thread_block().expect("a signal mask");
@@ -97,7 +97,7 @@ fn house() -> &'static House {
         let cert = rcgen::CertificateParams::new(vec!["fuzz.test".to_owned()]).expect("a name");
         let cert = cert.self_signed(&key).expect("a certificate");
         let pin = Certificate::read(cert.der()).expect("a certificate that can be read").pin();
-        // Hybrid key exchange is another's business, and takes time.
+        // Hybrid key exchange is tested elsewhere, and takes time.
         let words = ["--pin-only", &pin, "--min-tls", "1.3", "--no-pq", "fuzz.test"].map(OsString::from);
         let Ok(Action::Session(options)) = cli::parse(words.to_vec()) else { panic!("{words:?}") };
         let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
@@ -374,14 +374,14 @@ impl Sides {
                 self.encrypted();
             }
             ServerEnd::Garbage => self.waiting.extend(b"\x17\x03\x03\x00\x14............................"),
-            // Not encrypted: nobody who has the keys said it.
+            // Not encrypted, so it does not come from an owner of the keys.
             ServerEnd::Alert => self.waiting.extend(b"\x15\x03\x03\x00\x02\x02\x28"),
             ServerEnd::HalfARecord => self.waiting.extend(b"\x17\x03\x03\x00\x30half"),
             ServerEnd::Fin | ServerEnd::Closed => {}
         }
     }
 
-    /// What the server's end of the socket is told, in order, as far as it takes it.
+    /// What goes to the server's end of the socket, in order, as far as it takes it.
     fn send_waiting(&mut self) {
         let Some(server) = self.server.as_mut() else { return };
         while !self.waiting.is_empty() {
@@ -408,7 +408,7 @@ impl Sides {
             }
             match self.tls.process_new_packets() {
                 Ok(_) => {}
-                // It says what it thinks of our garbage.
+                // It answers our garbage with an alert.
                 Err(rustls::Error::AlertReceived(_)) if self.broke_the_rules() => return,
                 Err(error) => panic!("the server cannot read what the bridge sent: {error}"),
             }
@@ -444,7 +444,7 @@ impl Sides {
             (End::CloseNotify, Some(ServerEnd::CloseNotify)) => assert!(whole, "{story}"),
             // A reply was owed, or cut; or a text was.
             (End::Truncated, Some(ServerEnd::CloseNotify)) => assert!(whole && !goodbye, "{story}"),
-            // It may also find that nobody is there before it reads the server's end.
+            // It may also notice that the client is gone before it reads the server's end.
             (End::ClientGone, _) => assert!(self.client_gone, "{story}"),
             (End::Alert | End::BadRecord, Some(ServerEnd::Garbage | ServerEnd::Alert)) => {
                 assert!(whole, "what was authenticated before: {story}");

@@ -6,7 +6,7 @@ use smtps_bridge::error::{
 use smtps_bridge::report;
 use smtps_bridge::text::{cut, escape, line, value, Foreign};
 
-/// The first two octets are the cap, and say which error tells of the text.
+/// The first two octets are the cap, and say which error quotes the text.
 pub fn run(data: &[u8]) {
     let Some((&[high, low], foreign)) = data.split_first_chunk() else { return };
     let cap = usize::from(u16::from_be_bytes([high, low]) % 2000);
@@ -41,8 +41,8 @@ pub fn run(data: &[u8]) {
     reply(high, low, foreign, &lossy);
 }
 
-/// What the client reads of an error with foreign text in it. Whoever makes the error escapes it; should somebody have
-/// forgotten, the reply is the last wall.
+/// What the client reads of an error with foreign text in it. The code that makes the error escapes it; if it does not, the
+/// reply is the last wall.
 fn reply(kind: u8, more: u8, foreign: &[u8], lossy: &str) {
     let text = || if kind & 0x40 == 0 { escape(foreign).to_string() } else { lossy.to_owned() };
     let error = error(kind, text, || escape(foreign));

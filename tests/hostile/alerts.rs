@@ -58,7 +58,7 @@ fn every_alert_instead_of_a_hello_has_its_name_in_the_line() {
     });
 }
 
-/// Goal: close_notify before there are keys may come from anybody. It is no end and no loop (CVE-2024-32650): the deadline
+/// Goal: close_notify before there are keys may come from anyone. It is no end and no loop (CVE-2024-32650): the deadline
 /// ends a wait for more, and a flood of it is refused.
 #[test]
 fn close_notify_in_the_handshake_is_no_endless_loop() {

@@ -1,5 +1,5 @@
-//! A network that goes away in mid-session: the link of the smarthost or of our machine, octets that are lost without a
-//! word, and a client whose machine is gone. Two machines at the ends of a cable: the test is 192.0.2.1.
+//! A network that goes away in mid-session: the link of the smarthost or of our machine, octets that are lost silently, and
+//! a client whose machine is gone. Two machines at the ends of a cable: the test is 192.0.2.1.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -53,7 +53,7 @@ fn cut(how: &str) {
         link.handshake();
         link.send(GREETING.as_bytes());
         assert_eq!(client.line(), GREETING, "log: {}", bridge.log());
-        // Else the server says it again, and a bridge that hears it knows that somebody is there.
+        // Otherwise the server says it again, and a bridge that hears it knows that the server is alive.
         until_acknowledged(&link.tcp);
         (bridge, client, link)
     };
@@ -63,10 +63,10 @@ fn cut(how: &str) {
     assert_eq!(replying.1.exactly(reply.len()), reply);
     until_acknowledged(&replying.2.tcp);
     sh(how);
-    // Nobody acknowledges this any more, and as long as it waits the kernel sends no probe.
+    // No one acknowledges this any more, and as long as it waits the kernel sends no probe.
     in_flight.1.write_all(&noise(10_000, 1)).unwrap();
     for (name, (bridge, mut client, link)) in [("idle", idle), ("in flight", in_flight), ("replying", replying)] {
-        // FIN, and not an octet of ours.
+        // A FIN, and not an octet of ours.
         assert_eq!(client.rest(), b"", "{name}");
         drop(client);
         let ended = bridge.finish();

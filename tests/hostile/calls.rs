@@ -1,4 +1,4 @@
-//! Failing calls: a session goes on or ends in order, whichever system call fails in it, at whichever time.
+//! Failing calls: a session goes on or ends cleanly, whichever system call fails in it, and whenever it fails.
 //!
 //! strace(1) injects the errors. Each call that a session makes once the program is loaded fails in a run of its own.
 
@@ -43,7 +43,7 @@ fn errors(call: &str) -> &'static [&'static str] {
         "openat" | "open" => &["EMFILE", "EACCES", "EIO"],
         "mmap" | "mprotect" => &["ENOMEM"],
         "getrandom" => &["EINTR"],
-        // std panics where a directory does not close; those of /proc do.
+        // std panics if a directory does not close; those of /proc do.
         "close" => &["EINTR"],
         "setresuid" | "setresgid" | "setgroups" | "prctl" => &["EPERM", "EAGAIN"],
         "landlock_create_ruleset" | "landlock_add_rule" | "landlock_restrict_self" => &["ENOSYS", "EPERM"],
@@ -104,7 +104,7 @@ fn session_of(house: &House, leaf: &Leaf, before: &str) -> Outcome {
     }
     drop(client);
     let (status, log) = bridge.finish_anyhow();
-    // Perhaps nobody ever called the server.
+    // Perhaps no one ever called the server.
     drop(TcpStream::connect(peer.addr));
     let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
     Outcome { code: status.code(), signal: status.signal(), client: text(&heard), server: text(&peer.done()), log }
@@ -140,9 +140,9 @@ fn fault_of(outcome: &Outcome, usual: &str, exit: i32, call: &str, error: &str) 
         (None, Some(SIGABRT)) if error == "ENOMEM" => None,
         (None, _) => Some("a death by a signal"),
         (Some(70 | 101), _) => Some("a panic"),
-        // The server has said goodbye, and the client cannot be told.
+        // The server has said goodbye, and it cannot be passed on to the client.
         (Some(0), _) if log.contains("end=client_gone") && server == "QUIT\r\n" => None,
-        // Gone before the smarthost was dialled: nobody lost anything.
+        // The client was gone before the smarthost was dialled: nothing was lost.
         (Some(0), _) if log.contains("end=client_gone") && call == "recvfrom" && server.is_empty() => None,
         // It went before it had read or said a word; the same call of the other thread is that of the log.
         (Some(0), _) if (call, error) == ("write", "EPIPE") && client.is_empty() && server.is_empty() => None,
@@ -236,7 +236,7 @@ pub fn injected((call, number, error): &(String, usize, &str)) -> String {
 }
 
 /// Goal: no hang, no panic, no death by a signal (but SIGABRT when memory is out), no octet of ours in the stream, none
-/// lost or doubled that is not told by the exit code.
+/// lost or doubled unless the exit code says so.
 #[test]
 fn whichever_call_fails_the_session_goes_on_or_ends_in_order() {
     if without_hooks() || without_root() || without_tool("strace") {
@@ -255,7 +255,8 @@ fn whichever_call_fails_the_session_goes_on_or_ends_in_order() {
     });
 }
 
-/// Goal: the same while the bridge is about to refuse: nothing makes a session of it, and the 421 is whole or not there.
+/// Goal: the same while the bridge is about to refuse: no failure turns the refusal into a session, and the 421 is whole or
+/// not there.
 #[test]
 fn whichever_call_fails_a_refusal_stays_one() {
     if without_hooks() || without_root() || without_tool("strace") {
@@ -281,7 +282,7 @@ fn whichever_call_fails_a_refusal_stays_one() {
     });
 }
 
-/// Goal: SIGTERM at each call of the main thread, from when it is taken over to the last: a 421, or an end in order.
+/// Goal: SIGTERM at each call of the main thread, from when it is taken over to the last: a 421, or a clean end.
 #[test]
 fn sigterm_at_whichever_call_is_a_421_or_an_end_in_order() {
     if without_hooks() || without_root() || without_tool("strace") {
@@ -298,13 +299,13 @@ fn sigterm_at_whichever_call_is_a_421_or_an_end_in_order() {
             let outcome = session(&house, &strace(&inject));
             let Outcome { code, client, server, log, .. } = &outcome;
             let replied = client.starts_with("421 4.3.2 ") && client.lines().count() == 1;
-            // Whoever greeted us is left with QUIT.
+            // A server that greeted us is left with QUIT.
             let replied = replied && ["", "QUIT\r\n"].contains(&server.as_str());
             let session = format!("{GREETING}{BYE}");
             let (word, fine) = match code {
                 Some(75) if replied => ("421", log.contains("failed ") && log.contains("421 4.3.2")),
                 Some(75) => ("terminated", session.starts_with(client) && log.contains("end=terminated")),
-                // It was over.
+                // The session was over.
                 Some(0) => ("over", *client == session && log.contains("end=close_notify")),
                 _ => ("?", false),
             };

@@ -59,8 +59,8 @@ const CLIENTS: [Client; 7] = [
     Client::Resets,
 ];
 
-/// Goal: whatever the client does, and whenever: the server sees a session that is ended in order, the client reads what
-/// it still can and nothing else, and the process ends.
+/// Goal: whatever the client does, and whenever: the server sees a session that ends cleanly, the client reads what it
+/// still can and nothing else, and the process ends.
 #[test]
 fn whatever_a_client_does_at_whichever_stage_the_session_ends_in_order() {
     if without_hooks() {
@@ -158,7 +158,7 @@ fn ends(house: &House, stage: Stage, how: Client) {
     let start = house.bridge(peer.host()).speed(10).args(["--setup-timeout", "3600"]).arg("-v");
     let bridge = start.on(OwnedFd::from(theirs.try_clone().unwrap()), OwnedFd::from(theirs), Stdio::piped());
     if stage == Stage::Arguments && matches!(how, Client::Resets | Client::HalfCloses | Client::Closes) {
-        // Nobody is there: the smarthost is not bothered (stdio/kinds and dialogue/gone have the details).
+        // No one is there: the smarthost is not bothered (stdio/kinds and dialogue/gone have the details).
         bridge.finish();
         drop(TcpStream::connect(peer.addr));
         return;
@@ -196,7 +196,7 @@ fn ends(house: &House, stage: Stage, how: Client) {
     let (up, end) = peer.done();
     assert_eq!((&up, end), (&said, Received::CloseNotify), "{stage:?} {how:?}");
     let ended = bridge.finish();
-    // The server has said goodbye, or owes nothing: nothing is lost, whoever's end was noticed first.
+    // The server has said goodbye, or owes nothing: nothing is lost, whichever end was noticed first.
     let line = ended.line();
     let word = line.split(' ').find_map(|field| field.strip_prefix("end="));
     let possible: &[_] = match how {
@@ -209,7 +209,8 @@ fn ends(house: &House, stage: Stage, how: Client) {
     drop(client);
 }
 
-/// Goal: promise 1. Where there is no session, whatever the client does: one 421 for whom it reaches, and an end in time.
+/// Goal: promise 1. If there is no session, whatever the client does: one 421 for a client that can read it, and an end in
+/// time.
 #[test]
 fn promise_1_whatever_a_client_does_a_refusal_is_one_421_and_an_end() {
     if without_hooks() {
@@ -243,7 +244,7 @@ fn promise_1_whatever_a_client_does_a_refusal_is_one_421_and_an_end() {
                 }
             };
             let ended = bridge.finish();
-            // A reset or an end may be there before we dial: then nobody is left to be refused.
+            // A reset or an end may be there before we dial: then no one is left to be refused.
             let left = matches!(how, Client::HalfCloses | Client::Closes | Client::Resets)
                 && ended.code == 0
                 && (ended.line().contains("end=local_eof") || ended.line().contains("end=client_gone"));

@@ -90,7 +90,7 @@ fn a_clock_at_1970_or_2106_is_told_as_a_clock() {
     ]);
 }
 
-/// Goal: a life that ends before it begins is none.
+/// Goal: a certificate that ends before it begins is never valid.
 #[test]
 fn a_certificate_that_ends_before_it_begins_is_never_valid() {
     go_through(&[

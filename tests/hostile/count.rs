@@ -1,4 +1,4 @@
-//! How many hostile cases a run went through, by group: of which tests/run makes a table.
+//! How many hostile cases a run went through, by group: tests/run makes a table of it.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -30,6 +30,6 @@ pub fn cases(group: Group, n: usize) {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/hostile");
     fs::create_dir_all(&dir).expect("a directory");
     let mut file = OpenOptions::new().create(true).append(true).open(dir.join(file)).expect("a file of counts");
-    // One short write at the end of a file: tests beside each other do not mix their lines.
+    // One short write at the end of a file: tests that run at the same time do not mix their lines.
     file.write_all(format!("{n}\n").as_bytes()).expect("a count");
 }

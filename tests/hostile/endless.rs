@@ -22,7 +22,7 @@ use crate::support::talk::Hear;
 const SETUP_SPEED: u32 = 20;
 const SESSION_SPEED: u32 = 500;
 
-/// A dozen waits for the end of a clock, one behind the other: 20 s, and other tests run beside it.
+/// A dozen waits for the end of a clock, one behind the other: 20 s, and other tests run at the same time.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// 16 KiB of a record, whose content never comes.
@@ -38,7 +38,7 @@ fn answer(link: &mut Link) -> Vec<u8> {
     link.pending()
 }
 
-/// Octet by octet, for as long as somebody listens.
+/// Octet by octet, until the bridge is gone.
 fn drip(link: &mut Link, octets: impl IntoIterator<Item = u8>) {
     for octet in octets {
         if link.tcp.write_all(&[octet]).is_err() {
@@ -239,7 +239,7 @@ enum Reader {
     Gone,
 }
 
-/// Goal: promises 2 and 4. A flood of data that nobody reads ends by the same clocks, and what the client finds later in
+/// Goal: promises 2 and 4. A flood of data that no one reads ends by the same clocks, and what the client finds later in
 /// its socket is the server's and nothing else.
 #[test]
 fn promise_4_a_flood_of_data_that_nobody_reads_ends_with_the_clocks() {
@@ -274,7 +274,7 @@ fn promise_4_a_flood_of_data_that_nobody_reads_ends_with_the_clocks() {
                 }
             };
             let ended = bridge.finish();
-            // Lines that nobody asked for: whether something was owed is nobody's to say.
+            // No one asked for these lines, so it is unknown whether something was owed.
             let line = ended.line();
             assert!(line.contains(&format!(" end={end}")) && [0, 74].contains(&ended.code), "{reader:?}: {ended:?}");
             assert_eq!(ended.log.lines().count(), 1, "{reader:?}: {}", ended.log);

@@ -41,7 +41,7 @@ fn extensions(flight: Vec<Vec<u8>>, extensions: &[u8]) -> Vec<Vec<u8>> {
     replaced(flight, ENCRYPTED_EXTENSIONS, &message(ENCRYPTED_EXTENSIONS, &[&length, extensions].concat()))
 }
 
-/// Goal: each is a refusal with 421 4.7.5 and 76 (69 where the certificate is to blame), and the server hears nothing
+/// Goal: each is a refusal with 421 4.7.5 and 76 (69 if the certificate is to blame), and the server hears nothing
 /// behind the handshake.
 #[test]
 fn promise_3_a_handshake_that_breaks_the_rules_under_its_keys_is_refused() {

@@ -9,7 +9,7 @@ use crate::support::dir::Dir;
 use crate::support::limit::{within, USUAL};
 use crate::support::outcome::{good, session, unsuccessful};
 
-/// It takes a minute to find one, so it is kept: nobody trusts it.
+/// It takes a minute to find one, so it is kept: no one trusts it.
 const RSA_8192: &str = include_str!("rsa-8192.pem");
 
 fn key() -> KeyPair {
@@ -34,8 +34,8 @@ fn rsa_of_8192_bits_is_a_session_for_little() {
     });
 }
 
-/// Goal: a key that nobody verifies is told by its length, and numbers that would take long to reckon with are not
-/// reckoned with.
+/// Goal: the sentence about a key that is never verified has its length, and numbers that would take long to compute with
+/// are not used.
 #[test]
 fn rsa_larger_than_8192_bits_or_of_a_slow_exponent_is_refused_for_little() {
     within(USUAL, || {

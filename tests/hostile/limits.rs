@@ -10,7 +10,8 @@ use crate::support::kernel::{until_stopped, MAIN};
 use crate::support::limit::{within, without_hooks, without_root, USUAL};
 use crate::support::talk::{Hear, Talk};
 
-/// Goal: with too few descriptors a 421 that says so, with enough a session, and nothing else at any number between.
+/// Goal: with too few descriptors there is a 421 that says so, with enough a session, and nothing else at any number in
+/// between.
 #[test]
 fn any_limit_of_descriptors_is_a_session_or_a_421() {
     if without_hooks() {
@@ -38,7 +39,7 @@ fn a_limit_of_threads_is_a_421() {
     }
     within(USUAL, || {
         let house = House::new();
-        // It counts those of nobody, whom the bridge becomes.
+        // It counts those of `nobody`, the user that the bridge becomes.
         let outcome = session(&house, "exec prlimit --nproc=1 \"$0\" \"$@\";");
         assert_eq!(fault(&outcome, "", ""), None, "{outcome:#?}");
         assert!(outcome.client.starts_with("421 4.3.0 ") && outcome.code == Some(71), "{outcome:#?}");
@@ -46,7 +47,7 @@ fn a_limit_of_threads_is_a_421() {
     });
 }
 
-/// Goal: with too little memory an end by SIGABRT, or a 421, with nothing in the stream that is not whole; with enough a
+/// Goal: with too little memory there is an end by SIGABRT, or a 421, and nothing incomplete in the stream; with enough a
 /// session.
 #[test]
 fn any_limit_of_memory_leaves_the_stream_clean() {

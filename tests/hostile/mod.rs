@@ -1,5 +1,5 @@
-//! The hostile world: bad certificates, bad servers, bad clients, failing calls. What a case is about decides where it
-//! lives; a good part of them is told with the stage that they belong to.
+//! The hostile world: bad certificates, bad servers, bad clients, failing calls. Its subject decides where a case lives;
+//! many of them are in the folder of the stage that they belong to.
 //!
 //! | case | here | elsewhere |
 //! |---|---|---|

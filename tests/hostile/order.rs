@@ -1,4 +1,4 @@
-//! Somebody between us and the smarthost, who has no key: what may be done to records that are good in themselves.
+//! Somebody between us and the smarthost, without a key, does things to records that are good in themselves.
 
 use std::io::Write;
 use std::mem::swap;
@@ -41,7 +41,7 @@ fn promise_2_records_that_somebody_moved_or_touched_are_no_data() {
                 moved(&house, version, what, delivered, change);
             }
         }
-        // That of TLS 1.3 is inside, and nobody reads the one in the header.
+        // That of TLS 1.3 is inside, and the one in the header is ignored.
         moved(&house, TLS_1_2, "another content type", 2, |records| records[2][0] = 22);
     });
 }
@@ -70,7 +70,7 @@ fn moved(house: &House, version: &[&'static SupportedProtocolVersion], what: &st
     cases(Group::TlsServers, 1);
 }
 
-/// Goal: a record of another session between the same two, under other keys, is none of this one.
+/// Goal: a record of another session between the same two, under other keys, is not accepted in this one.
 #[test]
 fn promise_3_a_record_of_another_session_is_no_data() {
     within(USUAL, || {

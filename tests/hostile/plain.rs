@@ -25,7 +25,7 @@ const X25519: &[u8] = &[
 const SECP256R1_WANTED: &[u8] = &[0, 51, 0, 2, 0, 0x17];
 const SECP384R1_WANTED: &[u8] = &[0, 51, 0, 2, 0, 0x18];
 const X25519_WANTED: &[u8] = &[0, 51, 0, 2, 0, 0x1d];
-/// A group that nobody has.
+/// A group that no one has.
 const UNKNOWN_WANTED: &[u8] = &[0, 51, 0, 2, 0x55, 0x55];
 const COOKIE: &[u8] = &[0, 44, 0, 4, 0, 2, 1, 2];
 const ALPN_H2: &[u8] = &[0, 16, 0, 5, 0, 3, 2, b'h', b'2'];
@@ -58,7 +58,7 @@ fn refuses(table: &[(&'static str, &str, Script)]) {
     }
 }
 
-/// Goal: what is no TLS is told apart, whatever it is.
+/// Goal: whatever is not TLS is recognised, each kind by itself.
 #[test]
 fn what_is_no_tls_is_refused_with_its_first_octets() {
     within(USUAL, || {
@@ -162,7 +162,7 @@ fn a_hello_that_breaks_the_rules_is_refused() {
                 let hello = hello(&link.session, &[7; 32], TLS_1_2, AES_128_GCM_SHA256, 1, &extensions);
                 link.send(HANDSHAKE, &hello);
             }),
-            // RFC 8446 section 4.1.3: whoever speaks 1.3 and was made to say 1.2 by somebody in between, says so.
+            // RFC 8446 section 4.1.3: a server that speaks 1.3 and was made to say 1.2 by somebody in between says so here.
             ("a downgrade", "attempted downgrade to tls12 when tls13 is supported", |link| {
                 let random = [&[7; 24], b"DOWNGRD\x01".as_slice()].concat();
                 let hello = hello(&link.session, &random, TLS_1_2, [0xc0, 0x2f], 0, &[]);

@@ -51,7 +51,7 @@ fn session(version: Versions, script: impl FnOnce(&mut Link) -> Vec<u8> + Send +
     (bridge, client, peer)
 }
 
-/// A record that says to be of another version.
+/// A record that claims another version.
 fn versioned(mut record: Vec<u8>, version: [u8; 2]) -> Vec<u8> {
     record[1..3].copy_from_slice(&version);
     record
@@ -239,7 +239,7 @@ fn odd_records_among_the_data_cost_no_byte() {
         ("four warnings", TLS_1_2, |link| {
             (0..4).flat_map(|_| record(link, ALERT, &[WARNING, NO_RENEGOTIATION])).collect()
         }),
-        // Nobody reads it in TLS 1.3 (RFC 8446 section 5.1).
+        // It is ignored in TLS 1.3 (RFC 8446 section 5.1).
         ("an old version in the header", TLS_1_3, |link| {
             versioned(record(link, HANDSHAKE, &message(TICKET, &GOOD_TICKET)), [3, 1])
         }),

@@ -1,4 +1,4 @@
-//! Certificates of strange shape: whatever stands in one, the client reads one clean line and so does the log.
+//! Certificates of strange shape: whatever stands in one, the client reads one clean line, and the log gets one.
 
 use rcgen::{CustomExtension, KeyPair, PKCS_ECDSA_P521_SHA512, PKCS_ED25519};
 
@@ -69,7 +69,7 @@ fn names_of_strange_octets_are_escaped_in_line_and_reply() {
     });
 }
 
-/// Goal: the same in the name of an issuer that nobody knows.
+/// Goal: the same in the name of an unknown issuer.
 #[test]
 fn an_issuer_of_strange_octets_is_escaped_in_line_and_reply() {
     within(USUAL, || {
@@ -89,7 +89,8 @@ fn an_issuer_of_strange_octets_is_escaped_in_line_and_reply() {
     });
 }
 
-/// Goal: very many names are three and a count; so many that the message is larger than rustls reads are told as that.
+/// Goal: very many names are shown as three and a count; if they make the message larger than rustls reads, the sentence
+/// says so.
 #[test]
 fn very_many_names_are_told_by_three_and_a_count() {
     within(USUAL, || {
@@ -104,8 +105,8 @@ fn very_many_names_are_told_by_three_and_a_count() {
     });
 }
 
-/// Goal: a bug that was: just below 64 KiB the buffer of rustls is full, which was told as "message buffer full". Above, it
-/// is the length that is refused.
+/// Goal: a bug that was: just below 64 KiB the buffer of rustls is full, which was reported as "message buffer full".
+/// Above, it is the length that is refused.
 #[test]
 fn a_name_of_64_kb_is_told_as_a_message_that_is_too_large() {
     within(USUAL, || {

@@ -31,7 +31,7 @@ fn shortly(house: &House, start: Start) -> Option<Start> {
     Some(start.env("LD_PRELOAD", library).args(["--setup-timeout", "3600"]))
 }
 
-/// Goal: promise 2. Not one octet is lost, doubled or moved, in either direction, whatever a call moves.
+/// Goal: promise 2. Not one octet is lost, doubled or moved, in either direction, however few octets a call takes.
 #[test]
 fn promise_2_short_and_interrupted_calls_cost_no_byte() {
     within(LIMIT, || {

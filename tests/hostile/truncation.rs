@@ -1,5 +1,5 @@
-//! A reply or a handshake that ends anywhere: what was authenticated is delivered, nothing is added, and the end is told
-//! apart.
+//! A reply or a handshake that ends anywhere: what was authenticated is delivered, nothing is added, and the kind of end is
+//! reported.
 
 use std::io::Write;
 
@@ -14,7 +14,7 @@ use crate::support::talk::{Hear, Talk};
 const COMMANDS: &str = "NOOP\r\nQUIT\r\n";
 const REPLY: &[u8] = b"250-a\r\n250 b\r\n221 2.0.0 bye\r\n";
 
-/// Goal: the client reads every octet up to the cut and not one more; only behind a whole 221 it is an end in order.
+/// Goal: the client reads every octet up to the cut and not one more; only after a whole 221 is it a clean end.
 #[test]
 fn promise_2_a_reply_cut_at_any_octet_is_delivered_to_the_cut() {
     within(USUAL, || {
@@ -39,7 +39,7 @@ fn promise_2_a_reply_cut_at_any_octet_is_delivered_to_the_cut() {
     });
 }
 
-/// Goal: the same inside its record, where nothing of it was authenticated.
+/// Goal: the same inside its record, of which nothing was authenticated.
 #[test]
 fn promise_2_a_record_cut_at_any_octet_delivers_nothing_of_it() {
     within(USUAL, || {

@@ -1,4 +1,4 @@
-//! Keys and signatures that prove nothing any more, and CAs of the right name with the wrong key: what is told is what
+//! Keys and signatures that prove nothing any more, and CAs of the right name with the wrong key: the sentence says what
 //! the administrator has to change. Made by openssl(1), because rustls and rcgen would not.
 
 use rustls::pki_types::pem::PemObject;
@@ -71,7 +71,7 @@ const RSA_1024: &str = "rsa:1024";
 const RSA_2048: &str = "rsa:2048";
 const GOOD: [&str; 3] = ["sha256"; 3];
 
-/// Goal: the control: made in the same way with nothing weak in it, there is a session.
+/// Goal: the control: made in the same way with nothing weak in it, it gives a session.
 #[test]
 fn a_chain_of_openssl_with_nothing_weak_in_it_is_a_session() {
     if without_tool("openssl") {
@@ -108,7 +108,7 @@ fn a_signature_of_an_old_hash_in_the_chain_is_told_by_its_name() {
     });
 }
 
-/// Goal: what signs a root is nobody's business.
+/// Goal: the signature on a root does not matter.
 #[test]
 fn an_old_hash_in_the_roots_own_signature_harms_nobody() {
     if without_tool("openssl") {
@@ -123,7 +123,7 @@ fn an_old_hash_in_the_roots_own_signature_harms_nobody() {
     });
 }
 
-/// Goal: a bug that was: an RSA key of 1024 bits in a CA, trusted or sent, was told as "unknown CA".
+/// Goal: a bug that was: an RSA key of 1024 bits in a CA, trusted or sent, was reported as "unknown CA".
 #[test]
 fn a_weak_key_of_a_ca_is_told_as_that_and_not_as_an_unknown_issuer() {
     if without_tool("openssl") {

@@ -126,7 +126,7 @@ fn what_a_server_says_is_escaped_and_capped_in_line_and_reply() {
     });
 }
 
-/// Goal: a certificate of ten thousand names is named by three and a count.
+/// Goal: of a certificate of ten thousand names three and a count are shown.
 #[test]
 fn a_certificate_of_many_names_makes_a_short_line() {
     within(USUAL, || {

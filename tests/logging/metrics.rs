@@ -156,7 +156,7 @@ fn fits(pattern: &str, text: &str) -> bool {
     Command::new("python3").args(["-c", script, pattern, text]).status().unwrap().success()
 }
 
-/// Goal: a field that was renamed is not looked for under its old name.
+/// Goal: no rule looks for a renamed field under its old name.
 #[test]
 fn the_rules_name_fields_of_the_manual_only() {
     let manual = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("man/smtps-bridge.8")).unwrap();

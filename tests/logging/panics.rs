@@ -99,7 +99,7 @@ fn promise_6_a_panic_at_the_close_adds_nothing_to_the_stream() {
     }
 }
 
-/// Goal: a panic with nobody at syslog, a client that does not read and no stderr: exit 70 all the same, at once.
+/// Goal: a panic without a syslogd, with a client that does not read and no stderr: exit 70 all the same, at once.
 #[test]
 fn a_panic_without_syslogd_is_still_exit_70() {
     if without_hooks() {
@@ -159,7 +159,7 @@ fn a_stack_overflow_is_sigabrt_with_a_clean_stream() {
     }
 }
 
-/// Goal: promise 6. `-v`, a warning about the certificate and `--log stderr` said aloud: with the client's socket on 2
+/// Goal: promise 6. `-v`, a warning about the certificate and an explicit `--log stderr`: with the client's socket on 2
 /// nothing of it reaches the client.
 #[test]
 fn promise_6_the_most_talkative_session_leaves_the_stream_clean() {

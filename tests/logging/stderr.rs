@@ -1,4 +1,4 @@
-//! The log on descriptor 2, and who is there to read it.
+//! The log on descriptor 2, whatever is there to read it.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -67,7 +67,7 @@ fn with_v_each_step_is_logged_and_no_credential() {
     });
 }
 
-/// Goal: promise 6. A pipe that is full and that nobody reads holds no mail.
+/// Goal: promise 6. A pipe that is full and that no one reads holds no mail.
 #[test]
 fn promise_6_a_full_pipe_as_2_stops_no_mail() {
     within(USUAL, || {
@@ -85,7 +85,7 @@ fn fill(pipe: &std::io::PipeWriter) {
     fcntl(pipe, FcntlArg::F_SETFL(OFlag::empty())).unwrap();
 }
 
-/// Goal: promise 6. A pipe whose reader is gone: EPIPE is no end of a session.
+/// Goal: promise 6. A pipe whose reader is gone: EPIPE does not end a session.
 #[test]
 fn promise_6_a_broken_pipe_as_2_stops_no_mail() {
     within(USUAL, || {

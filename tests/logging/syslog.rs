@@ -1,4 +1,4 @@
-//! syslogd in every state: the mail goes through, in time, and where there can be a line there is one.
+//! syslogd in every state: the mail goes through in time, and if there can be a line, there is one.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::support::smarthost::Smarthost;
 use crate::support::syslog::{absent, Syslog};
 use crate::support::talk::Hear;
 
-/// One message by one socket as 0, 1 and 2, with syslogd at `path`. One that holds us, holds us for ever.
+/// One message by one socket as 0, 1 and 2, with syslogd at `path`. A syslogd that holds us holds us for ever.
 fn mail_goes_through(house: &House, path: &Path) -> Smarthost {
     let smarthost = mail::smarthost(&house.leaf);
     let (bridge, mut client) = house.bridge(smarthost.host()).arg("-v").syslog(path).inetd();
@@ -104,7 +104,7 @@ fn promise_6_with_a_full_backlog_of_a_stream_syslogd_the_mail_goes_through() {
     }
 }
 
-/// Goal: a file, a directory or anything else in its place.
+/// Goal: a file, a directory or anything else in the place of the socket.
 #[test]
 fn promise_6_with_no_socket_in_the_place_of_syslogd_the_mail_goes_through() {
     if !without_hooks() {

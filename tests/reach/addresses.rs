@@ -57,7 +57,7 @@ fn an_unreachable_smarthost_is_told_in_the_systems_words() {
     });
 }
 
-/// Goal: a link-local address is dialled through its interface; where there is none of that name, the sentence says so.
+/// Goal: a link-local address is dialled through its interface; if there is none of that name, the sentence says so.
 #[test]
 fn a_link_local_address_is_dialled_through_its_interface() {
     inside(|| {
@@ -78,7 +78,7 @@ fn a_link_local_address_is_dialled_through_its_interface() {
     });
 }
 
-/// `2001:db8::1` and 192.0.2.1 are ours; whatever else is in their networks is dropped without a word.
+/// `2001:db8::1` and 192.0.2.1 are ours; whatever else is in their networks is dropped silently.
 fn black_hole() {
     sh("ip link add hole type veth peer name far
         ip link set hole up; ip link set far up
@@ -161,7 +161,7 @@ fn promise_4_black_holes_delay_no_longer_than_the_stagger() {
     });
 }
 
-/// Goal: all addresses silent is "no answer"; a refusal among them tells more and is what is told.
+/// Goal: all addresses silent is "no answer"; a refusal among them tells more and is reported.
 #[test]
 fn silence_of_all_addresses_is_no_answer_and_a_refusal_tells_more() {
     inside(|| {
@@ -182,7 +182,7 @@ fn silence_of_all_addresses_is_no_answer_and_a_refusal_tells_more() {
     });
 }
 
-/// Goal: a network that is not there is told at once, whatever the family.
+/// Goal: a network that is not there is reported at once, whatever the family.
 #[test]
 fn an_address_without_a_route_is_unreachable_at_once() {
     inside(|| {

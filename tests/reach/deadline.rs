@@ -1,4 +1,4 @@
-//! One deadline for everything up to the greeting, shared out: nobody waits for ever, and nobody eats another's turn.
+//! One deadline for everything up to the greeting, shared out: nothing waits for ever, and no host uses up another's turn.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -19,7 +19,7 @@ fn silent() -> Peer {
     Peer::tcp(|mut tcp| drop(io::copy(&mut tcp, &mut io::sink())))
 }
 
-/// Octets of a TLS record whose end never comes, for as long as somebody listens.
+/// Octets of a TLS record whose end never comes, until the bridge is gone.
 fn drip(mut tcp: TcpStream) {
     let record = [22, 3, 3, 0x40, 0].into_iter().chain(std::iter::repeat(0));
     for octet in record {
@@ -78,7 +78,7 @@ fn promise_4_a_server_that_drips_through_the_handshake_loses_against_the_deadlin
     });
 }
 
-/// Goal: a greeting of which the first octets come and the rest does not holds nobody either.
+/// Goal: a greeting whose first octets come and the rest does not holds nothing up either.
 #[test]
 fn promise_4_a_greeting_that_stops_in_the_middle_leaves_the_next_one_its_turn() {
     if without_hooks() {

@@ -1,4 +1,5 @@
-//! Several hosts in order: whatever is wrong with one, the next one gets its turn, and the log tells what was passed.
+//! Several hosts in order: whatever is wrong with one, the next one gets its turn, and the log says which hosts were passed
+//! over.
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -84,7 +85,7 @@ fn saying(words: &'static [u8]) -> Peer {
     })
 }
 
-/// Goal: each kind of failure moves on; exactly one warning tells of it; the client sees the good host's session only.
+/// Goal: each kind of failure moves on; exactly one warning reports it; the client sees the good host's session only.
 #[test]
 fn every_kind_of_failure_moves_on_to_the_next_host_and_is_warned_about_once() {
     within(USUAL, || {
@@ -103,7 +104,7 @@ fn every_kind_of_failure_moves_on_to_the_next_host_and_is_warned_about_once() {
     });
 }
 
-/// Goal: all of them in one row in front of a good one: nobody gives up early, and the order is kept.
+/// Goal: all of them in a row before a good one: the bridge does not give up early, and the order is kept.
 #[test]
 fn ten_bad_hosts_in_a_row_do_not_hide_the_good_one() {
     within(USUAL, || {
@@ -120,7 +121,7 @@ fn ten_bad_hosts_in_a_row_do_not_hide_the_good_one() {
     });
 }
 
-/// Goal: when nobody gives a session, reply and line are the first host's, the others are counted and warned about,
+/// Goal: if no host gives a session, reply and line are the first host's, the others are counted and warned about,
 /// and one temporary cause makes the end temporary.
 #[test]
 fn when_all_hosts_fail_the_first_ones_reason_is_told_and_the_others_are_counted() {

@@ -1,4 +1,4 @@
-//! The greeting decides between hosts, and is nobody's but the server's.
+//! The greeting decides between hosts, and it is the server's own.
 
 use crate::support::bridge::House;
 use crate::support::limit::{within, USUAL};

@@ -27,7 +27,7 @@ pub fn resolver() -> Dir {
     dir
 }
 
-/// Answers every question with this code and, where there is one, this address.
+/// Answers every question with this code and, if there is one, this address.
 pub fn name_server(code: u8, address: Option<Ipv4Addr>) {
     name_server_for(|_| true, code, address);
 }
@@ -171,7 +171,7 @@ fn a_name_server_that_never_answers_aaaa_is_waited_for_however_many_hosts_there_
         if without_hooks() {
             return;
         }
-        // Three times a second, of which each is a try.
+        // It tries three times, a second each.
         let _dir = resolver();
         name_server_for(|kind| kind == A, NO_ERROR, Some(Ipv4Addr::LOCALHOST));
         let mut house = House::new();

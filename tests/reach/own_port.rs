@@ -1,4 +1,4 @@
-//! A bridge that was told to dial its superserver's port.
+//! A bridge whose command line dials its superserver's port.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;

@@ -36,7 +36,7 @@ fn promise_4_the_local_socket_has_keepalive_and_no_delay() {
 /// Goal: the same on the socket that we made, seen from outside.
 #[test]
 fn promise_4_the_remote_socket_has_keepalive_and_no_delay() {
-    // For others strace cannot read what a process that may not be dumped hands to the kernel.
+    // For other users strace cannot read what a process that is not dumpable passes to the kernel.
     if without_root() || without_tool("strace") {
         return;
     }

@@ -28,7 +28,7 @@ pub struct Said {
 }
 
 impl Machine {
-    /// None, with a skip, where a peer is missing. To be called behind `namespace::inside`.
+    /// None, with a skip, if a peer is missing. To be called behind `namespace::inside`.
     pub fn boot(peers: &[&str]) -> Option<Machine> {
         Machine::boot_with("cat", peers, |_| {})
     }
@@ -105,7 +105,7 @@ impl Machine {
         said.text
     }
 
-    /// Waits until somebody listens on 127.0.0.1:2525, without a connection of our own.
+    /// Waits until 127.0.0.1:2525 has a listener, without a connection of our own.
     #[track_caller]
     pub fn until_listening(&self) {
         until(PATIENCE, "somebody listens on port 2525", listening);
@@ -123,7 +123,7 @@ impl Machine {
         client
     }
 
-    /// A client on another address, as soon as somebody listens there.
+    /// A client on another address, as soon as that has a listener.
     #[track_caller]
     pub fn client_of(&self, address: &str) -> TcpStream {
         let mut client = None;
@@ -157,7 +157,7 @@ pub fn version(name: &str) -> String {
     fs::read_to_string(peer.join("version")).expect("a version").trim().to_owned()
 }
 
-/// The directory into which tests/run unpacked a package; a skip where there is none.
+/// The directory into which tests/run unpacked a package; a skip if there is none.
 fn peer(name: &str) -> Option<PathBuf> {
     let peer = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers").join(name);
     if peer.is_dir() {

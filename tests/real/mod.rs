@@ -85,7 +85,7 @@ fn relays(machine: &Machine, provider: &Provider) {
     relays_for(machine, provider, "127.0.0.1:");
 }
 
-/// As `relays`, where the log names the client in another way.
+/// As `relays`, but the log names the client in another way.
 #[track_caller]
 fn relays_for(machine: &Machine, provider: &Provider, client: &str) {
     if without_tool("swaks") {
@@ -124,14 +124,14 @@ fn bursts(machine: &Machine, sessions: usize) {
 /// More than any limit that a superserver has by itself, and than a mail program opens at once.
 const BURST: usize = 20;
 
-/// What every superserver shows: mail with AUTH, and a burst.
+/// What the test of every superserver shows: mail with AUTH, and a burst.
 #[track_caller]
 fn serves(machine: &Machine, provider: &Provider) {
     relays(machine, provider);
     bursts(machine, BURST);
 }
 
-/// What every superserver shows of a smarthost whose certificate has expired: the 421, to each of a queue.
+/// The same with a smarthost whose certificate has expired: the 421, to each of a queue.
 #[track_caller]
 fn fails(machine: &Machine, sessions: usize) {
     refuses(machine);
@@ -153,11 +153,11 @@ fn refuses(machine: &Machine) {
     assert!(line.contains("reply=\"421 4.7.5\""), "{line}");
 }
 
-/// How many sessions, one after the other, have their 421 before one has none; at most 300.
+/// How many sessions, one after the other, get their 421 before one gets none; at most 300.
 fn answered() -> usize {
     let answer = || {
         let mut client = TcpStream::connect("127.0.0.1:2525").ok()?;
-        // Whoever is not served now is not served for minutes.
+        // A client that is not served now is not served for minutes.
         client.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
         let mut reply = [0; 4];
         client.read_exact(&mut reply).ok()?;

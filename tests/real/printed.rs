@@ -14,7 +14,7 @@ use crate::support::talk::Hear;
 use super::machine::Machine;
 use super::{Provider, LIMIT, NAME};
 
-/// Goal: what is printed is what lies ready, byte for byte, also for a user who is nobody.
+/// Goal: what is printed is what lies ready, byte for byte, also for the user `nobody`.
 #[test]
 fn the_installed_program_prints_the_ready_files() {
     inside_for(LIMIT, || {
@@ -27,7 +27,7 @@ fn the_installed_program_prints_the_ready_files() {
     });
 }
 
-/// Goal: an inetd or xinetd that was installed is what is meant.
+/// Goal: an inetd or xinetd that was installed is the one that is used.
 #[test]
 fn without_a_kind_the_superserver_is_that_of_the_machine() {
     inside_for(LIMIT, || {
@@ -38,7 +38,7 @@ fn without_a_kind_the_superserver_is_that_of_the_machine() {
     });
 }
 
-/// Goal: sendmail starts the bridge itself, so it is all there is to set up, also beside an inetd.
+/// Goal: sendmail starts the bridge itself, so it is all there is to set up, even if there is an inetd.
 #[test]
 fn without_a_kind_a_sendmail_is_enough() {
     inside_for(LIMIT, || {
@@ -96,7 +96,7 @@ fn headings(printed: &str) -> Vec<String> {
     headings.filter_map(|(_, kind)| Some(kind.split(' ').next()?.to_owned())).collect()
 }
 
-/// Goal: where no inetd is, the lines are systemd's, and the first line says why.
+/// Goal: if there is no inetd, the lines are systemd's, and the first line says why.
 #[test]
 fn without_a_kind_and_without_an_inetd_the_lines_are_those_of_systemd() {
     inside_for(LIMIT, || {
@@ -115,8 +115,8 @@ fn without_a_kind_and_without_an_inetd_the_lines_are_those_of_systemd() {
     });
 }
 
-/// Goal: the scanner in the corner: a line for an address of the network serves the device that it names, and tells
-/// another one why not.
+/// Goal: the scanner in the corner: a line for an address of the network serves the device that it names, and gives another
+/// one the reason why it is not served.
 #[test]
 fn a_line_for_a_network_serves_the_device_that_it_names() {
     inside_for(LIMIT, || {

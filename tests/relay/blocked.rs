@@ -18,7 +18,7 @@ const UPLOAD: usize = 16 << 20;
 
 const REPLY: [&str; 2] = ["452-4.3.1 slow\r\n", "452 4.3.1 down\r\n"];
 
-/// Writes an upload that the server does not read, and tells it as soon as the bridge's send is blocked.
+/// Writes an upload that the server does not read, and tells the server as soon as the bridge's send is blocked.
 fn upload(bridge: &Bridge, client: &TcpStream, seed: u64, blocked: &Sender<()>) -> JoinHandle<io::Result<()>> {
     let mut writer = client.try_clone().unwrap();
     let writing = thread::spawn(move || writer.write_all(&noise(UPLOAD, seed)));

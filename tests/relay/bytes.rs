@@ -48,7 +48,7 @@ fn a_final_dot_split_anywhere_arrives_as_it_was_sent() {
             let up: Vec<Vec<u8>> = (1..b"line\r\n.\r\n".len())
                 .map(|_| {
                     let message = link.take(9);
-                    // Nobody said DATA: to the server they are two commands.
+                    // No DATA was said: to the server these are two commands.
                     link.send(b"500 what\r\n250 next\r\n");
                     message
                 })

@@ -12,8 +12,8 @@ use crate::support::outcome::GREETING;
 use crate::support::peer::{reset, Peer, Received};
 use crate::support::talk::{Hear, Talk};
 
-/// Goal: a client that is killed in its message: the server learns it by an orderly end (and sends no half message,
-/// because there was no final dot), the log says who went.
+/// Goal: a client that is killed in its message: the server learns of it by an orderly end (and delivers no half message,
+/// because there was no final dot), and the log says which side went.
 #[test]
 fn a_client_that_resets_is_gone_and_the_server_gets_close_notify_and_fin() {
     within(USUAL, || {
@@ -156,7 +156,7 @@ fn what_the_client_said_before_it_closed_arrives() {
         assert_eq!(client.rest(), b"221 bye\r\n");
         drop(client);
         assert_eq!(peer.done(), noise(300_000, 8));
-        // With the 221 both sides are done: whose end is first is chance.
+        // With the 221 both sides are done: it is chance whose end comes first.
         assert_eq!(bridge.finish().code, 0);
     });
 }

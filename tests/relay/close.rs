@@ -85,8 +85,8 @@ fn a_client_that_closes_ends_the_process_at_once() {
     });
 }
 
-/// Goal: a server that refuses a client in the middle of its message (421 or 552) and closes is heard, though 4 MB of
-/// the client's are on their way that nobody will read: a RST to the client would destroy the reply.
+/// Goal: a server that refuses a client in the middle of its message (421 or 552) and closes is heard, though 4 MB of the
+/// client's, which no one will read, are on their way: a RST to the client would destroy the reply.
 #[test]
 fn the_last_reply_survives_4_mb_of_unread_client_input() {
     within(USUAL, || {
@@ -130,7 +130,7 @@ fn the_server_ends_while_our_send_is_blocked() {
         tell.send(()).unwrap();
         let heard = read_to_fin(&client);
         assert_eq!(String::from_utf8_lossy(&heard), "421 4.3.0 no more\r\n");
-        // Awake again, it takes what nobody wants any more: a send that slept on would let the client's writes fail.
+        // Awake again, it takes what no one wants any more: a send that slept on would let the client's writes fail.
         writing.join().unwrap().unwrap();
         drop(client);
         bridge.finish().assert("close_notify", 0);

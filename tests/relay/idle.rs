@@ -1,4 +1,4 @@
-//! Nobody says anything: `--idle-timeout`, design section 5.
+//! Sessions in which no one speaks: `--idle-timeout`, design section 5.
 
 use std::io::Write;
 use std::thread;
@@ -12,7 +12,7 @@ use crate::support::talk::{Hear, Talk};
 /// `--idle-timeout 900` is 3.75 s; the 7200 s of the default would be 30 s, longer than any wait of a test.
 const SPEED: u32 = 240;
 
-/// Goal: promise 4. `--idle-timeout` ends a session in which nobody speaks, on both sides in order.
+/// Goal: promise 4. `--idle-timeout` ends a session in which no one speaks, cleanly on both sides.
 #[test]
 fn promise_4_an_idle_session_ends_after_the_idle_timeout() {
     if without_hooks() {
@@ -37,7 +37,7 @@ fn promise_4_an_idle_session_ends_after_the_idle_timeout() {
     });
 }
 
-/// Goal: application bytes of either side keep a session alive; records without any (here: KeyUpdates) do not.
+/// Goal: application bytes of either side keep a session alive; records without any (here KeyUpdates) do not.
 #[test]
 fn key_updates_are_no_activity_and_bytes_are() {
     if without_hooks() {

@@ -1,4 +1,4 @@
-//! A session on its way: bytes, ends, and everything that can stand still in between. Design sections 4 and 5.
+//! A session on its way: bytes, ends, and everything that can stall in between. Design sections 4 and 5.
 
 mod blocked;
 mod bytes;

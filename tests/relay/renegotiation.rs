@@ -63,14 +63,14 @@ impl OpenSsl {
         until_read(&self.stdin);
     }
 
-    /// Waits for so many `text` in what it has heard and said.
+    /// Waits for this many `text` in what it has heard and said.
     fn until_output(&self, text: &str, times: usize) {
         until(USUAL / 2, &format!("s_server says {times} times {text:?}"), || {
             self.stdout.lock().unwrap().matches(text).count() == times
         });
     }
 
-    /// A session with it. Its greeting comes after the handshake: s_server, told to write before, is confused.
+    /// A session with it. Its greeting comes after the handshake: a command to s_server to write before that confuses it.
     fn greets(&mut self, house: &House) -> (Bridge, TcpStream) {
         let (bridge, mut client) = house.bridge(format!("127.0.0.1:{}", self.port)).arg("-v").socket();
         bridge.until_log("handshake host=");
@@ -96,9 +96,9 @@ impl Drop for OpenSsl {
     }
 }
 
-/// Goal: rustls answers a HelloRequest by a no_renegotiation warning, which waits in its buffer while nobody sends.
-/// Both sides wait, and it must leave all the same: OpenSSL, told no, ends the session by a fatal alert at once, where
-/// it would wait for ever for an answer that stays here.
+/// Goal: rustls answers a HelloRequest by a no_renegotiation warning, which waits in its buffer while no one sends.
+/// Both sides wait, and it must leave all the same: OpenSSL ends the session by a fatal alert as soon as it reads the
+/// refusal; it would wait for ever for an answer that stays here.
 #[test]
 fn a_tls_1_2_hello_request_while_both_sides_wait_is_answered_at_once() {
     within(USUAL, || {

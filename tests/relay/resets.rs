@@ -79,8 +79,8 @@ fn an_end_of_file_on_accept_is_a_421() {
     });
 }
 
-/// Goal: a middlebox that dislikes a large hello closes on it, and so does a server for many another reason: no cure that
-/// nobody has tried.
+/// Goal: a middlebox that dislikes a large hello closes on it, and so does a server for many another reason: the sentence
+/// names no cure that has not been tried.
 #[test]
 fn an_end_of_file_after_our_hello_is_a_421_that_names_the_check_and_no_cure() {
     within(USUAL, || {
@@ -155,7 +155,7 @@ fn a_reset_in_the_middle_of_an_upload_ends_in_fin_for_the_client() {
         });
         let writing = trickle(client.try_clone().unwrap(), noise(4 << 20, 1));
         assert!(client.rest().is_empty());
-        // What nobody can take any more is drained: the client's writes do not fail either.
+        // What no one can take any more is drained: the client's writes do not fail either.
         writing.join().unwrap().unwrap();
         drop(client);
         peer.done();

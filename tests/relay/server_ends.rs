@@ -23,7 +23,7 @@ fn ends(last: &'static str, end: impl FnOnce(Link) + Send + 'static) -> Ended {
     drop(client);
     peer.done();
     let ended = bridge.finish();
-    // An end in order is no hostile one.
+    // A clean end does not count as a hostile case.
     cases(Group::TlsServers, usize::from(ended.code != 0));
     ended
 }
@@ -42,7 +42,7 @@ fn close_notify_is_a_clean_end() {
     });
 }
 
-/// Goal: what stands behind close_notify, in the same segment even, is dropped and harms nobody (it would spin a loop
+/// Goal: what stands behind close_notify, in the same segment even, is dropped and does no harm (it would spin a loop
 /// that waits for read_tls to take it).
 #[test]
 fn garbage_behind_close_notify_in_the_same_segment_is_dropped() {
@@ -59,8 +59,8 @@ fn garbage_behind_close_notify_in_the_same_segment_is_dropped() {
     });
 }
 
-/// Goal: a bug that was: behind our close_notify a server's bad record was answered by an alert, which nobody may send then
-/// (RFC 8446 section 6.1).
+/// Goal: a bug that was: behind our close_notify a server's bad record was answered by an alert, which must not be sent
+/// then (RFC 8446 section 6.1).
 #[test]
 fn a_bad_record_behind_our_close_notify_is_told_and_not_answered() {
     within(USUAL, || {
@@ -115,7 +115,7 @@ fn a_fatal_alert_is_told_apart_and_what_came_before_it_is_delivered() {
     });
 }
 
-/// Goal: a record that nobody authenticated ends the session after what was authenticated, by FIN, also while the
+/// Goal: a record that is not authentic ends the session after what was authenticated, by FIN, also while the
 /// client sends.
 #[test]
 fn a_bad_record_is_told_apart_and_what_came_before_it_is_delivered() {
@@ -124,7 +124,7 @@ fn a_bad_record_is_told_apart_and_what_came_before_it_is_delivered() {
             let mut segment = link.records(b"250 ok\r\n");
             segment.extend(b"\x17\x03\x03\x00\x20................................");
             link.raw(&segment);
-            // The alert about it reaches the server, which knows then why.
+            // The alert about it reaches the server, which then knows why.
             let mut waste = vec![0; 4096];
             while !matches!(link.feed(), Ok(false) | Err(_)) {
                 let _ = std::io::Read::read(&mut link.tls.reader(), &mut waste);

@@ -15,7 +15,7 @@ use crate::support::outcome::GREETING;
 use crate::support::peer::{Peer, Received};
 use crate::support::talk::Hear;
 
-/// Goal: a session that is told to end does so on both sides in order, and nothing is added to it.
+/// Goal: a session that gets SIGTERM ends cleanly on both sides, and nothing is added to it.
 #[test]
 fn sigterm_in_a_session_closes_both_sides_in_order() {
     within(USUAL, || {
@@ -57,7 +57,7 @@ fn sigterm_before_the_greeting_is_a_421() {
     });
 }
 
-/// Goal: promise 2. SIGTERM and the greeting at the same moment: the client reads the one or the other, never both,
+/// Goal: promise 2. SIGTERM and the greeting at the same moment: the client reads one or the other, never both,
 /// because one of them claimed the first byte.
 #[test]
 fn promise_2_sigterm_and_the_greeting_never_mix() {

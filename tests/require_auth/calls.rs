@@ -63,7 +63,7 @@ fn session(house: &House, before: &str, behind: &'static str) -> Outcome {
     drop(client);
     let (status, log) = bridge.finish_anyhow();
     if !heard.starts_with(b"220") {
-        // Perhaps nobody ever called the server; else its port may be another server's by now.
+        // Perhaps no one ever called the server; otherwise its port may be another server's by now.
         drop(TcpStream::connect(peer.addr));
     }
     let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
@@ -98,7 +98,7 @@ fn fault(outcome: &Outcome) -> Option<&'static str> {
 
 /// The calls of a session that nothing interrupts.
 fn calls(house: &House, main_only: bool) -> BTreeSet<(String, usize)> {
-    // strace writes a call on two lines where another thread comes between: then it does not show what was read.
+    // strace writes a call on two lines if another thread comes between: then it does not show what was read.
     for _ in 0..20 {
         let (trace, good) = Trace::of(house, |before| session(house, before, ""));
         assert_eq!(

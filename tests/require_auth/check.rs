@@ -5,7 +5,7 @@ use crate::support::bridge::House;
 use crate::support::limit::{within, USUAL};
 use crate::support::peer::Peer;
 
-/// Goal: who is known by address or certificate must not learn from a queue that nothing goes out.
+/// Goal: an administrator whose smarthost asks for no login must not learn from a full queue that nothing goes out.
 #[test]
 fn require_auth_is_warned_about_where_it_would_hold_all_mail() {
     within(USUAL, || {

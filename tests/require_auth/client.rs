@@ -99,7 +99,7 @@ fn a_client_on_pipes_that_closes_while_its_mail_is_held() {
     });
 }
 
-/// Goal: nothing is owed to a message, so nobody is waited for, and not a word of ours stands in a session that is stopped.
+/// Goal: nothing is owed to a message, so no one is waited for, and not a word of ours stands in a session that is stopped.
 #[test]
 fn sigterm_while_mail_is_held_ends_the_session_at_once() {
     test(|| {
@@ -148,7 +148,7 @@ fn eight_megabytes_behind_a_held_mail_cost_no_memory_and_destroy_no_reply() {
     });
 }
 
-/// Goal: promise 4. A client that reads our 421 and does not go is waited for 5 s, and then nobody waits for it any more.
+/// Goal: promise 4. A client that reads our 421 and does not go is waited for 5 s, and no longer.
 #[test]
 fn promise_4_a_client_that_stays_behind_our_421_holds_nobody() {
     test(|| {
@@ -163,7 +163,7 @@ fn promise_4_a_client_that_stays_behind_our_421_holds_nobody() {
     });
 }
 
-/// Goal: a client that is slow to read has 5 s for our 421, and then nobody waits for it any more.
+/// Goal: a client that is slow to read has 5 s for our 421, and no longer.
 #[test]
 fn a_slow_reader_of_our_421_reads_it_and_one_that_never_reads_holds_nobody() {
     test(|| {

@@ -76,7 +76,7 @@ fn mail_in_pieces_of_one_octet_is_held_from_its_first_octet_on() {
                 until_read(&session.client);
             }
             let reply = if before.is_empty() { "" } else { "250 Ok\r\n" };
-            // Nobody has to wait for the rest of the line.
+            // No one has to wait for the rest of the line.
             session.expect_last(&format!("{reply}{}", ours(NO_PASSWORD)));
             session.ends("unauthenticated", 78);
         }
@@ -96,7 +96,7 @@ fn mail_before_the_greeting_is_answered_behind_it() {
 
 const NO_AUTH: Lines = &[("EHLO me\r\n", "250-smarthost.test\r\n250-SIZE 1000\r\n250 X-AUTHOR\r\n")];
 
-/// Goal: the reason stands first, because sendmail's mailq shows 60 characters; whoever reads the log finds who does what.
+/// Goal: the reason stands first, because sendmail's mailq shows 60 characters; the log says who must do what.
 #[test]
 fn the_words_are_the_reason_and_the_log_has_the_cure() {
     test(|| {
@@ -139,7 +139,7 @@ fn our_line_has_at_most_200_octets_and_printable_ones_only() {
         let wanted = b"421 4.7.0 127.0.0.1: login refused: 535 5.7.8 \\x1b[31m\\xc3\\xa9\"\\\\ xxxx";
         assert!(reply.starts_with(wanted) && reply.ends_with(b"xxx...\r\n"), "{}", String::from_utf8_lossy(&reply));
         long.ends("unauthenticated", 78);
-        // Several lines are told by their last one.
+        // Of several lines the last one is quoted.
         let many: Lines =
             &[HELLO, ("AUTH PLAIN AGEAYg==\r\n", "535-5.7.8 Not accepted.\r\n535 5.7.8  see example.test\r\n")];
         held(many, MAIL, NOTHING, "login refused: 535 5.7.8  see example.test", 78);
@@ -191,7 +191,7 @@ fn pipes_and_crlf_are_no_way_around() {
     });
 }
 
-/// Goal: the beginning of a line that never comes is nobody's; a line that is known by its verb is what it is, whole or not.
+/// Goal: the beginning of a line that never comes is dropped; a line that is known by its verb is what it is, whole or not.
 #[test]
 fn an_unfinished_line_at_the_client_s_end() {
     test(|| {

@@ -10,7 +10,7 @@ const SENT: (&str, &str) = (MAIL, "250 2.1.0 Ok\r\n");
 const CANCELLED: Lines = &[HELLO, ("AUTH LOGIN\r\n", "334 VXNlcm5hbWU6\r\n"), ("*\r\n", "501 5.7.0 Cancelled\r\n")];
 const XOAUTH2: Lines = &[HELLO, ("AUTH XOAUTH2 dXNlcj1hAQ==\r\n", "334 eyJzdGF0dXMiOiI0MDEifQ==\r\n"), ("\r\n", NO)];
 
-/// Goal: whichever way a login fails, the smarthost's last words are the reason.
+/// Goal: in whichever way a login fails, the smarthost's last words are the reason.
 #[test]
 fn a_login_that_fails_in_whichever_way_holds_mail_with_its_words() {
     test(|| {
@@ -65,7 +65,7 @@ fn a_login_that_succeeds_in_whichever_way_lets_mail_pass() {
     });
 }
 
-/// Goal: programs try one mechanism behind the other; the last answer counts, and 235 is the last that matters.
+/// Goal: programs try one mechanism after the other; the last answer counts, and no answer after a 235 matters.
 #[test]
 fn a_later_login_counts_and_a_235_holds_for_the_session() {
     test(|| {
@@ -99,7 +99,7 @@ fn a_235_that_answers_no_auth_is_none() {
     });
 }
 
-/// Goal: a client that says all at once is heard line by line, because behind AUTH the next octet may be a password.
+/// Goal: a client that says everything at once is heard line by line, because behind AUTH the next octet may be a password.
 #[test]
 fn behind_auth_the_lines_go_up_one_at_a_time_and_mail_with_the_235() {
     test(|| {
@@ -145,7 +145,7 @@ fn a_235_that_comes_while_mail_is_held_lets_it_pass() {
         let second: Lines =
             &[(MAIL, "250 2.1.0 Ok\r\n"), ("RCPT TO:<b@c.d>\r\n", "250 2.1.5 Ok\r\n"), ("QUIT\r\n", BYE)];
         passes(NOTHING, &all, Vec::leak([first, second].concat()));
-        // What is held while a 235 is awaited falls to a 535.
+        // A 535 drops what is held while a 235 is awaited.
         let said = format!("AUTH PLAIN AGEAYg==\r\n{MAIL}");
         held(EHLO, &said, &[("AUTH PLAIN AGEAYg==\r\n", NO)], LOGIN_REFUSED, 78);
         // Refused, and tried again in the same write.

@@ -20,7 +20,7 @@ fn lost(lines: Lines, said: &str, code: i32) {
     assert!(over.line.contains("said what has more than one meaning"), "{}", over.line);
 }
 
-/// Goal: where a command begins is a matter of opinion, so nobody can say what MAIL is.
+/// Goal: servers differ on where a command begins, so no one can say what MAIL is.
 #[test]
 fn a_client_that_cannot_be_followed_before_a_235_reads_an_end_of_file() {
     test(|| {
@@ -57,7 +57,7 @@ fn what_stands_before_an_unclear_line_is_answered() {
     });
 }
 
-/// Goal: a server that answers what nobody asked may have taken anything for a command; its words reach the client whole.
+/// Goal: a server that answers what no one asked may have taken anything for a command; its words reach the client whole.
 #[test]
 fn a_server_that_cannot_be_followed_before_a_235_is_heard_and_then_the_session_ends() {
     test(|| {
@@ -149,7 +149,8 @@ fn the_server_s_end_while_mail_is_held_is_the_client_s() {
     });
 }
 
-/// Goal: a 421 or a 221 of the server is its end, and the client's answer to MAIL; one is enough. It may be slow to close.
+/// Goal: a 421 or a 221 of the server is its end, and answers the client's MAIL; one answer is enough. The server may be
+/// slow to close.
 #[test]
 fn behind_the_server_s_421_or_221_there_is_none_of_ours() {
     test(|| {
@@ -174,7 +175,7 @@ fn behind_the_server_s_421_or_221_there_is_none_of_ours() {
     });
 }
 
-/// Goal: a client that says goodbye first and MAIL behind it is answered the goodbye.
+/// Goal: a client that says QUIT and then MAIL gets the answer to QUIT.
 #[test]
 fn mail_behind_quit_is_not_passed_on() {
     test(|| {

@@ -1,4 +1,4 @@
-//! What passes: everything behind a 235, and everything that is no MAIL before it. Not an octet is changed, none waits.
+//! What passes: everything after a 235, and everything before it that is not MAIL. Not an octet is changed, and none waits.
 
 use std::io::Write;
 use std::thread;
@@ -72,7 +72,7 @@ fn behind_a_235_not_an_octet_is_changed() {
     });
 }
 
-/// Each piece is with the server before the next one is said.
+/// The server has each piece before the next one is said.
 #[track_caller]
 fn at_once(lines: Lines, pieces: &'static [&'static str]) {
     let mut session = session(lines, move |mut link| {
@@ -95,7 +95,7 @@ fn behind_a_235_not_an_octet_is_delayed() {
     test(|| at_once(ACCEPTED, &["M", "A", "IL", " ", "FROM:<a@b.c>", "\r", "\n"]));
 }
 
-/// Goal: before a 235 only what may be MAIL waits, and no longer than it may.
+/// Goal: before a 235 only what may be MAIL waits, and only as long as it may be.
 #[test]
 fn before_a_235_only_the_first_octets_of_mail_wait() {
     test(|| {

@@ -1,4 +1,4 @@
-//! What a held MAIL costs while it is held: no CPU, no memory, and no password that stays.
+//! What a held MAIL costs while it is held: no CPU, no memory, and no password that stays in memory.
 
 use std::io::Write;
 use std::sync::mpsc::channel;
@@ -32,8 +32,8 @@ fn held(said: &str) -> Session<()> {
     session
 }
 
-/// Goal: promise 5. Nobody is awake while a MAIL waits: not for octets that nobody reads, not for a client that has half-closed
-/// or hung up.
+/// Goal: promise 5. No thread wakes up while a MAIL waits: neither for octets that no one reads, nor for a client that has
+/// half-closed or hung up.
 #[test]
 fn promise_5_a_held_mail_uses_no_cpu() {
     if without_hooks() {
@@ -92,7 +92,7 @@ fn a_held_mail_costs_no_memory_however_much_the_server_says() {
     });
 }
 
-/// Goal: a password is gone as soon as it is on its way, also where the MAIL behind it, in the same write, has to wait.
+/// Goal: a password is gone as soon as it is on its way, also if the MAIL behind it, in the same write, has to wait.
 #[test]
 fn nothing_of_a_password_stays_while_mail_is_held() {
     if without_root() {
@@ -125,7 +125,7 @@ fn nothing_of_a_password_stays_while_mail_is_held() {
     });
 }
 
-/// Goal: what is dropped is dropped at once, and not when the client has gone at last.
+/// Goal: what is dropped is dropped at once, and not only when the client has gone.
 #[test]
 fn what_stands_behind_a_refused_mail_is_wiped_before_the_client_is_gone() {
     if without_root() {

@@ -1,5 +1,5 @@
-//! Who writes to the client when both of us may: the moment is forced by a standard output that takes no more octets, so that
-//! whoever writes is stopped inside its write.
+//! Which thread writes to the client when both may: the moment is forced by a standard output that takes no more octets, so
+//! that the thread that writes is stopped inside its write.
 
 use std::io::PipeReader;
 use std::net::TcpStream;
@@ -24,7 +24,7 @@ const PAGE: usize = 4096;
 /// 5 s are 50 ms.
 const HURRY: u32 = 100;
 
-/// The server's own end, which nobody asked for.
+/// The server's own end, which no one asked for.
 const ITS_END: &str = "421 4.4.2 smarthost.test: timeout, or a shutdown\r\n";
 
 /// A session whose client writes to a socket and reads from a pipe of one page. The server's script gets the word when to go on.
@@ -105,7 +105,7 @@ fn an_unsolicited_421_a_moment_behind_ours_is_not_passed_on() {
     });
 }
 
-/// Goal: a reply of which the client has half is no place for a word of ours, nor is one of which we have half.
+/// Goal: no word of ours may stand in a reply of which the client has half, or of which we have half.
 #[test]
 fn our_421_waits_until_the_client_has_the_whole_reply() {
     test(|| {
@@ -131,7 +131,7 @@ fn our_421_waits_until_the_client_has_the_whole_reply() {
     });
 }
 
-/// Goal: words that make a session unknown reach the client whole, also where it is slow: only then is the session over.
+/// Goal: words that make a session unknown reach the client whole, also if it is slow: only then is the session over.
 #[test]
 fn the_words_that_end_a_session_are_delivered_before_it_ends() {
     test(|| {

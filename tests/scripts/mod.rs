@@ -1,5 +1,5 @@
-//! `--crlf`: a script that says everything at once is a session which every server takes, and a person at a terminal notices
-//! nothing.
+//! `--crlf`: a script that says everything at once becomes a session that every server takes, and a person at a terminal
+//! notices nothing.
 
 mod person;
 mod shapes;
@@ -17,19 +17,19 @@ use crate::support::talk::Hear;
 
 const QUIT: (&str, &str) = ("QUIT\r\n", BYE);
 
-/// Behind a 221 both sides end, and whose end is heard first is chance.
+/// After a 221 both sides end, and it is chance whose end is heard first.
 const OVER: &[(&str, i32)] = &[("close_notify", 0), ("local_eof", 0)];
 
-/// What the server of a script came to.
+/// How the server of a script ended.
 #[derive(Debug, PartialEq, Eq)]
 enum Server {
     Served,
-    /// It threw the client out, which said something else than was due, or said it too early.
+    /// It threw out the client, which said the wrong thing, or said it too early.
     ThrewOut(String),
 }
 
-/// A server that refuses pipelining, as Exim, OpenSMTPD, Haraka and Postfix with smtpd_forbid_unauth_pipelining do: who talks
-/// ahead of its reply is thrown out. It closes behind the last of `lines`.
+/// A server that refuses pipelining, as Exim, OpenSMTPD, Haraka and Postfix with smtpd_forbid_unauth_pipelining do: a
+/// client that talks ahead of a reply is thrown out. It closes behind the last of `lines`.
 fn strict(mut link: Link, lines: Lines) -> Server {
     for (line, reply) in lines {
         let heard = String::from_utf8_lossy(&link.take(line.len())).into_owned();

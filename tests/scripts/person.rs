@@ -1,4 +1,4 @@
-//! People: at a terminal, made by script(1), and whoever types slowly.
+//! People: at a terminal, which script(1) makes, and typing slowly.
 
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -13,7 +13,7 @@ use crate::support::outcome::GREETING;
 use crate::support::peer::Peer;
 use crate::support::talk::Hear;
 
-/// Somebody at a terminal, who reads before they type.
+/// A person at a terminal, who reads before typing.
 struct Person {
     child: Child,
     keyboard: ChildStdin,
@@ -104,7 +104,7 @@ fn a_person_at_a_terminal_notices_nothing() {
     });
 }
 
-/// Goal: who types ahead is heard line by line; Ctrl-D at the beginning of a line is an end like any other.
+/// Goal: a person who types ahead is heard line by line; Ctrl-D at the beginning of a line is an end like any other.
 #[test]
 fn a_person_who_types_ahead_is_heard_in_order() {
     within(USUAL, || {
@@ -133,7 +133,7 @@ fn a_person_who_types_ahead_is_heard_in_order() {
     });
 }
 
-/// Goal: a line is one when its LF is there, however slowly it comes, and goes up as one.
+/// Goal: a line is complete when its LF is there, however slowly it comes, and goes up in one piece.
 #[test]
 fn a_slow_typist_is_heard_in_whole_lines() {
     test(|| {

@@ -40,7 +40,7 @@ fn a_whole_session_in_one_write_is_said_line_by_line() {
     });
 }
 
-/// Goal: a server that is strict throws out the same script where its lines are not held: the test of the test.
+/// Goal: a strict server throws out the same script if its lines are not held: this tests the test.
 #[test]
 fn without_crlf_the_same_script_is_thrown_out() {
     test(|| {
@@ -67,7 +67,7 @@ fn a_login_in_a_script_goes_line_by_line() {
                 QUIT,
             ],
             &[EHLO, ("AUTH LOGIN\r\n", "334 VXNlcm5hbWU6\r\n"), ("*\r\n", "501 5.7.0 Cancelled\r\n"), QUIT],
-            // The server's no is a command line's end too: what was meant as an answer is a command then.
+            // A refusal by the server ends the exchange too: what was meant as an answer is then a command.
             &[EHLO, ("AUTH LOGIN\r\n", "504 5.5.4 What\r\n"), ("YQ==\r\n", "500 5.5.2 What\r\n"), QUIT],
         ];
         for lines in logins {

@@ -1,4 +1,4 @@
-//! Bugs that were. Each came of words that were replaced wherever they stood.
+//! Bugs that were. Each arose because words were replaced wherever they stood.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use crate::setup::{refusal, render, try_render, HOST, PROGRAM};
 use crate::support::limit::{within, USUAL};
 use crate::support::namespace::without_tool;
 
-/// The bridge was told nothing of its user, looked for nobody, and had no right to become it. tests/real/ starts such a
+/// The bridge did not get its user's name, looked for `nobody`, and had no right to become it. tests/real/ starts such a
 /// service.
 #[test]
 fn user_root_under_systemd_made_a_service_that_always_failed() {
@@ -76,7 +76,7 @@ fn sendmail_port_refused_a_ca_file_with_a_blank_that_is_not_in_its_lines() {
     assert!(refusal(PROGRAM, "sendmail", &["--ca-file", "/a b.pem", HOST]).contains("quotes"));
 }
 
-/// "nobody /usr" was replaced whole, so that the path was no example any more.
+/// "nobody /usr" was replaced whole, so the path was no longer an example.
 #[test]
 fn a_key_put_the_path_of_the_example_into_the_line_of_inetd() {
     for kind in ["inetd-debian", "inetd-freebsd"] {

@@ -52,7 +52,7 @@ fn a_key_makes_an_inetd_start_the_bridge_as_root() {
     }
 }
 
-/// Goal: where the package has made a user, nothing else runs as it, which cannot be said of nobody; a bridge that starts
+/// Goal: if the package has made a user, nothing else runs as it, which cannot be said of `nobody`; a bridge that starts
 /// as root for its key drops root for it too, unless another one was asked for.
 #[test]
 fn a_superserver_starts_the_bridge_as_the_user_of_the_package() {
@@ -90,7 +90,7 @@ fn a_key_is_a_credential_of_the_systemd_service() {
     assert!(text.contains("\nUser=mail\n") && text.contains("smtps-bridge --user mail --log"), "{text}");
 }
 
-/// Goal: a file in somebody's home can be read by the service that is told to; elsewhere homes stay shut.
+/// Goal: a service whose options name a file in a home can read it; for all others homes stay shut.
 #[test]
 fn homes_are_open_to_a_systemd_service_only_for_a_file_there() {
     for (words, line) in [
@@ -205,7 +205,7 @@ fn a_network_address_goes_with_whom_it_serves() {
     }
 }
 
-/// Goal: a superserver starts in /, so a file is named in full, and the reader is told.
+/// Goal: a superserver starts in /, so a file is named in full, and a comment says so.
 #[test]
 fn a_file_gets_its_full_path_and_a_comment() {
     let text = render("xinetd", &["--ca-file", "ca.pem", "smtp.example.com"]);

@@ -30,7 +30,7 @@ fn lines(words: &[&str]) -> Lines {
     }
 }
 
-/// In this process: what a program at `program` prints for these words where no package has made a user.
+/// In this process: what a program at `program` prints for these words if no package has made a user.
 fn try_render(program: &str, kind: &str, words: &[&str]) -> Result<String, Error> {
     try_render_for("nobody", program, kind, words)
 }

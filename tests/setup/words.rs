@@ -37,7 +37,7 @@ fn a_kind_has_the_names_of_its_programs_too_in_any_case() {
     }
 }
 
-/// Goal: one fault is seen in every name that is long enough, and nobody's host is called a fault.
+/// Goal: one fault is seen in every name that is long enough, and no host is called a fault.
 #[test]
 fn a_name_with_one_fault_is_known() {
     for name in NAMES.into_iter().filter(|name| name.len() > 5) {
@@ -65,7 +65,7 @@ fn the_list_has_every_kind_and_every_file() {
     });
 }
 
-/// Goal: nobody has to know that there is a list.
+/// Goal: no one has to know that there is a list.
 #[test]
 fn without_any_other_word_the_list_is_shown() {
     within(USUAL, || assert_eq!(print(&[]), print(&["list"])));

@@ -8,7 +8,7 @@ use crate::support::limit::{within, USUAL};
 use crate::support::outcome::{refusal, Refusal};
 use crate::support::talk::Hear;
 
-/// Nobody vouches for `words`: the log has them, the client reads their code at most.
+/// `words` are not authenticated: the log has them, the client reads at most their code.
 #[track_caller]
 fn not_a_word_of_it(refusal: &Refusal, words: &str) {
     assert_eq!(clear(refusal), words);
@@ -36,7 +36,7 @@ fn promise_1_a_greeting_other_than_220_is_a_421_without_its_words() {
     });
 }
 
-/// Goal: the greetings that switch ESMTP off in sendmail and Postfix change nothing: their text is nobody's business.
+/// Goal: the greetings that switch ESMTP off in sendmail and Postfix change nothing, because their text is not looked at.
 #[test]
 fn the_text_of_a_greeting_decides_nothing() {
     within(USUAL, || {
@@ -77,7 +77,8 @@ fn an_ehlo_that_is_refused_is_a_421_and_no_helo() {
     });
 }
 
-/// Goal: STARTTLS is a whole keyword in the second line or later. Whoever removes it keeps the mail waiting, and no more.
+/// Goal: STARTTLS is a whole keyword in the second line or later. An attacker who removes it keeps the mail waiting, and no
+/// more.
 #[test]
 fn without_starttls_among_its_offers_there_is_no_session() {
     within(USUAL, || {
@@ -178,7 +179,7 @@ fn an_end_or_silence_before_tls_is_a_421() {
     });
 }
 
-/// Goal: what is no SMTP says so, and not a word of it is repeated to the client.
+/// Goal: the sentence says that it is not SMTP, and not a word of it is repeated to the client.
 #[test]
 fn what_is_no_smtp_is_refused() {
     within(USUAL, || {

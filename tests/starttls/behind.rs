@@ -1,5 +1,5 @@
-//! What stands behind a reply in clear (rule 4). In the same segment it is refused; in a later one it is the next reply, or,
-//! behind the last 220, no TLS. It is never taken for something that was said inside of TLS.
+//! What stands behind a reply in clear (rule 4). In the same segment it is refused; in a later one it is the next reply,
+//! or, behind the last 220, it is not TLS. It is never taken for something that was said over TLS.
 
 use super::{answers, behind_tls, carries, clear, refused, serve, server, start, up_to_tls, write, Then, To, EACH};
 use super::{EHLO, GREETING, OFFERS, READY, STARTTLS};
@@ -122,7 +122,7 @@ fn a_whole_reply_in_a_later_segment_leads_to_no_session() {
         refusal(start(&house, peer.host())).assert("4.7.5", 76, &["refused STARTTLS (code 250)"]);
         assert_eq!(peer.done(), "QUIT\r\n");
         let peer = answers(To::Starttls, "220 injected\r\n", Then::Waits);
-        // And where the real 220 follows, it is text in place of TLS.
+        // And if the real 220 follows, it is text in place of TLS.
         let refusal = refusal(start(&house, peer.host()).args(["--setup-timeout", "1"]));
         refusal.assert("4.4.2", 75, &["stage=handshake"]);
         peer.done();

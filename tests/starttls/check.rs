@@ -48,7 +48,7 @@ fn a_good_smarthost_is_shown_in_clear_and_again_over_tls() {
                 "  in clear  STARTTLS: 220 2.0.0 Ready to start TLS",
             ]
         );
-        // Behind them, what TLS vouches for.
+        // After them, what TLS authenticates.
         assert_eq!(report.line("EHLO"), "AUTH PLAIN LOGIN, SIZE 35882577, PIPELINING, 8BITMIME, SMTPUTF8, CHUNKING");
         let labels = report.labels();
         let place = |label: &str| labels.iter().position(|known| known == label).unwrap();
@@ -57,7 +57,7 @@ fn a_good_smarthost_is_shown_in_clear_and_again_over_tls() {
     });
 }
 
-/// Goal: a smarthost that would take a password in clear is told of, also under -q, and the exit code stays 0.
+/// Goal: a smarthost that would take a password in clear is reported, also under -q, and the exit code stays 0.
 #[test]
 fn auth_offered_in_clear_is_warned_of() {
     within(USUAL, || {
@@ -72,7 +72,8 @@ fn auth_offered_in_clear_is_warned_of() {
     });
 }
 
-/// Goal: a look and a session fail at the same stage in the same words; the words that nobody vouches for are shown as such.
+/// Goal: a look and a session fail at the same stage in the same words; words that are not authenticated are marked as
+/// such.
 #[test]
 fn a_look_fails_as_a_session_does() {
     within(USUAL, || {

@@ -59,7 +59,8 @@ fn a_reply_may_have_any_form_that_rfc_5321_allows() {
     });
 }
 
-/// Goal: sendmail's greet_pause lasts 20 s, and postscreen sends `220-` ahead of it: nobody talks before the last line.
+/// Goal: sendmail's greet_pause lasts 20 s, and postscreen sends `220-` ahead of it: the client does not talk before the
+/// last line.
 #[test]
 fn a_greeting_in_lines_with_a_pause_of_20_s_is_waited_for() {
     within(USUAL, || {

@@ -93,7 +93,7 @@ enum Then {
     Resets,
 }
 
-/// A server that is good up to `to`, where it answers so; what it heard from there on.
+/// A server that is good up to `to`, which it answers so; what it heard from there on.
 fn answers(to: To, answer: impl Into<Vec<u8>>, then: Then) -> Peer<String> {
     let answer = answer.into();
     Peer::tcp(move |mut tcp| {
@@ -118,7 +118,7 @@ fn answers(to: To, answer: impl Into<Vec<u8>>, then: Then) -> Peer<String> {
     })
 }
 
-/// A session with such a server comes to nothing: what the client reads, and what the server heard.
+/// A session with such a server fails: what the client reads, and what the server heard.
 #[track_caller]
 fn refused(to: To, answer: impl Into<Vec<u8>>) -> (Refusal, String) {
     let house = House::new();

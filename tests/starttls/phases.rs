@@ -46,7 +46,7 @@ fn stops_in(house: &House, phase: &'static str) -> (Peer, Receiver<()>, Sender<(
     (peer, told, go)
 }
 
-/// Goal: a client that leaves on the way costs one session, in order, and nothing is said to anybody.
+/// Goal: a client that leaves on the way costs one session, which ends cleanly, and nothing more is said.
 #[test]
 fn a_client_that_is_gone_in_any_phase_ends_the_session_behind_it() {
     within(USUAL, || {
@@ -84,7 +84,7 @@ fn sigterm_in_any_phase_is_a_421() {
             bridge.signal(Signal::SIGTERM);
             let stage = if phase == "handshake" { "stage=handshake" } else { "stage=starttls" };
             refused(bridge, client).assert("4.3.2", 75, &["SIGTERM", stage]);
-            // Its script may find nobody to go on with.
+            // Its script may find that the bridge is gone.
             drop(go);
             drop(peer);
         }
@@ -162,7 +162,7 @@ fn sigterm_and_the_deadline_while_our_noop_waits_are_421s() {
     });
 }
 
-/// Goal: at most two addresses of a host are asked for a greeting; providers ban who knocks on every one.
+/// Goal: at most two addresses of a host are asked for a greeting; providers ban clients that try every one.
 #[test]
 fn two_addresses_of_a_host_are_asked_and_no_more() {
     inside(|| {
@@ -254,7 +254,7 @@ fn a_panic_on_the_way_is_a_421() {
         drop(client);
         assert_eq!(peer.done(), "");
         assert_eq!(bridge.finish().code, 70);
-        // Not the client's and not the smarthost's first words.
+        // Neither the client's nor the smarthost's first words.
         assert_ne!(OURS, TLS_GREETING);
     });
 }

@@ -1,5 +1,5 @@
-//! The same hostile servers against the programs that are used instead: stunnel with `protocol = smtp`, and swaks. What each
-//! shows whoever uses it is a table, which SECURITY.md has.
+//! The same hostile servers against the programs that are used instead: stunnel with `protocol = smtp`, and swaks.
+//! SECURITY.md has a table of what each shows to its user.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -14,7 +14,7 @@ use crate::support::namespace::without_tool;
 use crate::support::peer::{Link, Peer, TLS_1_3};
 use crate::support::talk::Hear;
 
-/// What a hostile server says, reply by reply; behind them it does TLS as it should, with whoever gets that far.
+/// What a hostile server says, reply by reply; behind them it does TLS as it should, with every client that gets that far.
 struct Case {
     name: &'static str,
     replies: [&'static str; 3],
@@ -51,7 +51,7 @@ const CASES: [Case; 15] = [
 const HONEST: &str = "250-smarthost.test\r\n250 SIZE 1000\r\n";
 
 impl Case {
-    /// Ends by itself: not everybody notices that it is over.
+    /// Ends by itself, because not every program notices that it is over.
     fn server(&self, house: &House) -> Peer {
         let replies = self.replies;
         Peer::before_handshake(house.ca.leaf_for(&[self.certified]).server(TLS_1_3), move |mut link| {
@@ -113,7 +113,7 @@ fn over_tls(link: &mut Link) {
     }
 }
 
-/// What whoever is on the plain side of a program reads, who says EHLO once greeted with 220 and QUIT then.
+/// What a client on the plain side of a program reads. It says EHLO once it is greeted with 220, and then QUIT.
 fn plain_side(mut hear: impl Read, mut say: impl Write) -> String {
     let greeting = hear.line();
     let mut offers = String::new();
@@ -131,7 +131,7 @@ fn plain_side(mut hear: impl Read, mut say: impl Write) -> String {
     }
 }
 
-/// A reply of ours is long; what it says is held by the tests beside this one.
+/// A reply of ours is long; other tests compare what it says.
 fn shortened(cell: &str) -> String {
     match cell.split_once(" 127.0.0.1: ") {
         Some((code, _)) => format!("{code}` with the reason"),
@@ -149,7 +149,7 @@ fn ours(case: &Case) -> String {
     shortened(&cell)
 }
 
-/// With everything that stunnel has to say whom it trusts.
+/// With all of stunnel's options of trust.
 fn stunnel(program: &Path, case: &Case) -> String {
     let house = House::new();
     let peer = case.server(&house);
@@ -187,7 +187,7 @@ fn swaks(case: &Case) -> String {
         .expect("swaks");
     peer.done();
     let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    // What stands in brackets is OpenSSL's, and another one with each version.
+    // The words in brackets are OpenSSL's, and differ with each version.
     let words = |line: &str| line.get(3..).unwrap_or_default().split(" (").next().unwrap_or_default().trim().to_owned();
     if let Some(line) = said.lines().find(|line| line.starts_with("<~")) {
         return format!("shows `{}` as said over TLS", words(line));
@@ -207,7 +207,7 @@ fn upstream(version: &str) -> &str {
     version.split('-').next().unwrap_or_default()
 }
 
-/// Goal: what the option is for is seen beside those who have been doing it; SECURITY.md says what this run saw.
+/// Goal: the option is compared with programs that have long done the same; SECURITY.md says what this run saw.
 #[test]
 fn the_table_of_hostile_servers_is_that_of_security_md() {
     within(4 * USUAL, || {
@@ -232,7 +232,7 @@ fn the_table_of_hostile_servers_is_that_of_security_md() {
         let stunnel_program = peer.join("usr/bin/stunnel4");
         for case in &CASES {
             let cells = [ours(case), stunnel(&stunnel_program, case), swaks(case)];
-            // Ours, whoever the others are: what is said in clear is never read.
+            // With ours, whatever the others do, the client never reads what is said in clear.
             let harmless = ["no lie at all", "greeting `220 ****`"].contains(&case.name);
             let session = "reads `220 [127.0.0.1] ESMTP`, then `250-smarthost.test`";
             let good = if harmless { cells[0] == session } else { cells[0].starts_with("reads `421 4.") };

@@ -205,7 +205,7 @@ fn a_server_of_the_other_kind_is_refused_and_not_followed() {
         let refused = refusal(house.bridge(peer.host()));
         refused.assert("4.7.5", 76, &["stage=handshake", "this port is for STARTTLS", "--starttls"]);
         assert!(!peer.done().contains("EHLO"));
-        // A port of implicit TLS, with it: nobody speaks, and then the server hangs up.
+        // A port of implicit TLS, with it: neither side speaks, and then the server hangs up.
         let peer = server(&house, |mut link| {
             link.patience(std::time::Duration::from_secs(2));
             super::rest(&mut link.tcp)

@@ -1,4 +1,4 @@
-//! Behind the 220 everything is as with implicit TLS (rule 10), and what TLS 1.3 tells late is waited for (rule 12).
+//! Behind the 220 everything is as with implicit TLS (rule 10), and what TLS 1.3 reports late is waited for (rule 12).
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::support::outcome::{refusal, Refusal};
 use crate::support::peer::{Link, Peer, TLS_1_2, TLS_1_3};
 use crate::support::talk::Hear;
 
-/// A server whose handshake comes to nothing; what it heard over TLS.
+/// A server whose handshake fails; what it heard over TLS.
 fn unsuccessful(tls: ServerConfig) -> Peer<Vec<u8>> {
     Peer::before_handshake(tls, |mut link| {
         up_to_tls(&mut link.tcp);
@@ -88,7 +88,7 @@ fn serve_behind_noop(reply: &'static str) -> impl FnOnce(Link) + Send + 'static 
     }
 }
 
-/// Goal: where a certificate is asked for, a NOOP tells whether it was taken; its reply is not the client's, whatever it says.
+/// Goal: if a certificate is asked for, a NOOP shows whether it was taken; its reply is not the client's, whatever it says.
 #[test]
 fn a_client_certificate_that_is_asked_for_is_shown_and_confirmed_by_a_noop() {
     within(USUAL, || {
@@ -105,7 +105,8 @@ fn a_client_certificate_that_is_asked_for_is_shown_and_confirmed_by_a_noop() {
     });
 }
 
-/// Goal: TLS 1.3 refuses our certificate, or having none, when we believe that all is done: the client reads so.
+/// Goal: TLS 1.3 refuses our certificate, or having none, when we believe that all is done: the client reads a 421 that
+/// says so.
 #[test]
 fn a_client_certificate_that_is_refused_or_missing_is_a_421_with_either_version() {
     within(USUAL, || {
@@ -145,7 +146,7 @@ fn a_client_certificate_that_is_optional_may_be_missing() {
     });
 }
 
-/// Goal: an end there is no session, with the smarthost's words, which TLS vouches for.
+/// Goal: an end there gives no session; the reason has the smarthost's words, which TLS authenticates.
 #[test]
 fn an_end_in_answer_to_the_noop_is_a_421() {
     within(USUAL, || {

@@ -11,7 +11,7 @@ use crate::support::outcome::assert_reply;
 use crate::support::peer::{accept, TLS_1_2, TLS_1_3};
 use crate::support::talk::Hear;
 
-/// Whoever listens on the wire.
+/// A listener on the wire.
 struct Tap {
     addr: SocketAddr,
     thread: JoinHandle<(Vec<u8>, Vec<u8>)>,
@@ -76,8 +76,8 @@ const APPLICATION_DATA: u8 = 23;
 const SESSION: &str = "EHLO me\r\nAUTH PLAIN AGFsaWNlAHNlY3JldA==\r\n";
 const SECRETS: [&str; 5] = ["AGFsaWNl", "NlY3JldA", "secret", "EHLO me", "AUTH PLAIN"];
 
-/// Goal: a client that says its password before anybody greeted it says it to the smarthost alone, behind the handshake. In clear
-/// stand EHLO and STARTTLS, and what the smarthost answers.
+/// Goal: a client that says its password before it was greeted says it to the smarthost alone, after the handshake. Only
+/// EHLO, STARTTLS and the smarthost's answers are in clear.
 #[test]
 fn the_wire_shows_nothing_of_an_early_talker() {
     within(USUAL, || {
@@ -125,7 +125,7 @@ fn the_wire_shows_nothing_of_an_early_talker() {
     });
 }
 
-/// Goal: nor where the way ends: EHLO, STARTTLS and QUIT are all that is ever said in clear.
+/// Goal: nor if the way ends early: EHLO, STARTTLS and QUIT are all that is ever said in clear.
 #[test]
 fn nothing_but_ehlo_starttls_and_quit_is_ever_said_in_clear() {
     within(USUAL, || {

@@ -54,7 +54,7 @@ fn it_excludes_no_reply_and_is_given_once() {
     });
 }
 
-/// Goal: each kind's lines have the option where they have the host, so that they do what the command line did.
+/// Goal: each kind's lines have the option wherever they have the host, so that they do what the command line does.
 #[test]
 fn printed_lines_carry_it() {
     for kind in kinds() {

@@ -25,7 +25,7 @@ fn a_closed_0_is_a_client_with_nothing_to_say() {
         let output = bridge.child.stdout.take().unwrap().rest();
         assert_eq!(String::from_utf8_lossy(&output), format!("{GREETING}221 bye\r\n"));
         assert!(peer.done().is_empty());
-        // Whose end is first is a race.
+        // It is a race whose end comes first.
         assert_eq!(bridge.finish().code, 0);
     });
 }
@@ -70,7 +70,7 @@ fn a_closed_2_leaves_the_stream_clean() {
     });
 }
 
-/// Goal: the same with `--log stderr` said aloud, and for a failure, which has more to say.
+/// Goal: the same with an explicit `--log stderr`, and for a failure, which has more to say.
 #[test]
 fn a_closed_2_leaves_a_421_alone() {
     within(USUAL, || {

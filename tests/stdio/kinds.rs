@@ -33,7 +33,7 @@ fn one_socket_as_0_1_and_2_carries_a_message() {
     });
 }
 
-/// Goal: a MTA that starts us itself, by socketpair(2).
+/// Goal: an MTA that starts us itself, by socketpair(2).
 #[test]
 fn a_unix_socket_pair_carries_a_message() {
     within(USUAL, || {
@@ -67,7 +67,7 @@ fn two_pipes_carry_a_message() {
     });
 }
 
-/// Goal: 0 and 1 of different kinds do not confuse anybody.
+/// Goal: 0 and 1 of different kinds cause no confusion.
 #[test]
 fn a_pipe_as_0_and_a_socket_as_1_carry_a_message() {
     within(USUAL, || {
@@ -84,8 +84,8 @@ fn a_pipe_as_0_and_a_socket_as_1_carry_a_message() {
     });
 }
 
-/// Goal: O_NONBLOCK belongs to the open file, which others share: whoever set it finds it as it was, and so does
-/// whoever did not; nothing is lost or busy in between.
+/// Goal: O_NONBLOCK belongs to the open file, which others share: they find it as they left it, set or not, and meanwhile
+/// nothing is lost and nothing spins.
 #[test]
 fn o_nonblock_is_never_touched_and_costs_no_byte() {
     within(USUAL, || {
@@ -164,7 +164,7 @@ fn a_listening_socket_as_0_is_refused_with_the_cure() {
     });
 }
 
-/// Goal: as inetd's `wait` does it, on all three: there is nobody to tell, and nothing hangs.
+/// Goal: as inetd's `wait` does it, on all three: there is no one to tell, and nothing hangs.
 #[test]
 fn a_listening_socket_as_0_1_and_2_is_refused() {
     within(USUAL, || {
@@ -186,8 +186,8 @@ fn a_datagram_socket_as_0_is_refused_with_the_cure() {
     });
 }
 
-/// Goal: a port scanner connects and resets before we look: nobody is there, nobody has to change a configuration, and
-/// the smarthost is not bothered.
+/// Goal: a port scanner connects and resets before we look: no one is there, no configuration needs a change, and the
+/// smarthost is not bothered.
 #[test]
 fn a_client_that_is_gone_before_we_start_is_no_configuration_error() {
     within(USUAL, || {
@@ -215,7 +215,7 @@ fn promise_4_the_deadline_wins_over_a_refused_client_that_outruns_us() {
         fcntl(&talk, FcntlArg::F_SETPIPE_SZ(WORDS)).unwrap();
         talk.write_all(&vec![b'.'; WORDS.cast_unsigned() as usize]).unwrap();
         let start = Start::new().arg("--ca-file").arg("/nonexistent").arg("smtp.example.com");
-        // 5 s are 5 us, in which nobody reads a megabyte in pieces of 4 KiB.
+        // 5 s are 5 us, too short to read a megabyte in pieces of 4 KiB.
         let bridge = start.speed(1_000_000).on(input.try_clone().unwrap(), Stdio::piped(), Stdio::piped());
         assert_eq!(bridge.finish().code, 78);
         drop(talk);

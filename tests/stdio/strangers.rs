@@ -129,7 +129,7 @@ fn a_mapped_loopback_address_is_local_and_logged_as_ipv4() {
     });
 }
 
-/// A bug that was: only descriptor 0 was looked at, and replies went to whoever was on descriptor 1.
+/// A bug that was: only descriptor 0 was looked at, and replies went to any client on descriptor 1.
 #[test]
 fn promise_7_a_stranger_on_descriptor_1_alone_is_refused() {
     within(USUAL, || {

@@ -151,7 +151,7 @@ impl Start {
         (bridge, stdin.expect("a pipe"), stdout.expect("a pipe"))
     }
 
-    /// Any three descriptors; the log is captured where `stderr` is `Stdio::piped()`.
+    /// Any three descriptors; the log is captured if `stderr` is `Stdio::piped()`.
     pub fn on(self, stdin: impl Into<Stdio>, stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> Bridge {
         let mut command = Command::new(&self.program);
         command.args(&self.args).envs(self.env).stdin(stdin).stdout(stdout).stderr(stderr);
@@ -192,7 +192,7 @@ pub struct Bridge {
 #[derive(Debug)]
 pub struct Ended {
     pub code: i32,
-    /// All of stderr, where it was a pipe.
+    /// All of stderr, if it was a pipe.
     pub log: String,
 }
 

@@ -10,7 +10,7 @@ pub const GROUP: &str = match POST_QUANTUM {
     false => "X25519",
 };
 
-/// The trust anchors that count without an option, as in a refusal.
+/// The trust anchors that are used without an option, as a refusal names them.
 pub fn usual_roots() -> String {
     format!("not in {}", anchors_name(&Anchors::USUAL))
 }

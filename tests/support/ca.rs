@@ -138,7 +138,7 @@ impl Ca {
     }
 }
 
-/// The public half of a key that nobody has.
+/// The public half of a key that no one has.
 pub struct Forged {
     /// As the certificate holds it: of RSA, in DER (RFC 8017 appendix A.1.1).
     pub octets: Vec<u8>,

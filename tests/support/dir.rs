@@ -1,4 +1,4 @@
-//! A directory of a test's own, gone with it. Everyone may enter it: the bridge drops root for nobody.
+//! A directory of a test's own, gone with it. Everyone may enter it: the bridge drops root for `nobody`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

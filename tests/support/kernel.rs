@@ -1,5 +1,5 @@
-//! What the kernel knows of sockets and threads: conditions to wait for where a scenario needs that something was read,
-//! or that nothing moves any more.
+//! What the kernel knows of sockets and threads: conditions to wait for if a scenario needs that something was read, or
+//! that nothing moves any more.
 
 use std::fs;
 use std::io::Write;
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The thread that reads from the client.
 pub const MAIN: &str = "smtps-bridge";
 
-/// So many looks in a row, 2 ms apart, must find the same: a blocked send moves once more when an ACK comes.
+/// This many looks in a row, 2 ms apart, must find the same: a blocked send moves once more when an ACK comes.
 const LOOKS: u32 = 25;
 
 /// Waits until the other end of `tcp` has read everything that was written here.
@@ -41,7 +41,7 @@ pub fn until_blocked(bridge: &Bridge, thread: &str, from: SocketAddr) {
     until_the_same(&format!("{thread} is blocked"), || blocked(bridge, thread, from));
 }
 
-/// Writes until nobody takes more: the bridge's send is blocked, and what `client` has written waits behind it.
+/// Writes until no more is taken: the bridge's send is blocked, and what `client` has written waits behind it.
 #[track_caller]
 pub fn fill(bridge: &Bridge, mut client: &TcpStream) {
     client.set_nonblocking(true).expect("O_NONBLOCK");
@@ -97,8 +97,8 @@ fn asleep(pid: u32) -> Option<Vec<(String, String)>> {
     tasks.flatten().map(thread).collect()
 }
 
-/// Fills the queue of a listener: the kernel drops who comes now, and who comes again later is let in. The connections that
-/// are in the queue.
+/// Fills the queue of a listener: the kernel drops clients that come now, and lets in those that come again later. The
+/// connections that are in the queue.
 pub fn full_queue(listener: &TcpListener) -> Vec<TcpStream> {
     nix::sys::socket::listen(listener, nix::sys::socket::Backlog::new(1).expect("a backlog")).expect("listen(2)");
     let addr = listener.local_addr().expect("the port's number");

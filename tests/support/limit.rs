@@ -50,7 +50,7 @@ pub fn within(limit: Duration, body: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// Tells `within` of a process, for its last words.
+/// Registers a process with `within`, which reports on it if the test hangs.
 pub fn started(pid: u32) {
     STARTED.with_borrow(|processes| processes.lock().unwrap_or_else(PoisonError::into_inner).push(pid));
 }
@@ -85,7 +85,7 @@ pub fn doing(pid: u32) -> String {
     report
 }
 
-/// A test that cannot run here: said aloud on a user's machine, a failure in CI.
+/// A test that cannot run here: printed on a user's machine, a failure in CI.
 pub fn skip(why: &str) {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "cannot run, and must in CI: {why}");
     skip_in_ci_too(why);
@@ -98,7 +98,7 @@ pub fn skip_in_ci_too(why: &str) {
     let _ = writeln!(io::stderr(), "SKIPPED {name}: {why}");
 }
 
-/// True, with a skip, when the binary was built without the hooks that a test needs.
+/// True, with a skip, if the binary was built without the hooks that a test needs.
 #[must_use]
 pub fn without_hooks() -> bool {
     if cfg!(feature = "test-hooks") {
@@ -108,7 +108,7 @@ pub fn without_hooks() -> bool {
     true
 }
 
-/// True, with a skip, when the test needs root and is not.
+/// True, with a skip, if the test needs root and does not have it.
 #[must_use]
 pub fn without_root() -> bool {
     if nix::unistd::geteuid().is_root() {

@@ -1,5 +1,5 @@
-//! A test in a process of its own, and in a network and a mount namespace of its own: its addresses, routes, resolver and
-//! files are nobody else's. The test binary starts itself again (behind unshare(1)), for that one test.
+//! A test in a process of its own, and in a network and a mount namespace of its own: no one else has its addresses,
+//! routes, resolver and files. The test binary starts itself again (behind unshare(1)), for that one test.
 
 use std::any::type_name;
 use std::env;
@@ -13,7 +13,7 @@ use super::limit::{skip, within, without_root, USUAL};
 /// Names the one test that runs inside.
 const INSIDE: &str = "SMTPS_BRIDGE_TEST_INSIDE";
 
-/// Runs `body` inside, where `lo` is up and nothing else is. Needs root. Call it as the first thing of a test.
+/// Runs `body` inside, with `lo` up and no other link. Needs root. Call it as the first thing of a test.
 pub fn inside<F: FnOnce() + Send + 'static>(body: F) {
     inside_for(USUAL, body);
 }
@@ -33,7 +33,7 @@ pub fn inside_for<F: FnOnce() + Send + 'static>(limit: Duration, body: F) {
     again(limit, name, unshare);
 }
 
-/// Runs `body` in a process of its own, whose descriptors and environment are nobody else's.
+/// Runs `body` in a process of its own, with descriptors and an environment of its own.
 pub fn alone<F: FnOnce() + Send + 'static>(limit: Duration, variables: &[(&str, &str)], body: F) {
     let name = name_of::<F>();
     if is_inside(&name) {

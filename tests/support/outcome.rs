@@ -48,7 +48,7 @@ pub fn refused(bridge: Bridge, client: TcpStream) -> Refusal {
     refused_behind(Vec::new(), bridge, client)
 }
 
-/// As `refused`, where the client has read `reply` already, or a part of it.
+/// As `refused`, if the client has read `reply` already, or a part of it.
 #[track_caller]
 fn refused_behind(mut reply: Vec<u8>, bridge: Bridge, mut client: TcpStream) -> Refusal {
     reply.extend(client.rest());
@@ -101,7 +101,7 @@ fn carried_behind_greeting(bridge: Bridge, mut client: TcpStream) -> Ended {
     ended
 }
 
-/// Starts on one TCP socket and has whichever of the two the server is good for.
+/// Starts on one TCP socket and gives the outcome that this server leads to.
 #[track_caller]
 pub fn either(start: Start) -> Result<Ended, Refusal> {
     let (bridge, mut client) = start.socket();
@@ -126,8 +126,8 @@ pub fn good(leaf: &Leaf) -> Peer {
     Peer::start(leaf, serve)
 }
 
-/// A server that serves whom its handshake allows, and does not mind when nobody comes that far: what it heard behind
-/// the handshake.
+/// A server that serves every client that its handshake allows, and does not mind if none comes that far: what it heard
+/// behind the handshake.
 pub fn unsuccessful(tls: ServerConfig) -> Peer<Vec<u8>> {
     Peer::before_handshake(tls, |mut link| {
         let mut heard = Vec::new();
@@ -137,7 +137,7 @@ pub fn unsuccessful(tls: ServerConfig) -> Peer<Vec<u8>> {
                 let _ = std::io::Read::read_to_end(&mut link.tls.reader(), &mut heard);
             }
         }
-        // Tells the bridge why, and stays until it is gone: an RST would hide the reason.
+        // The server tells the bridge why, and stays until it is gone: an RST would hide the reason.
         let alert = link.pending();
         let _ = std::io::Write::write_all(&mut link.tcp, &alert);
         link.until_closed();

@@ -77,7 +77,7 @@ pub fn accept(listener: &TcpListener) -> TcpStream {
     tcp
 }
 
-/// An address of this machine where nobody listens.
+/// An address of this machine on which no one listens.
 pub fn nobody_listens() -> SocketAddr {
     // Bound and dropped: the kernel hands out other ports before it comes back to this one.
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
@@ -141,7 +141,7 @@ impl Link {
         Ok(())
     }
 
-    /// Bytes that are no record of this connection.
+    /// Bytes that are not a record of this connection.
     pub fn raw(&mut self, bytes: &[u8]) {
         self.tcp.write_all(bytes).expect("sending");
     }
@@ -235,7 +235,7 @@ impl Link {
         assert_eq!(String::from_utf8_lossy(&heard), text);
     }
 
-    /// The client says nothing for so long, and does not end.
+    /// The client says nothing for this long, and does not end.
     #[track_caller]
     pub fn expect_silence(&mut self, time: Duration) {
         let heard = self.tls.process_new_packets().expect("TLS in order").plaintext_bytes_to_read();
@@ -253,7 +253,7 @@ impl Link {
         self.tcp.set_read_timeout(Some(time)).expect("a read timeout");
     }
 
-    /// The client's end in order, and not a word before it: close_notify, FIN.
+    /// The client's clean end, and not a word before it: close_notify, FIN.
     #[track_caller]
     pub fn expect_end(&mut self) {
         let (rest, end) = self.rest();
@@ -261,7 +261,7 @@ impl Link {
         assert_eq!(self.tcp.read(&mut [0]).expect("FIN behind close_notify, and no RST"), 0);
     }
 
-    /// Everything up to the client's end, and which end it was.
+    /// Everything up to the client's end, and how it ended.
     #[track_caller]
     pub fn rest(&mut self) -> (Vec<u8>, Received) {
         let (mut data, mut buffer) = (Vec::new(), vec![0; 64 * 1024]);

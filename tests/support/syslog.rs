@@ -42,7 +42,7 @@ impl Syslog {
         let weak = Arc::downgrade(&lines);
         let reader = thread::spawn(move || {
             let mut packet = vec![0; 64 * 1024];
-            // Ends when nobody is left who could look at the lines.
+            // Ends when no one is left to look at the lines.
             while let Some(lines) = weak.upgrade() {
                 if let Ok(n) = socket.recv(&mut packet) {
                     push(&lines, &packet[..n]);
@@ -74,7 +74,7 @@ impl Syslog {
         Syslog { path, lines, kept: Kept::Nothing }
     }
 
-    /// A datagram socket whose queue is full and that nobody reads.
+    /// A datagram socket whose queue is full and that no one reads.
     pub fn full(dir: &Dir) -> Syslog {
         let path = dir.path("log");
         let socket = UnixDatagram::bind(&path).expect("a datagram socket");
@@ -91,7 +91,7 @@ impl Syslog {
         Syslog { path, lines: Arc::default(), kept: Kept::Datagram { _socket: socket } }
     }
 
-    /// A stream socket whose backlog is full and that nobody accepts from: a connect would block.
+    /// A stream socket whose backlog is full and from which no one accepts: a connect would block.
     pub fn full_stream(dir: &Dir) -> Syslog {
         use socket2::{Domain, SockAddr, Socket, Type};
 
@@ -149,7 +149,7 @@ fn push(lines: &Mutex<Vec<String>>, packet: &[u8]) {
     lines.lock().unwrap_or_else(PoisonError::into_inner).push(String::from_utf8_lossy(packet).into_owned());
 }
 
-/// A path in the test's directory where there is nothing.
+/// A path in the test's directory with nothing there.
 pub fn absent(dir: &Dir) -> PathBuf {
     Path::new(&dir.path("log")).to_owned()
 }

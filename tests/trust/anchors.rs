@@ -16,7 +16,8 @@ use crate::trust::{chain, refuses_certificate, refuses_configuration, trusting};
 
 const SYSTEM_FILE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
-/// Goal: without options only the roots of the build count, and the sentence says which: of when Mozilla's are.
+/// Goal: without options only the roots of the build are trusted, and the sentence says which ones, with the date of
+/// Mozilla's.
 #[test]
 fn promise_3_the_built_in_roots_refuse_an_unknown_issuer() {
     within(USUAL, || {
@@ -35,8 +36,8 @@ fn a_ca_file_is_the_whole_trust() {
     });
 }
 
-/// Goal: the root that the benchmark adds counts beside the built-in ones, and neither in place of a `--ca-file` nor in a
-/// build without the hooks.
+/// Goal: the root that the benchmark adds is trusted besides the built-in ones, but neither in place of a `--ca-file` nor
+/// in a build without the hooks.
 #[test]
 fn promise_3_the_root_of_the_benchmark_counts_beside_the_built_in_ones_only() {
     within(USUAL, || {
@@ -111,7 +112,7 @@ fn a_server_name_is_verified_instead_of_the_host() {
     });
 }
 
-/// Goal: with privileges the environment has no say: a set-user-ID start must not bring its own CA.
+/// Goal: with privileges the environment is ignored: a set-user-ID start must not bring its own CA.
 #[test]
 fn promise_3_system_roots_come_from_the_system_and_for_root_not_from_the_environment() {
     inside(|| {
@@ -128,7 +129,7 @@ fn promise_3_system_roots_come_from_the_system_and_for_root_not_from_the_environ
         peer.done();
         refuses_certificate(start(), other.leaf().server(rustls::ALL_VERSIONS), &["unknown CA", "system"]);
 
-        // A user may say for himself whom he trusts, as with every other program.
+        // A user may choose whom to trust, as with every other program.
         let peer = good(&other.leaf());
         session(start().user(65534).arg(peer.host()));
         peer.done();

@@ -47,8 +47,8 @@ fn by_name(house: &House, default: Option<Leaf>) -> ServerConfig {
         .with_cert_resolver(Arc::new(resolver))
 }
 
-/// Goal: Gmail shows a self-signed certificate to whoever sends no name, others that of their first customer: a bug that
-/// was: it was recommended for --ca-file, --pin-only and --server-name.
+/// Goal: Gmail shows a self-signed certificate to clients that send no name, others that of their first customer. A bug
+/// that was: it was recommended for --ca-file, --pin-only and --server-name.
 #[test]
 fn a_default_certificate_is_answered_with_the_name_to_dial() {
     within(USUAL, || {
@@ -81,7 +81,7 @@ fn self_signed_leaf_for_nobody() -> Leaf {
     Leaf { cert_pem: params.self_signed(&key).unwrap().pem(), ..leaf }
 }
 
-/// Goal: a certificate that is for the address is no default one: its own fault is told.
+/// Goal: a certificate that is for the address is not a default one: its own fault is reported.
 #[test]
 fn a_certificate_for_the_address_is_judged_for_what_it_is() {
     within(USUAL, || {
@@ -139,7 +139,7 @@ fn alert(code: u8) -> Peer {
     })
 }
 
-/// Goal: where the name comes from decides what is to be corrected.
+/// Goal: the source of the name decides what is to be corrected.
 #[test]
 fn a_name_that_the_server_does_not_know_is_that_of_host_or_of_server_name() {
     within(USUAL, || {

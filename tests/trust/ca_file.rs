@@ -1,4 +1,5 @@
-//! Files behind `--ca-file` that are not what they should be: found before the network, told with file and cure.
+//! Files behind `--ca-file` that are not what they should be: found before the network is used, and reported with file and
+//! cure.
 
 use std::fmt::Write;
 
@@ -91,7 +92,7 @@ fn a_ca_file_that_this_user_may_not_read_names_the_user() {
     });
 }
 
-/// Goal: root reads it before it becomes nobody.
+/// Goal: root reads it before it becomes `nobody`.
 #[test]
 fn a_ca_file_that_only_root_may_read_serves_a_start_as_root() {
     if without_root() {

@@ -107,7 +107,7 @@ fn a_server_that_refuses_our_certificate_is_told_as_such() {
     });
 }
 
-/// Goal: exit 78 with the file and the cure before anybody is called; no path and no key in the reply.
+/// Goal: exit 78 with the file and the cure before any connection; no path and no key in the reply.
 #[test]
 fn a_certificate_or_key_that_cannot_be_used_is_named_with_the_cure() {
     within(USUAL, || {
@@ -156,7 +156,7 @@ fn a_certificate_or_key_that_cannot_be_used_is_named_with_the_cure() {
     });
 }
 
-/// Goal: a key is for root to read; the bridge reads it before it becomes nobody, and says so where it cannot.
+/// Goal: a key is for root to read; the bridge reads it before it becomes `nobody`, and says so if it cannot.
 #[test]
 fn a_key_that_only_root_may_read_serves_root_and_names_the_user_to_others() {
     if without_root() {

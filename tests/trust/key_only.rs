@@ -43,7 +43,8 @@ fn the_right_key_is_enough_whatever_else_the_certificate_says() {
     });
 }
 
-/// Goal: dates stop nothing here, and are told: a certificate that nobody renews is a server that nobody looks after.
+/// Goal: dates stop nothing here, but are reported: a certificate that no one renews means a server that no one looks
+/// after.
 #[test]
 fn dates_that_do_not_hold_are_warned_about() {
     within(USUAL, || {
@@ -114,7 +115,7 @@ fn what_openssl_req_makes_is_served_by_its_pin_alone() {
     });
 }
 
-/// Goal: version 1 (what `openssl x509 -req` made for decades) works where the key alone can be verified.
+/// Goal: version 1 (what `openssl x509 -req` made for decades) works if the key alone can be verified.
 #[test]
 fn a_certificate_of_version_1_works_on_tls_1_3_and_has_its_sentence_on_tls_1_2() {
     within(USUAL, || {
@@ -133,7 +134,7 @@ fn a_certificate_of_version_1_works_on_tls_1_3_and_has_its_sentence_on_tls_1_2()
     });
 }
 
-/// Goal: a key that nobody verifies any more is told as such, on either version.
+/// Goal: a key that is no longer verified is reported as such, on either version.
 #[test]
 fn a_key_of_rsa_1024_has_its_sentence() {
     if without_tool("openssl") {

@@ -58,18 +58,18 @@ fn chain(leaf: &Leaf, above: &[&Ca]) -> ServerConfig {
     ca::presenting(chain, leaf.key(), rustls::ALL_VERSIONS).unwrap()
 }
 
-/// A server that presents the certificate of one leaf and signs with the key of another; or with the same, where the
-/// certificate is such that rustls would not serve it.
+/// A server that presents the certificate of one leaf and signs with the key of another; or with the same, if rustls would
+/// not serve the certificate.
 fn presenting(certificate: &Leaf, key: &Leaf, versions: &[&'static SupportedProtocolVersion]) -> ServerConfig {
     ca::presenting(certificate.chain(), key.key(), versions).unwrap()
 }
 
-/// A port where the bridge need not come: it fails before.
+/// A port that the bridge need not reach: it fails before.
 fn unreached() -> String {
     crate::support::peer::nobody_listens().to_string()
 }
 
-/// The bridge's arguments may fail before the network: nobody must have been called.
+/// The bridge's arguments may fail before the network: no connection must have been made.
 #[track_caller]
 fn refuses_configuration(start: Start, words: &[&str]) -> Refusal {
     let refusal = refusal(start.arg(unreached()));

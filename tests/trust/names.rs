@@ -17,7 +17,7 @@ fn with_san(ca: &Ca, octets: &[u8]) -> Leaf {
     })
 }
 
-/// Goal: a pattern is no name that anybody could dial or give to --server-name.
+/// Goal: a pattern is not a name that could be dialled or given to --server-name.
 #[test]
 fn a_pattern_is_not_offered_as_a_server_name() {
     within(USUAL, || {
@@ -34,7 +34,7 @@ fn a_pattern_is_not_offered_as_a_server_name() {
     });
 }
 
-/// Goal: only a subjectAltName counts (RFC 9525 section 2), and many who make certificates do not know.
+/// Goal: only a subjectAltName counts (RFC 9525 section 2), and many who make certificates do not know that.
 #[test]
 fn a_cn_without_a_san_is_told_as_that() {
     within(USUAL, || {
@@ -103,7 +103,7 @@ fn what_breaks_the_rules_is_told_in_words() {
     });
 }
 
-/// Goal: the control of the case above: what is made in the same way with nothing wrong in it is a session.
+/// Goal: the control of the case above: a certificate made in the same way with nothing wrong in it gives a session.
 #[test]
 fn a_certificate_below_a_constrained_ca_for_a_permitted_name_is_a_session() {
     within(USUAL, || {

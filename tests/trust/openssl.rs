@@ -18,7 +18,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// With cert.pem and key.pem of the directory. None, with a skip, where this openssl cannot do it.
+    /// With cert.pem and key.pem of the directory. None, with a skip, if this openssl cannot do it.
     pub fn start(dir: &Dir, args: &[&str]) -> Option<Server> {
         let mut child = Command::new("openssl")
             .args(["s_server", "-accept", "127.0.0.1:0", "-cert", "cert.pem", "-key", "key.pem"])

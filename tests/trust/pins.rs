@@ -20,7 +20,7 @@ fn the_right_pin_among_several_lets_a_good_certificate_pass() {
     });
 }
 
-/// Goal: a new key of the smarthost is told, in the form in which an administrator can compare and paste it.
+/// Goal: the sentence has the smarthost's new key, in a form that an administrator can compare and paste.
 #[test]
 fn promise_3_a_key_that_is_not_pinned_is_refused_and_shown() {
     within(USUAL, || {

@@ -1,4 +1,4 @@
-//! The handshake signature: a certificate is public, the key is what proves who is there.
+//! The handshake signature: a certificate is public, only the key proves who is there.
 
 use crate::support::ca::Ca;
 use crate::support::dir::Dir;
@@ -6,7 +6,7 @@ use crate::support::limit::{within, USUAL};
 use crate::support::peer::{TLS_1_2, TLS_1_3};
 use crate::trust::{presenting, refuses_certificate, trusting};
 
-/// Goal: whoever copied the smarthost's certificate and has not its key is refused, whatever trust is configured.
+/// Goal: a server that has the smarthost's certificate but not its key is refused, whatever trust is configured.
 #[test]
 fn promise_3_a_copied_certificate_without_its_key_is_refused() {
     within(USUAL, || {

@@ -1,4 +1,5 @@
-//! Promise 3 in words: somebody in between presents certificates too, and nobody may come to trust him because we said so.
+//! Promise 3 in words: somebody in between presents certificates too, and no sentence of ours may lead an administrator to
+//! trust them.
 
 use crate::support::bridge::Start;
 use crate::support::ca::{self_signed_leaf, Ca};
@@ -48,7 +49,7 @@ fn promise_3_the_ca_of_a_tls_inspection_is_not_recommended_without_a_word_of_con
             cure("maybe somebody in between; use --pin-only once its administrator confirms it"),
         ];
         refuses_by_name(Start::new(), chain(&self_signed_leaf(), &[]), &words, &["sha256//"]);
-        // Where a file is given already, another --ca-file is no cure.
+        // If a file is given already, another --ca-file is no cure.
         let dir = Dir::new();
         let words =
             ["CN=Inspection CA, not in our CA file); maybe somebody in between; trust it here once its administrator"];
@@ -56,7 +57,7 @@ fn promise_3_the_ca_of_a_tls_inspection_is_not_recommended_without_a_word_of_con
     });
 }
 
-/// Goal: a CA of its own does not help where the name is wrong too: the next refusal would be that.
+/// Goal: a CA of its own does not help if the name is wrong too: the next refusal would be that.
 #[test]
 fn promise_3_no_ca_is_recommended_for_a_certificate_of_another_name() {
     within(USUAL, || {
@@ -78,7 +79,7 @@ fn promise_3_no_ca_is_recommended_for_a_certificate_of_another_name() {
     });
 }
 
-/// Goal: what was said without TLS may be anybody's: the client reads none of it, the log has it marked.
+/// Goal: what was said without TLS may come from anyone: the client reads none of it, and the log marks it.
 #[test]
 fn promise_3_words_that_came_without_tls_are_in_the_log_alone() {
     within(USUAL, || {

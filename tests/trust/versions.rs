@@ -1,4 +1,4 @@
-//! TLS versions and suites: what is spoken, and what is said where there is nothing in common.
+//! TLS versions and suites: what is spoken, and what is said if there is nothing in common.
 
 use crate::hostile::{cases, Group};
 use crate::support::bridge::House;
@@ -39,7 +39,7 @@ fn a_server_of_tls_1_2_under_min_tls_1_3_is_told_with_the_option() {
     });
 }
 
-/// Goal: real servers of old versions, and of one suite that nobody offers any more, end as 76 with the reason.
+/// Goal: real servers with old versions, and with one suite that no one offers any more, give 76 with the reason.
 #[test]
 fn an_old_openssl_server_is_refused_with_the_reason() {
     if without_tool("openssl") {

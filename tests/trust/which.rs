@@ -42,7 +42,7 @@ fn an_expired_root_that_was_sent_is_named_with_its_place() {
     });
 }
 
-/// Goal: whoever reads of a date sees today's, and both explanations of a certificate that begins later.
+/// Goal: a sentence with a date has today's too, and both explanations of a certificate that begins later.
 #[test]
 fn a_certificate_that_begins_tomorrow_may_have_been_installed_too_early() {
     within(USUAL, || {

@@ -6,7 +6,7 @@ use super::client::Polite;
 use super::server::{Asked, Reply, Server};
 use super::verdict;
 
-/// A client that has said so much says nothing more.
+/// A client that has said this much says nothing more.
 const MOST: usize = 60_000;
 
 /// What is asked of the dialogue.
@@ -14,7 +14,7 @@ const MOST: usize = 60_000;
 pub enum Watched {
     /// Everything, after each step.
     Always,
-    /// Only what the relay asks, when it asks: whoever sleeps must be woken.
+    /// Only what the relay asks, when it asks: a thread that sleeps must be woken.
     AsInLife,
 }
 
@@ -31,10 +31,10 @@ pub struct Said {
     /// Where it ends, counted from the first octet behind the greeting.
     pub end: usize,
     pub code: Option<u16>,
-    /// None: nobody asked.
+    /// None: no one asked.
     pub asked: Option<Asked>,
     pub alike: bool,
-    /// Nobody who only reads along can tell what comes behind it.
+    /// A bridge that only reads along cannot tell what comes behind it.
     pub confuses: bool,
     pub last_line: Vec<u8>,
 }
@@ -46,7 +46,7 @@ pub struct Bridge {
     cuts: Cuts,
     polite: Option<Polite>,
     pub server: Server,
-    /// What the client has said and nobody has read.
+    /// What the client has said and has not been read.
     unread: Vec<u8>,
     /// What the relay has read and not passed on.
     pub held: Vec<u8>,
@@ -153,7 +153,7 @@ impl Bridge {
         }
     }
 
-    /// A line that is no reply, or a reply that nobody asked for.
+    /// A line that is not a reply, or a reply that no one asked for.
     pub fn server_babbles(&mut self, words: &[u8], is_reply: bool) {
         self.delivers();
         if self.is_over() {
@@ -163,7 +163,7 @@ impl Bridge {
         if !self.closed && (surplus || !is_reply) {
             self.server_says(words, (None, None, false, true));
         }
-        // A reply too many is told from one that is owed by nobody: it is there before the client asks for another.
+        // A reply too many is distinguished from one that is not owed: it is there before the client asks for another.
         if surplus {
             self.receives(usize::MAX);
         }
@@ -177,7 +177,7 @@ impl Bridge {
         self.said.push(Said { end: self.down.len(), code, asked, alike, confuses, last_line });
     }
 
-    /// `down` reads so much, and is about to write it.
+    /// `down` reads this much, and is about to write it.
     pub fn receives(&mut self, most: usize) {
         self.delivers();
         if self.is_over() {
@@ -192,7 +192,7 @@ impl Bridge {
         }
     }
 
-    /// An end that nobody asked for stands in the place of what is owed.
+    /// An end that no one asked for takes the place of what is owed.
     fn attribute(&mut self, until: usize) {
         let [.., last] = self.said.as_slice() else { return };
         if last.end <= until && last.end > self.received && last.asked.is_none() && last.code.is_some() {
@@ -202,7 +202,7 @@ impl Bridge {
         }
     }
 
-    /// What was received is with the client.
+    /// The client has what was received.
     pub fn delivers(&mut self) {
         if self.received == self.delivered {
             return;

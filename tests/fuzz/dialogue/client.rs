@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::server::Asked;
 
-/// What nobody who keeps to the rules would say, and what everybody says, at the wrong time.
+/// Words that no client may say by the rules, and words that all say, at the wrong time.
 pub const WORDS: [&[u8]; 64] = [
     b"EHLO me\r\n",
     b"MAIL FROM:<a@b>\r\n",

@@ -1,5 +1,5 @@
-//! The dialogue between a model of a client and a model of a server, which knows what it owes, cut anywhere: what is known is so,
-//! what is not known is said to be unknown, and nothing is held, kept or dropped that need not be.
+//! The dialogue between a model of a client and a model of a server, which knows what it owes, cut anywhere: what it claims
+//! to know is true, what it does not know it calls unknown, and nothing is held, kept or dropped that need not be.
 
 mod bridge;
 mod client;
@@ -12,7 +12,7 @@ use bridge::{Bridge, Cuts, Watched};
 use client::{Polite, WORDS};
 use server::{Habits, Server};
 
-/// So many steps.
+/// The number of steps.
 const STEPS: usize = 96;
 
 /// What a server says that is no reply, and what is one too many.
@@ -68,7 +68,7 @@ pub fn run(data: &[u8]) {
 /// `rest`: what the client has on its tongue.
 fn step(bridge: &mut Bridge, rest: &mut Vec<u8>, what: u8, how: u8) {
     match what % 16 {
-        // Most of what a client says it says at once.
+        // A client says most of its words at once.
         kind @ 0..6 => {
             let mut words = std::mem::take(rest);
             words.extend(next_words(bridge, kind, how));
@@ -101,7 +101,7 @@ fn next_words(bridge: &mut Bridge, kind: u8, how: u8) -> Vec<u8> {
     match (bridge.polite_words(how), kind) {
         (Some(words), _) => words,
         (None, 2) => vec![how],
-        // More than anybody pipelines.
+        // More than any client pipelines.
         (None, 3) if how > 200 && bridge.rules == Rules::Follow => b"NOOP\r\n".repeat(usize::from(how) * 20),
         (None, _) => WORDS[usize::from(how) % WORDS.len()].to_vec(),
     }

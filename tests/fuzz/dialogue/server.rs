@@ -112,7 +112,7 @@ pub struct Reply {
     pub octets: Vec<u8>,
     /// All its lines have its code.
     pub alike: bool,
-    /// Nobody who only reads along can tell what comes behind it.
+    /// A bridge that only reads along cannot tell what comes behind it.
     pub confuses: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What must hold of a dialogue: what it says that it knows is so.
+//! What must hold of a dialogue: what it claims to know is true.
 
 use smtps_bridge::smtp::{Account, Expected, Hold, Rules, Standing, Unauthenticated};
 
@@ -36,7 +36,7 @@ fn is_cut(bridge: &Bridge) -> bool {
     heard(bridge).next_back().map_or(0, |said| said.end) != bridge.received
 }
 
-/// A 235 that nobody can tell what it answers is none.
+/// A 235 does not count if it is unclear what it answers.
 fn has_logged_in(bridge: &Bridge) -> bool {
     let before = heard(bridge).position(|said| said.confuses).unwrap_or(usize::MAX);
     let mut heard = heard(bridge).take(before.saturating_add(1));
@@ -151,7 +151,7 @@ pub fn held(bridge: &Bridge) {
         Hold::Tls => assert!(hello && bridge.held.get(1) == Some(&3)),
         Hold::Reply | Hold::Mail => assert!(login),
         Hold::Lost => {
-            // Behind QUIT or the server's end a MAIL is lost, and there is no doubt about it.
+            // Behind QUIT or the server's end a MAIL is certainly lost.
             let blind = !bridge.server.habits.knows_chunks();
             let over = blind || owed(bridge, 0, bridge.delivered).place == Place::Over;
             let confused = heard(bridge).any(|said| said.confuses);

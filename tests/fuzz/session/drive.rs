@@ -16,10 +16,10 @@ use super::plan::{Hello, Last, Plan, Step, MOST};
 use super::server::Server;
 use super::twin::{Side, Twin};
 
-/// Whatever takes longer hangs, on a busy machine too.
+/// What takes longer hangs, even on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Where the bridge may hold what the client says, all that comes has come when nothing has for so long.
+/// If the bridge may hold what the client says, no more comes after this long without an octet.
 const QUIET: Duration = Duration::from_millis(60);
 
 pub struct Drive {
@@ -57,7 +57,7 @@ impl Drive {
                 self.step(step);
             }
         }
-        // A bridge that ends by itself needs nobody else for that.
+        // A bridge that ends by itself does not wait for either side.
         if !(self.twin.is_exact() && self.twin.end().is_some() && self.is_open()) {
             self.last();
         }
@@ -201,7 +201,7 @@ impl Drive {
         self.server.flush(0);
     }
 
-    /// Until what both sides have sent has arrived, where nothing is in its way.
+    /// Until what both sides have sent has arrived, if nothing is in its way.
     fn settle(&mut self) {
         let may_hold = self.twin.up().is_none() && !self.twin.is_exact();
         let (mut moved, mut last) = (Instant::now(), (0, 0));
@@ -229,7 +229,7 @@ impl Drive {
         }
     }
 
-    /// Nobody has done anything yet that ends the session.
+    /// Neither side has done anything yet that ends the session.
     fn is_open(&self) -> bool {
         let server = &self.server;
         !self.client.left
@@ -241,7 +241,7 @@ impl Drive {
     }
 
     fn close_what_has_ended(&mut self) {
-        // Who reads nothing waits for nothing.
+        // A client that reads nothing waits for nothing.
         if self.client.readable().is_none() {
             self.client.close();
         }

@@ -84,7 +84,7 @@ impl World {
         let cert = rcgen::CertificateParams::new(vec!["fuzz.test".to_owned()]).expect("a name");
         let cert = cert.self_signed(&key).expect("a certificate").der().clone();
         let pin = Certificate::read(&cert).expect("a certificate that can be read").pin();
-        // Hybrid key exchange is another's business, and takes time.
+        // Hybrid key exchange is tested elsewhere, and takes time.
         let words = ["--pin-only", &pin, "--no-pq", "fuzz.test"].map(OsString::from);
         let Ok(Action::Session(options)) = cli::parse(words.to_vec()) else { panic!("{words:?}") };
         let server = |version| {

@@ -1,6 +1,6 @@
 //! What a run does: three octets of head, then two octets for each step of either side.
 
-/// So many steps, and no more octets than that in one direction.
+/// The limits: steps of a run, and octets in one direction.
 const STEPS: usize = 48;
 pub const MOST: usize = 2_000_000;
 
@@ -28,7 +28,7 @@ pub struct Plan {
 #[derive(Clone, Copy)]
 pub struct Opening {
     pub octets: &'static [u8],
-    /// So many are the greeting, and it is one. None: there is no session.
+    /// This many are the greeting, and it is a good one. None: there is no session.
     pub whole: Option<usize>,
 }
 
@@ -54,7 +54,7 @@ pub enum Step {
     ClientStopsReading,
     ClientCloses,
     ServerWrites(usize),
-    /// So many records of one octet each.
+    /// This many records of one octet each.
     ServerDrips(usize),
     ServerSays(&'static [u8]),
     ServerReads,
@@ -74,7 +74,7 @@ pub enum Step {
     Sigterm,
 }
 
-/// Who ends the session where the steps have not.
+/// Who ends the session if the steps have not.
 #[derive(Clone, Copy, Debug)]
 pub enum Last {
     Notify,
@@ -84,7 +84,7 @@ pub enum Last {
     HalfClose,
     ClientCloses,
     Sigterm,
-    /// Nobody: the clocks do.
+    /// Neither side: the clocks do.
     Clocks,
 }
 

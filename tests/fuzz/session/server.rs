@@ -29,7 +29,7 @@ pub struct Server {
     pub said: Vec<u8>,
     pub got: Vec<u8>,
     pub finished: bool,
-    /// Before it read the end. With unread octets the other side is told of a reset.
+    /// Before it read the end. With unread octets the other side gets a reset.
     pub closed: bool,
     /// After that.
     pub answered: bool,
@@ -171,7 +171,7 @@ impl Server {
         self.answered |= open && self.read_the_end;
     }
 
-    /// It read all that there was, with its TLS in order.
+    /// It read all that there was, without an error of TLS.
     pub fn heard_all(&self) -> bool {
         self.read_the_end && !self.closed && !self.deaf
     }

@@ -1,4 +1,4 @@
-//! What the bridge must make of the dialogue, where the order is certain in which it heard both sides.
+//! What the bridge must make of the dialogue, if it is certain in which order it heard both sides.
 
 use smtps_bridge::exit::Exit;
 use smtps_bridge::relay::End;
@@ -14,12 +14,12 @@ pub struct Twin {
     dialogue: Dialogue,
     held: Vec<u8>,
     hold: Hold,
-    /// So much of what the client said goes up; `certain`: whatever the order.
+    /// This much of what the client said goes up; `certain`: whatever the order.
     up: usize,
     certain: bool,
     /// Who spoke last, since everything had arrived.
     speaker: Option<Side>,
-    /// Nobody spoke while the other's words were on their way.
+    /// Neither side spoke while the other's words were on their way.
     exact: bool,
     /// How it stood when the client ended.
     left: Option<Standing>,
@@ -28,7 +28,7 @@ pub struct Twin {
 }
 
 impl Twin {
-    /// Where lines wait for replies (`crlf`), nobody knows when they go; where clocks are fast, they take part.
+    /// If lines wait for replies (`crlf`), it is unknown when they go; if clocks are fast, they take part.
     pub fn new(rules: Rules, crlf: bool, fast: bool) -> Twin {
         let mut dialogue = Dialogue::new(rules);
         dialogue.delivered();
@@ -45,12 +45,12 @@ impl Twin {
         }
     }
 
-    /// So much goes up; None: it is not certain.
+    /// This much goes up; None: it is not certain.
     pub fn up(&self) -> Option<usize> {
         (self.certain || self.exact && self.hold != Hold::Lost).then_some(self.up)
     }
 
-    /// With so much everything has arrived.
+    /// With this much everything has arrived.
     pub fn awaits(&self, all: usize) -> usize {
         // Of a line that is lost the beginning may have gone up.
         if self.exact || self.certain {
@@ -133,7 +133,7 @@ impl Twin {
         }
     }
 
-    /// With what it leaves a server that says nothing more, if it is certain that the client's end is passed on at once.
+    /// How it leaves a server that says nothing more, if it is certain that the client's end is passed on at once.
     pub fn client_end(&self) -> Option<Exit> {
         match self.left.filter(|_| self.exact)? {
             Standing::Settled { inside: false } => Some(Exit::Ok),

@@ -34,7 +34,7 @@ pub fn check(run: &Drive, result: Result<Ended, Error>) {
         _ => run.client.got.as_slice(),
     };
     assert!(authenticated.starts_with(got), "the client read what the server did not say");
-    // A server whose greeting is none for us is left with a word of ours.
+    // A server whose greeting we refuse is left with a word of ours.
     let quit = result.is_err() && run.server.got == b"QUIT\r\n";
     assert!(quit || up.starts_with(&run.server.got), "the server read what the client did not say");
     assert!(!run.server.got.starts_with(TLS), "the client's TLS went up");
@@ -134,7 +134,7 @@ fn ended_well(
     }
 }
 
-/// Where the order of what was said is certain, and one thing only ended the session.
+/// If the order of what was said is certain, and only one thing ended the session.
 fn certain_end(run: &Drive, ending: Option<Ending>) -> Vec<(End, Exit)> {
     let (client, server) = (&run.client, &run.server);
     let server_ends = server.has_ended() || server.finished || server.closed;
@@ -169,7 +169,7 @@ fn possible_ends(run: &Drive, ending: Option<Ending>, goodbye: bool) -> Vec<(End
     };
     let ends = matches!(ending, None | Some(Ending::Notify)) && (server.finished || server.closed || ending.is_some());
     allowed.extend((ends && !goodbye).then_some((End::Truncated, Exit::Protocol)));
-    // A reset is told where something was unread; once it is told, the end looks like any other.
+    // A reset is reported if something was unread; once it has been reported, the end looks like any other.
     allowed.extend(server.closed.then(|| failed(End::Reset)).flatten());
     allowed.extend(run.terminated.then_some((End::Terminated, Exit::TempFail)));
     if client.left {

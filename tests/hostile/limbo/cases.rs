@@ -37,7 +37,7 @@ pub struct Difference {
     pub reason: String,
 }
 
-/// The directory with the data; None: not on this machine. Whoever names one has it.
+/// The directory with the data; None: not on this machine. If a directory is named, it must be there.
 pub fn directory() -> Option<PathBuf> {
     let given = std::env::var_os(WHERE).map(PathBuf::from);
     let beside = || Some(Path::new(env!("CARGO_MANIFEST_DIR")).join(BESIDE)).filter(|folder| folder.is_dir());

@@ -22,7 +22,7 @@ use crate::trust::openssl::Server;
 use cases::{Case, Verdict};
 use table::Table;
 
-/// Ten seconds on two cores; other tests run beside it.
+/// Ten seconds on two cores; other tests run at the same time.
 const LIMIT: Duration = Duration::from_secs(180);
 
 /// Goal: every chain of x509-limbo that can be served is taken or refused as it says, or there is a documented reason.
@@ -72,7 +72,7 @@ fn serve_it(case: &Case) -> (Verdict, String) {
     });
     let (verdict, said) = verdict(case, start.arg(peer.host()));
     match said.contains("stage=arguments") {
-        // Nobody came: the file of the anchors was refused.
+        // The bridge did not connect: the file of the anchors was refused.
         true => {
             drop(std::net::TcpStream::connect(peer.addr));
             peer.done();

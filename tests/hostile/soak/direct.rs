@@ -18,12 +18,12 @@ fn session(house: &House, host: &str, seed: u64) {
     assert_eq!(client.line(), GREETING, "session {seed}: {}", bridge.log());
     let (word, code) = talk(client, seed).told();
     let ended = bridge.finish_within(LIMIT);
-    // With the 221 both sides are done: whose end is first is chance.
+    // With the 221 both sides are done: it is chance whose end comes first.
     let word = if word == "eof" && ended.line().contains(" end=local_eof") { "local_eof" } else { word };
     ended.assert(word, code);
 }
 
-/// Goal: 300 at once in CI, 30 elsewhere; each octet arrives both ways, each end is told as what it was, and nothing of a
+/// Goal: 300 at once in CI, 30 elsewhere; each octet arrives both ways, each end is reported correctly, and nothing of a
 /// session is left: no process, no file.
 #[test]
 fn many_sessions_at_once_lose_no_byte_and_leave_nothing_behind() {

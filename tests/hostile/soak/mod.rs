@@ -20,7 +20,7 @@ use crate::support::talk::{Hear, Talk};
 /// A minute on two idle cores.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// How many sessions somebody asked for, and the time that they may take.
+/// How many sessions a test asks for, and the time that they may take.
 fn asked() -> Option<(u64, Duration)> {
     let sessions = std::env::var("SMTPS_BRIDGE_SOAK").ok()?.parse().ok()?;
     Some((sessions, Duration::from_secs(3600)))
@@ -88,18 +88,18 @@ impl Plan {
             piece: 500 + number(6) % 20_000,
             client_pause: pause(8),
             server_pause: pause(9),
-            // Nobody hears it before a RST of either side.
+            // No one hears it before a RST of either side.
             half_closes: dice[10] < 128 && !matches!(end, End::Reset | End::ClientReset),
             end,
         }
     }
 }
 
-/// A server for so many sessions.
+/// A server for this many sessions.
 fn smarthost(house: &House, sessions: u64) -> Peer {
     let tls: Arc<ServerConfig> = Arc::new(house.leaf.server(rustls::ALL_VERSIONS));
     Peer::listener(move |listener| {
-        // Of a scope, and not joined one by one: a thread that waits to be joined keeps its stack.
+        // The threads belong to a scope and are not joined one by one: a thread that waits to be joined keeps its stack.
         thread::scope(|scope| {
             for _ in 0..sessions {
                 let link = Link::new(accept(listener), &tls);

@@ -1,4 +1,4 @@
-//! Under a real xinetd with the printed file, and what is left of it all: in xinetd, in its machine, in the network.
+//! Under a real xinetd with the printed file, and what is left of all that: in xinetd, in its machine, in the network.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -32,8 +32,8 @@ const MOST_GROWTH: u64 = 128;
 const MOST_MEMORY: u64 = 16 * 1024;
 
 /// Goal: 1000 sessions in a row and 300 at once, twice, in CI; 60 and 300 elsewhere. Each octet arrives both ways, each end
-/// is told as what it was, and afterwards xinetd has the descriptors that it had, no child, and no more memory; no
-/// process, socket or file is left.
+/// is reported correctly, and afterwards xinetd has the descriptors that it had, no child, and no more memory; no process,
+/// socket or file is left.
 #[test]
 fn sessions_under_xinetd_lose_no_byte_and_leave_nothing_behind() {
     let (in_a_row, limit) = asked().unwrap_or((if in_ci() { 1000 } else { 60 }, LIMIT));
@@ -79,7 +79,7 @@ fn sessions_under_xinetd_lose_no_byte_and_leave_nothing_behind() {
         let mut ends = BTreeMap::<&str, usize>::new();
         (0..sessions).for_each(|seed| *ends.entry(Plan::new(seed).end.told().0).or_default() += 1);
         let lines = machine.syslog.lines();
-        // With the 221 both sides are done: whose end is first is chance.
+        // With the 221 both sides are done: it is chance whose end comes first.
         let alike = |word: &str| if word == "local_eof" { "eof" } else { word }.to_owned();
         let ended = |line: &str, word: &str| {
             line.split(' ').any(|field| field.strip_prefix("end=").map(alike).as_deref() == Some(word))
@@ -114,8 +114,8 @@ fn burst(machine: &Machine, xinetd: Xinetd, first: u64) {
     let bridges = thread::scope(|scope| {
         for seed in first..first + AT_ONCE {
             let together = &together;
-            // xinetd has a queue of 64. Where that is full and the kernel has answered with a cookie, a client believes
-            // that it is connected, and as it waits for a greeting nobody ever sends anything.
+            // xinetd has a queue of 64. If that is full and the kernel has answered with a cookie, a client believes
+            // that it is connected, and because it waits for a greeting, nothing is ever sent.
             until(PATIENCE, "xinetd has taken what came before", || accept_queue() < 32);
             let mut client = machine.client();
             scope.spawn(move || {
@@ -176,7 +176,7 @@ impl Xinetd {
         }
     }
 
-    /// The same as soon as it is as it was before; what there is when that takes too long.
+    /// The same as soon as it is as it was before, or what there is if that takes too long.
     fn settled(self, machine: &Machine, before: &Left) -> Left {
         let start = Instant::now();
         loop {
@@ -197,7 +197,7 @@ impl Xinetd {
         kib(self.pid, "VmRSS:")
     }
 
-    /// The most memory that any bridge has had, in KiB, seen every 50 ms for as long as somebody wants to know.
+    /// The most memory that any bridge has had, in KiB, seen every 50 ms for as long as the caller keeps the result.
     fn watch(self) -> Arc<AtomicU64> {
         let most = Arc::new(AtomicU64::new(0));
         let weak = Arc::downgrade(&most);

@@ -1,4 +1,4 @@
-//! Programs without a queue, through openbsd-inetd: each says the bridge's sentence to whoever started it.
+//! Programs without a queue, through openbsd-inetd: each shows the bridge's sentence to its user.
 
 use crate::support::namespace::{inside_for, without_tool};
 use crate::support::tested::{tested, Role};
@@ -116,8 +116,8 @@ fn the_printed_script_of_swaks_sends_a_message_through_a_pipe() {
     });
 }
 
-/// Goal: the printed script of busybox's sendmail starts the bridge by itself, with the account on descriptor 4. When all
-/// is well nothing is said.
+/// Goal: the printed script of busybox's sendmail starts the bridge by itself, with the account on descriptor 4. If all is
+/// well, nothing is printed.
 #[test]
 fn the_printed_script_of_busybox_sends_a_message_through_a_pipe() {
     inside_for(LIMIT, || {

@@ -49,7 +49,7 @@ fn exim_leaves_starttls_alone_behind_the_bridge() {
     });
 }
 
-/// Goal: where there are no authenticators of Debian's, the one in the comment logs in.
+/// Goal: if Debian's authenticators are missing, the one in the comment logs in.
 #[test]
 fn exim_logs_in_with_the_authenticator_of_the_comment() {
     inside_for(LIMIT, || {

@@ -69,7 +69,7 @@ fn delivers(workers: usize) {
     }
 }
 
-/// So many mails are there, none of them more often than once without the bridge and once through it.
+/// This many mails are there, none of them more often than once without the bridge and once through it.
 #[track_caller]
 fn arrive(provider: &Server, mails: usize) {
     provider.until("every mail has arrived", || (provider.inbox)().len() >= mails);

@@ -25,7 +25,7 @@ fn opensmtpd_takes_the_lines_for_its_own_tls() {
     });
 }
 
-/// Goal: the printed lines deliver with AUTH where the smarthost's CA is among Debian's.
+/// Goal: the printed lines deliver with AUTH if the smarthost's CA is among Debian's.
 #[test]
 fn opensmtpd_relays_a_message_with_auth_by_its_own_tls() {
     inside_for(LIMIT, || {
@@ -36,7 +36,7 @@ fn opensmtpd_relays_a_message_with_auth_by_its_own_tls() {
     });
 }
 
-/// Goal: and it looks at the certificate: the password goes to nobody else.
+/// Goal: and it looks at the certificate: the password goes to no one else.
 #[test]
 fn opensmtpd_sends_no_password_by_its_own_tls_while_the_certificate_is_expired() {
     inside_for(LIMIT, || {
@@ -48,7 +48,7 @@ fn opensmtpd_sends_no_password_by_its_own_tls_while_the_certificate_is_expired()
     });
 }
 
-/// Goal: what the lines say is why the bridge is of no use to it with AUTH: it does not even dial.
+/// Goal: as the lines say, the bridge is of no use to it with AUTH: OpenSMTPD does not even dial.
 #[test]
 fn opensmtpd_takes_no_password_for_a_plain_hop() {
     inside_for(LIMIT, || {

@@ -39,7 +39,7 @@ fn postfix_keeps_a_message_while_the_certificate_is_expired() {
     });
 }
 
-/// Goal: no TLS in TLS where the smarthost offers it, though main.cf, as Debian has it, takes it from others.
+/// Goal: no TLS in TLS if the smarthost offers it, though Debian's main.cf takes it from others.
 #[test]
 fn postfix_leaves_starttls_alone_behind_the_bridge() {
     inside_for(LIMIT, || {

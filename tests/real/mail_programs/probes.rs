@@ -1,4 +1,4 @@
-//! Who only looks whether somebody listens: monitors and load balancers. None of them says QUIT.
+//! Monitors and load balancers, which only look whether the port is open. None of them says QUIT.
 
 use std::fs;
 

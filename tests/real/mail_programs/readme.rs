@@ -13,10 +13,10 @@ use super::{account, dma, exim, listen, nullmailer, postfix, PATIENCE};
 
 /// The address in the README that a provider accepts.
 const ACCOUNT: &str = "me@example.com";
-/// root's message, for a program that takes recipients as its arguments and the sender from whoever starts it.
+/// root's message, for a program that takes recipients as its arguments and the user who starts it as the sender.
 const SEND: &str = "printf 'Subject: hello\\n\\nhello\\n' |";
 
-/// Goal: each line of the section is used, where the text around it says.
+/// Goal: each line of the section is used in the place that the text gives.
 #[test]
 fn the_lines_of_the_readme_for_sendmail_send_a_message_of_root_as_the_account() {
     inside_for(LIMIT, || {

@@ -87,7 +87,7 @@ pub fn exim() -> Option<Server> {
     exim_with("")
 }
 
-/// It takes mail from anybody, and does not offer to take it ahead of the reply to EHLO.
+/// It takes mail from anyone, and does not offer to take it ahead of the reply to EHLO.
 pub fn open_exim() -> Option<Server> {
     let conf = CONF.replace("accept authenticated = *", "accept");
     configured(&format!("pipelining_connect_advertise_hosts =\n{conf}"))

@@ -85,7 +85,7 @@ fn exim_killed_in_a_text_or_behind_its_dot_truncates_the_session() {
     });
 }
 
-/// Goal: to the client of an idle session its death is what any server's end is.
+/// Goal: the client of an idle session sees its death as any other server's end.
 #[test]
 fn exim_killed_in_an_idle_session_ends_it_cleanly() {
     inside_for(LIMIT, || {

@@ -39,7 +39,7 @@ fn haproxy_whose_server_dies_in_a_text_loses_no_mail() {
     inside_for(LIMIT, || keeps_the_mail(100_000));
 }
 
-/// Goal: the same where the server has the whole text and gives no reply.
+/// Goal: the same if the server has the whole text and gives no reply.
 #[test]
 fn haproxy_whose_server_dies_behind_the_dot_loses_no_mail() {
     inside_for(LIMIT, || {
@@ -52,7 +52,7 @@ fn haproxy_whose_server_dies_behind_the_dot_loses_no_mail() {
 /// More than all buffers on the way hold.
 const TEXT: usize = 8_000_000;
 
-/// The server dies behind so many octets of the first text.
+/// The server dies behind this many octets of the first text.
 fn keeps_the_mail(octets: usize) {
     let Some(provider) = haproxy(|| Sink::dying_in_the_first_text(SINK, octets)) else { return };
     let Some(home) = home(&provider) else { return };

@@ -8,13 +8,13 @@ const SMTP_INI: &str = "listen=127.0.0.1:465
 smtps_port=465
 ";
 
-/// It takes mail from anybody, though on this port it would want AUTH, and hands it to the sink.
+/// It takes mail from anyone, though on this port it would want AUTH, and hands it to the sink.
 pub fn haraka() -> Option<Server> {
     if without_tool("node") {
         return None;
     }
     let server = Server::boot(&["haraka"])?;
-    // Its own defaults lie beside ours; without the file it would make parameters of its own first, for half a minute.
+    // Its own defaults lie next to ours; without the file it would first make its own parameters, for half a minute.
     let script = "cd /etc/haraka/config
         cp -n /usr/lib/node_modules/Haraka/config/connection.ini .
         openssl dhparam -dsaparam -out dhparams.pem 2048 2> /dev/null

@@ -48,7 +48,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// A machine with these peers, on which nothing runs yet; None, with a skip, where one is missing. The server's
+    /// A machine with these peers, on which nothing runs yet; None, with a skip, if one is missing. The server's
     /// certificate and key are /etc/smarthost-cert.pem and /etc/smarthost-key.pem.
     fn boot(peers: &[&str]) -> Option<Server> {
         Server::boot_before(|| Sink::open(SINK), peers)
@@ -178,7 +178,6 @@ impl Taken {
     }
 }
 
-/// Somebody listens on port 465.
 /// Whether a socket of this IPv4 port is in state LISTEN, as proc(5) writes it.
 fn listens(port: u16) -> bool {
     let table = fs::read_to_string("/proc/self/net/tcp").unwrap_or_default();

@@ -1,5 +1,5 @@
 //! OpenSMTPD with `smtps`. Debian 12 has it built with an OpenSSL with which its TLS fails for every client
-//! (OpenSMTPD's issue 1171); there the client reads so.
+//! (OpenSMTPD's issue 1171); there the client reads a 421 with that reason.
 
 use crate::support::namespace::{inside_for, without_tool};
 use crate::support::tested::{tested, Role};
@@ -20,13 +20,13 @@ fn opensmtpd_takes_every_kind_of_mail() {
             return tested(Role::Smarthost, "opensmtpd", "OpenSMTPD", &version("opensmtpd"), result);
         }
         let taken = server.takes_every_kind_of_mail(&["8BITMIME"]);
-        // It closes without a close_notify, behind its 221: in order all the same.
+        // It closes without a close_notify, behind its 221: clean all the same.
         taken.logged(&["tls=TLSv1.3", "end=eof"]);
         tested(Role::Smarthost, "opensmtpd", "OpenSMTPD", &version("opensmtpd"), &taken.kinds);
     });
 }
 
-/// Goal: its 535 passes unchanged, where its TLS works at all.
+/// Goal: its 535 passes unchanged, if its TLS works at all.
 #[test]
 fn opensmtpd_refuses_a_wrong_password() {
     inside_for(LIMIT, || {
@@ -37,7 +37,7 @@ fn opensmtpd_refuses_a_wrong_password() {
     });
 }
 
-/// True where openssl(1) gets no TLS either; then the client of the bridge reads what the server did.
+/// True if openssl(1) gets no TLS either; then the client of the bridge reads what the server did.
 #[track_caller]
 fn fails(server: &Server) -> bool {
     let (_openssl, mut session) = straight(&server.house, &server.host);
@@ -72,7 +72,7 @@ pub fn opensmtpd_with(more: &str) -> Option<Server> {
     Some(server.start("/etc/smtpd.conf", &format!("{CONF}{more}"), SCRIPT))
 }
 
-/// Its TLS is stunnel's, and it takes mail from anybody.
+/// Its TLS is stunnel's, and it takes mail from anyone.
 pub fn opensmtpd_behind_stunnel() -> Option<Server> {
     let server = Server::boot(&["opensmtpd", "stunnel4"])?;
     let conf = "listen on 127.0.0.1 port 25 hostname smtp.example.com

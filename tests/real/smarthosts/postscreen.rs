@@ -1,5 +1,5 @@
-//! Postfix's postscreen behind stunnel: it says `220-`, waits whether somebody talks early, and then hands the client on
-//! to smtpd, which says `220 `. Whoever talked early is told 521.
+//! Postfix's postscreen behind stunnel: it says `220-`, waits to see whether the client talks early, and then hands the
+//! client on to smtpd, which says `220 `. A client that talked early gets 521.
 
 use crate::support::namespace::{inside_for, without_tool};
 use crate::support::tested::{tested, Role};

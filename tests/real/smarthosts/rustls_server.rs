@@ -11,7 +11,7 @@ use crate::real::LIMIT;
 use super::sink::Message;
 use super::Server;
 
-/// Goal: every kind of mail arrives as it was sent, under a post-quantum key exchange where this build has one.
+/// Goal: every kind of mail arrives as it was sent, under a post-quantum key exchange if this build has one.
 #[test]
 fn rustls_takes_every_kind_of_mail() {
     within(LIMIT, || {

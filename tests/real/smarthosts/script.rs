@@ -1,5 +1,5 @@
-//! A session that a shell script writes down in one go, through `--crlf`: the bridge sends one line at a time, because
-//! some servers throw out who talks ahead of their replies.
+//! A session that a shell script writes down in one go, through `--crlf`: the bridge sends one line at a time, because some
+//! servers throw out clients that talk ahead of their replies.
 
 use std::process::{Command, Stdio};
 
@@ -31,7 +31,7 @@ fn exim_takes_a_session_that_a_script_wrote_at_once() {
     });
 }
 
-/// Goal: and where a server throws out who does not wait for its replies, as this one does.
+/// Goal: also if a server throws out clients that do not wait for its replies, as this one does.
 #[test]
 fn opensmtpd_takes_a_session_that_a_script_wrote_at_once() {
     inside_for(LIMIT, || {
@@ -148,7 +148,7 @@ fn script(server: &Server, options: &str, session: &str) -> String {
     String::from_utf8_lossy(&child.wait_with_output().expect("/bin/sh").stdout).into_owned()
 }
 
-/// So many messages came, the last one with this text below its header, to which each server adds.
+/// This many messages came, the last one with this text below its header, to which each server adds.
 #[track_caller]
 fn arrives(server: &Server, messages: usize, text: &str) {
     server.until("it arrives", || (server.inbox)().len() == messages);

@@ -76,7 +76,7 @@ impl<R: Read, W: Write> Session<R, W> {
         self.reply()
     }
 
-    /// Something to which no reply is awaited.
+    /// A command whose reply is not awaited.
     pub fn tell(&mut self, text: &str) {
         self.say.write_all(text.as_bytes()).expect("the bridge takes what the client says");
     }
@@ -97,7 +97,7 @@ impl<R: Read, W: Write> Session<R, W> {
         self.ask(&format!("AUTH PLAIN {}", Settings::plain("alice", password)))
     }
 
-    /// With the envelope in one go where the server offers PIPELINING.
+    /// With the envelope in one go if the server offers PIPELINING.
     #[track_caller]
     pub fn send(&mut self, mail: &Mail, pipelining: bool) {
         let mut commands = vec![(format!("MAIL FROM:<{}>{}\r\n", mail.from, mail.options), "250")];

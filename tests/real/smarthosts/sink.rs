@@ -64,7 +64,7 @@ impl Sink {
         Sink::listen(port, Welcome::Alice, None)
     }
 
-    /// The same, but the first one that has said DATA sees it die behind so many octets of the text: at the latest
+    /// The same, but the first one that has said DATA sees it die behind this many octets of the text: at the latest
     /// behind the final dot, which gets no reply.
     pub fn dying_in_the_first_text(port: u16, octets: usize) -> Sink {
         Sink::listen(port, Welcome::Alice, Some(octets))

@@ -86,7 +86,8 @@ fn dovecot_serves_by_starttls() {
     });
 }
 
-/// Goal: where its TLS fails for every client (see opensmtpd.rs), the client reads so; else it serves as the others do.
+/// Goal: if its TLS fails for every client (see opensmtpd.rs), the client reads a 421 that says so; otherwise it serves as
+/// the others do.
 #[test]
 fn opensmtpd_serves_by_starttls_as_far_as_its_tls_works() {
     inside_for(LIMIT, || {

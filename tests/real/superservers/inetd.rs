@@ -66,7 +66,7 @@ fn openbsd_inetd_listens_on_ipv6_loopback() {
     });
 }
 
-/// Goal: a key that only root can read: inetd starts the bridge as root, which drops to nobody by itself.
+/// Goal: a key that only root can read: inetd starts the bridge as root, which drops to `nobody` by itself.
 #[test]
 fn openbsd_inetd_starts_a_bridge_with_a_key() {
     inside_for(LIMIT, || {
@@ -118,7 +118,7 @@ fn tcpd_hands_on_the_reason() {
     });
 }
 
-/// Goal: what the comment says of those who leave the line for hosts.allow out is so: no greeting at all.
+/// Goal: as the comment says, there is no greeting at all without the line for hosts.allow.
 #[test]
 fn tcpd_without_its_line_gives_no_greeting() {
     inside_for(LIMIT, || {

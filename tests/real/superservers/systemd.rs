@@ -139,8 +139,8 @@ fn systemd_hands_the_key_to_the_service() {
     });
 }
 
-/// A bug that was: `--user root` made a service that always failed, because the bridge was not told and looked for nobody.
-/// Now it stays root, and has none of root's rights.
+/// A bug that was: `--user root` made a service that always failed, because the bridge did not know it and looked for
+/// `nobody`. Now it stays root, and has none of root's rights.
 #[test]
 fn systemd_serves_with_user_root() {
     inside_for(LIMIT, || {

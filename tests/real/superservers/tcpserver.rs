@@ -13,7 +13,7 @@ use super::SHOWN;
 const PLAIN: &str = "ucspi-tcp";
 const SIX: &str = "ucspi-tcp-ipv6";
 
-/// Goal: the printed script carries mail with AUTH, and 20 sessions at once, and all of it as nobody.
+/// Goal: the printed script carries mail with AUTH, and 20 sessions at once, and all of it as `nobody`.
 #[test]
 fn tcpserver_relays_a_message_and_a_burst() {
     inside_for(LIMIT, || {

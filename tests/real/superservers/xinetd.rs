@@ -45,7 +45,7 @@ fn xinetd_listens_on_ipv6_loopback() {
     });
 }
 
-/// Goal: a key that only root can read, and a pin with an equals sign: the bridge starts as root and drops to nobody.
+/// Goal: a key that only root can read, and a pin with an equals sign: the bridge starts as root and drops to `nobody`.
 #[test]
 fn xinetd_starts_a_bridge_with_a_key_and_a_pin() {
     inside_for(LIMIT, || {
@@ -63,7 +63,7 @@ fn xinetd_starts_a_bridge_with_a_key_and_a_pin() {
     });
 }
 
-/// Goal: where the package's user exists, the printed file names it, with and without a key, and it serves.
+/// Goal: if the package's user exists, the printed file names it, with and without a key, and it serves.
 #[test]
 fn xinetd_starts_the_bridge_as_the_user_of_the_package() {
     inside_for(LIMIT, || {

@@ -1,4 +1,5 @@
-//! Mail through `--starttls`: whatever is said in clear, it waits, and never bounces; it leaves once the smarthost is honest.
+//! Mail through `--starttls`: whatever is said in clear, the mail waits and never bounces; it leaves once the smarthost is
+//! honest.
 
 use crate::real::mail_programs::sendmail;
 use crate::support::ca::Leaf;

@@ -1,6 +1,6 @@
 //! Mail whose password is wrong, missing, or cannot be checked just now. With `--require-auth` it waits, with the reason
 //! beside it, and leaves once the cause is gone; without the option many programs lose it. The smarthost is a real
-//! Postfix, and where it answers AUTH with 454, our own. What each program does is a table of tests/README.md.
+//! Postfix, and if it answers AUTH with 454, our own. What each program does is a table of tests/README.md.
 
 use std::fmt;
 use std::fs;
@@ -25,11 +25,11 @@ struct Program {
     name: &'static str,
     /// Where its user finds the reason.
     place: &'static str,
-    /// A machine with the program on it, its lines, and alice's password; None, with a skip, where it is missing.
+    /// A machine with the program on it, its lines, and alice's password; None, with a skip, if it is missing.
     boot: fn(&Provider) -> Option<Machine>,
     /// Lets the bridge be started as these lines say.
     point: fn(&Machine, &Lines),
-    /// Shell after which alice's password is $password; where that is empty there is none.
+    /// Shell after which alice's password is $password; if that is empty there is none.
     password: &'static str,
     /// Shell that submits her message to bob; $password is set here too.
     send: &'static str,
@@ -74,7 +74,7 @@ enum Cause {
 enum Fate {
     Sent,
     Waits(&'static str),
-    /// There is no queue: the program's exit code tells whoever called it.
+    /// There is no queue: the program's exit code tells its caller.
     Fails(&'static str),
     Bounces(&'static str),
 }
@@ -93,11 +93,11 @@ const S454: &str = "454";
 const S530: &str = "530";
 /// sendmail's own, for a 454.
 const TEMPORARY: &str = "Temporary AUTH failure";
-/// What the bridge says of a smarthost with which there is none.
+/// What the bridge says of a smarthost that gives no session.
 const NO_SESSION: &str = "the bridge's reason";
 const EXIMS_OWN: &str = "authentication required but authentication attempt(s) failed";
 
-/// What tells whose words a program shows: ours first, and the last word of a session before the first one.
+/// How to recognise whose words a program shows: ours first, and the last word of a session before the first one.
 const WORDS: [(&str, &str); 11] = [
     (REFUSED, "4.7.0 smtp.example.com: login refused: 535 5.7"),
     (LATER, "4.7.0 smtp.example.com: login refused: 454 4.7"),

@@ -28,7 +28,7 @@ fn mail_of_exim_waits_until_it_can_log_in() {
     inside_for(LIMIT, || waits(&EXIM, WITH, WITHOUT));
 }
 
-/// Goal: and with lines that do not, which are many people's, the option is what keeps it.
+/// Goal: with lines that ask for no login, as many people have them, the option keeps the mail.
 #[test]
 fn mail_of_an_exim_that_asks_for_no_login_waits_until_it_can_log_in() {
     const PROGRAM: Program = Program {
@@ -68,7 +68,7 @@ fn mail_of_opensmtpd_waits_because_it_never_logs_in() {
         place: "`smtpctl show queue`, log",
         boot: |provider| {
             let machine = opensmtpd::opensmtpd()?;
-            // It wants to be what the package makes of it.
+            // It needs the rights that the package gives it.
             machine.sh("cp /usr/sbin/smtpctl /var/smtpctl && chgrp opensmtpq /var/smtpctl && chmod 2755 /var/smtpctl");
             listen(&machine, provider, false);
             Some(machine)
@@ -195,7 +195,7 @@ pub const DMA: Program = Program {
         message: "bob@example.net",
         reasons: Reasons::Log,
         deferred: "remote delivery deferred: 127.0.0.1",
-        // The last line about it: what goes back, with the same password, finds nobody either.
+        // The last line about it: the bounce, with the same password, is not delivered either.
         bounced: "can not bounce a bounce message",
     }),
 };

@@ -52,7 +52,7 @@ impl Trial<'_> {
         }
     }
 
-    /// A fate, where there is one already, and all that tells of it: what was said, and the log since `before`.
+    /// A fate, if there is one already, and the texts that show it: what was said, and the log since `before`.
     fn queued(&self, queue: &Queue, said: &str, (logged, arrived): (usize, usize)) -> (Option<Fate>, String) {
         let lines = self.machine.syslog.lines().split_off(logged);
         // The bridge's own line is not what the program shows.

@@ -1,5 +1,5 @@
-//! Programs without a queue: the mail stays with whoever started them, who reads what they say. qmail-remote's caller is
-//! qmail, which has one.
+//! Programs without a queue: the mail stays with the user who started them and reads what they say. qmail-remote's caller
+//! is qmail, which has one.
 
 use super::*;
 

@@ -73,7 +73,7 @@ fn sendmail_with_a_mailer_keeps_a_message_while_others_may_write_its_password() 
     });
 }
 
-/// Goal: a smarthost that offers STARTTLS inside the tunnel is not taken at its word.
+/// Goal: if a smarthost offers STARTTLS inside the tunnel, sendmail does not use it.
 #[test]
 fn sendmail_with_a_mailer_does_no_starttls_inside_the_tunnel() {
     inside_for(LIMIT, || {
@@ -95,8 +95,8 @@ fn sendmail_with_a_mailer_does_no_starttls_inside_the_tunnel() {
     });
 }
 
-/// Goal: mail that a user's .forward sends on would be carried by sendmail's default user, as whom other programs run too:
-/// they could read the site's password in its memory. It is nobody, real, effective and saved.
+/// Goal: mail that a user's .forward sends on would be carried by sendmail's default user. Other programs run as that user
+/// too, and could read the site's password in its memory. So the bridge runs as `nobody`, real, effective and saved.
 #[test]
 fn the_mailer_of_mail_that_is_forwarded_is_nobody() {
     inside_for(LIMIT, || {

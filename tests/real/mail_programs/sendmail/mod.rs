@@ -57,7 +57,7 @@ pub(super) fn build(machine: &Machine, lines: &str) {
     assert!(!said.contains("***") && !said.contains("Warning"), "{said}");
 }
 
-/// True, with a skip, where Cyrus SASL's plugins are not installed: sendmail would leave AUTH out.
+/// True, with a skip, if Cyrus SASL's plugins are not installed: sendmail would leave AUTH out.
 fn without_plain() -> bool {
     let found = ["/usr/lib", "/usr/lib64"].iter().any(|lib| {
         let dirs = std::fs::read_dir(lib).into_iter().flatten().flatten().map(|entry| entry.path());
