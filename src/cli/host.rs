@@ -1,4 +1,4 @@
-//! HOST[:PORT], and what people write in its place.
+//! `HOST[:PORT]`, and what people write in its place.
 
 use std::ffi::OsStr;
 use std::net::Ipv6Addr;

@@ -92,7 +92,7 @@ const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.
 
 struct Malformed;
 
-/// GeneralName ::= CHOICE { dNSName [2], iPAddress [7] ... } (RFC 5280 section 4.2.1.6)
+/// `GeneralName ::= CHOICE { dNSName [2], iPAddress [7] ... }` (RFC 5280 section 4.2.1.6)
 fn alt_name(tag: Tag, value: &[u8]) -> Result<Option<AltName>, Malformed> {
     match tag {
         DNS_NAME => Ok(Some(AltName { text: escape(value), kind: dns_kind(value) })),
