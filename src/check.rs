@@ -5,7 +5,7 @@ mod ahead;
 mod details;
 mod dialogue;
 mod host;
-mod look;
+mod other_port;
 mod screen;
 mod tries;
 mod watch;

@@ -5,7 +5,7 @@ mod resolve;
 
 use crate::options::Family;
 
-pub use connect::{connect, Race};
+pub use connect::{connect, connect_one, Race};
 pub use resolve::resolve;
 
 fn words(family: Family) -> &'static str {

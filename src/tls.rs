@@ -33,7 +33,7 @@ use crate::x509::{date, now, Validity};
 use handshake::version;
 use split::Next;
 
-pub use handshake::{handshake, observed};
+pub use handshake::handshake;
 pub use split::{Ending, Received, Receiver, Sender};
 
 /// What was agreed on, for the log.

@@ -25,7 +25,7 @@ pub fn look(options: &Options, trusted: &Trusted, was_root: bool, screen: &mut S
         screen.line("note", why);
     }
     let given = &trusted.given;
-    let built_in = !(given.ca_file || given.system_roots || given.pin_only);
+    let built_in = !given.has_own_anchors() && !given.pin_only;
     if built_in && ROOTS.1 < date(now().saturating_sub(OLD_ROOTS)).as_str() {
         screen.wrong("warning", &format!("its roots are of {}, more than 180 days old: update it", ROOTS.1));
     }

@@ -7,12 +7,13 @@ use std::os::fd::AsFd;
 
 use nix::poll::PollFlags;
 
-use super::look::{connect, look};
+use super::other_port::{look, other_port};
 use super::screen::Screen;
 use crate::deadline::{seconds, Deadline};
 use crate::dial::{Nobody, Search};
-use crate::error::{Clear, Elsewhere, Error, Heard, InClear, OnHello, Seen, Stage, Trouble};
-use crate::options::{Host, Mode, SMTP, SUBMISSION, SUBMISSIONS};
+use crate::error::{Error, Heard, OnHello, Seen, Stage, Trouble};
+use crate::net;
+use crate::options::Mode;
 use crate::tls::Packets;
 use crate::trust::Trusted;
 use crate::wait::{Waiter, Woken};
@@ -49,7 +50,7 @@ impl<'a> Tries<'a> {
         screen: &mut Screen,
     ) -> Result<Seen, Error> {
         let mut seen = Seen::report();
-        if let (true, Some(classical), 1..) = (is_on_hello(error), self.classical, self.left) {
+        if let Some(classical) = self.classical.filter(|_| is_on_hello(error) && self.left > 0) {
             screen.begin_wrong("tried");
             let without = Search { trusted: classical, ..*search };
             let found = self.without_ml_kem(&without, search, addr, screen)?;
@@ -77,14 +78,7 @@ impl<'a> Tries<'a> {
         let other = other.filter(|(_, mode)| *mode == Mode::ImplicitTls || search.is_greeted());
         let Some((port, mode)) = other else { return Ok(seen) };
         if self.has_turn()? {
-            // With its zone.
-            let mut addr = addr;
-            addr.set_port(port);
-            let what = match mode {
-                Mode::StartTls => look(addr, self.deadline(), self.waiter, screen)?,
-                Mode::ImplicitTls => self.implicit_tls(search, addr, screen)?,
-            };
-            seen.other_port = Some((port, what));
+            seen.other_port = Some((port, look(search, addr, (port, mode), self.deadline(), screen)?));
         }
         Ok(seen)
     }
@@ -125,7 +119,7 @@ impl<'a> Tries<'a> {
             return Ok(false);
         }
         screen.more(", with no hello:");
-        let stream = match connect(addr, self.deadline(), self.waiter) {
+        let stream = match net::connect_one(addr, self.deadline(), self.waiter) {
             Ok(stream) => stream,
             Err(error) if error.ends_all() => return Err(error),
             Err(_) => {
@@ -177,31 +171,6 @@ impl<'a> Tries<'a> {
         Ok(answered)
     }
 
-    /// The same host on the port of implicit TLS.
-    fn implicit_tls(&self, search: &Search, addr: SocketAddr, screen: &mut Screen) -> Result<Elsewhere, Error> {
-        screen.begin_wrong(&format!("port {}", addr.port()));
-        let host = Host { port: addr.port(), ..search.host.clone() };
-        let search = Search { host: &host, mode: Mode::ImplicitTls, ..*search };
-        let found = search.address(addr, self.deadline(), &mut Nobody);
-        let what = match found {
-            Ok(tls) => {
-                search.leave(tls);
-                Elsewhere::ImplicitTls
-            }
-            Err(error) if error.ends_all() => return Err(error),
-            Err(Error::Refused { .. }) => Elsewhere::Refused,
-            Err(Error::ConnectTimeout { .. }) => Elsewhere::Silent,
-            Err(Error::Tls { trouble: Trouble::SilentOnHello { .. }, .. }) => Elsewhere::Silent,
-            Err(error) => {
-                screen.more(&error.sentence(Seen::report()).cause);
-                Elsewhere::Other
-            }
-        };
-        screen.more(what.words());
-        screen.end();
-        Ok(what)
-    }
-
     /// Waits until the next connection may be made.
     fn has_turn(&mut self) -> Result<bool, Error> {
         let Some(left) = self.left.checked_sub(1) else { return Ok(false) };
@@ -226,7 +195,7 @@ pub fn pause(waiter: &Waiter) -> Result<(), Error> {
     }
 }
 
-fn is_silent(error: &Error) -> bool {
+pub fn is_silent(error: &Error) -> bool {
     matches!(error, Error::Tls { trouble: Trouble::SilentOnHello { .. }, .. })
 }
 
@@ -234,29 +203,4 @@ fn is_silent(error: &Error) -> bool {
 fn is_on_hello(error: &Error) -> bool {
     use Trouble::{ClosedOnHello, ResetOnHello, SilentOnHello};
     matches!(error, Error::Tls { trouble: ClosedOnHello | ResetOnHello | SilentOnHello { .. }, .. })
-}
-
-/// The port on which the server may be instead of this one. A port that is not one of mail servers was named on purpose,
-/// unless something else speaks there.
-fn other_port(port: u16, mode: Mode, error: &Error) -> Option<(u16, Mode)> {
-    let unreached = matches!(error, Error::Refused { .. } | Error::ConnectTimeout { .. });
-    let is_silent = unreached || is_silent(error) || matches!(error, Error::InClear(InClear::NoGreeting { .. }));
-    let clear = match error {
-        Error::Tls { trouble: Trouble::Clear { what, .. }, .. } if !error.says_no() => Some(*what),
-        _ => None,
-    };
-    let lacks_starttls = matches!(error, Error::InClear(InClear::NotOffered { .. }));
-    let (starttls, implicit) = ((SUBMISSION, Mode::StartTls), (SUBMISSIONS, Mode::ImplicitTls));
-    match (mode, port) {
-        (Mode::ImplicitTls, SUBMISSIONS) if is_silent || clear == Some(Clear::Smtp) => Some(starttls),
-        (Mode::ImplicitTls, SUBMISSIONS) => None,
-        (Mode::ImplicitTls, SMTP | SUBMISSION) if is_silent => Some(implicit),
-        (Mode::ImplicitTls, _) if clear.is_some() => Some(implicit),
-        (Mode::StartTls, SMTP) if is_silent => Some(starttls),
-        (Mode::StartTls, SUBMISSIONS) if unreached => Some(starttls),
-        // On its own port, too: a server of implicit TLS is silent.
-        (Mode::StartTls, SUBMISSIONS | SUBMISSION) if is_silent => Some(implicit),
-        (Mode::StartTls, SUBMISSION) if lacks_starttls => Some(implicit),
-        (Mode::ImplicitTls | Mode::StartTls, _) => None,
-    }
 }

@@ -134,10 +134,11 @@ impl<'a, 'b> Search<'a, 'b> {
     /// # Errors
     /// Why it gives no session.
     pub fn address(&self, addr: SocketAddr, deadline: Deadline, onlooker: &mut impl Onlooker) -> Result<Tls, Error> {
-        let mut failed = Vec::new();
-        let Race::Won(stream, _) = self.connect(&mut [addr].into(), &mut failed, deadline, onlooker)? else {
-            return Err(failed.pop().map_or(Error::ConnectTimeout { port: addr.port() }, |(_, error)| error));
-        };
+        hooks::enter("connect");
+        onlooker.begins(Step::Connect(&[addr].into()));
+        let connected = net::connect_one(addr, deadline, self.waiter);
+        onlooker.ends(connected.as_ref().map(|_| Done::Connected(addr)));
+        let stream = connected?;
         let mut told = Told::default();
         let opened = self.handshake(stream, deadline, &mut told, onlooker);
         let opened = opened.and_then(|tls| self.greeting(tls, deadline, &mut told, onlooker));
@@ -197,7 +198,7 @@ impl<'a, 'b> Search<'a, 'b> {
             debug!("starttls host={}", self.host.name);
         }
         onlooker.begins(Step::Handshake);
-        let shaken = tls::observed(stream, &attempt, &mut told.agreed);
+        let shaken = tls::handshake(stream, &attempt, &mut told.agreed);
         let shaken = shaken.map_err(|error| if in_clear { starttls::behind(error) } else { error });
         onlooker.ends(shaken.as_ref().map(|_| Done::Other));
         told.chain = self.trusted.presented();

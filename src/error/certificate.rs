@@ -181,14 +181,9 @@ fn once_confirmed(cure: &str) -> String {
     format!("{cure} once its administrator confirms it")
 }
 
-/// Under `--ca-file` and `--system-roots`, which exclude the other options of trust.
-fn has_own_anchors(facts: &Facts) -> bool {
-    facts.given.ca_file || facts.given.system_roots
-}
-
 /// `option`, or what excludes it.
 fn here(option: &str, facts: &Facts) -> String {
-    once_confirmed(if has_own_anchors(facts) { "trust it here" } else { option })
+    once_confirmed(if facts.given.has_own_anchors() { "trust it here" } else { option })
 }
 
 fn version_one(facts: &Facts) -> Sentence {

@@ -85,6 +85,13 @@ pub struct Given {
     pub no_pq: bool,
 }
 
+impl Given {
+    /// `--ca-file` or `--system-roots`, which exclude the other options of trust.
+    pub fn has_own_anchors(self) -> bool {
+        self.ca_file || self.system_roots
+    }
+}
+
 /// Which of the certificates that were sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {

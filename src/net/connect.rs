@@ -92,6 +92,18 @@ pub fn connect(
     }
 }
 
+/// One address.
+///
+/// # Errors
+/// Those of `connect`, and why it does not answer.
+pub fn connect_one(address: SocketAddr, deadline: Deadline, waiter: &Waiter) -> Result<TcpStream, Error> {
+    let mut failed = Vec::new();
+    match connect(&mut [address].into(), &mut failed, deadline, waiter)? {
+        Race::Won(stream, _) => Ok(stream),
+        Race::Lost => Err(failed.pop().map_or(Error::ConnectTimeout { port: address.port() }, |(_, error)| error)),
+    }
+}
+
 fn start(address: SocketAddr) -> Result<Socket, Error> {
     let socket = non_blocking(Domain::for_address(address), Type::STREAM).map_err(|error| {
         match error.raw_os_error().map(Errno::from_raw) {

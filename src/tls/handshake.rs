@@ -20,19 +20,11 @@ const HEAD: usize = 201;
 /// With its headers less than 576.
 const SMALL: usize = 500;
 
-/// Handshake on a connected socket.
+/// Handshake on a connected socket. What was agreed on before a failure stays in `learned`.
 ///
 /// # Errors
 /// Those of the handshake stage, `Error::Terminated`.
-pub fn handshake(stream: TcpStream, attempt: &Attempt) -> Result<Tls, Error> {
-    observed(stream, attempt, &mut None)
-}
-
-/// The same; what was agreed on before a failure stays in `learned`.
-///
-/// # Errors
-/// As `handshake`.
-pub fn observed(stream: TcpStream, attempt: &Attempt, learned: &mut Option<Agreed>) -> Result<Tls, Error> {
+pub fn handshake(stream: TcpStream, attempt: &Attempt, learned: &mut Option<Agreed>) -> Result<Tls, Error> {
     hooks::enter("handshake");
     // What an earlier server presented or asked for must not be taken for this one's.
     attempt.trusted.forget();

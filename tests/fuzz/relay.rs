@@ -198,7 +198,7 @@ fn session(house: &House, remote: UnixStream, newlines: Newlines) -> Ended {
         packets: Packets::Usual,
     };
     let stream = TcpStream::from(OwnedFd::from(remote));
-    let tls = handshake(stream, &attempt).unwrap_or_else(|error| panic!("no handshake: {error}"));
+    let tls = handshake(stream, &attempt, &mut None).unwrap_or_else(|error| panic!("no handshake: {error}"));
     let local = stdio::look();
     // The right to the first octet is claimed once in a process.
     let settings = Settings {

@@ -1,7 +1,7 @@
 //! Certificates that have expired, or are not valid yet.
 
 use super::super::{Facts, Place, Rank, Sentence};
-use super::{confirmed, has_own_anchors, Untrusted};
+use super::{confirmed, Untrusted};
 
 /// `certificate`, or which of those above it.
 pub fn which(place: &Place) -> String {
@@ -34,7 +34,7 @@ pub fn expired(
     match (place.rank, untrusted, intermediate) {
         (Rank::Leaf, Some(Untrusted::SelfSigned), _) => {
             Sentence::new(cause("self-signed certificate"), "ask the server's administrator for another")
-                .more(if has_own_anchors(facts) { String::new() } else { confirmed("use --pin-only") })
+                .more(if facts.given.has_own_anchors() { String::new() } else { confirmed("use --pin-only") })
         }
         (Rank::Leaf, Some(Untrusted::UnknownCa), _) => {
             Sentence::new(cause("certificate"), "ask the server's administrator to renew it")
@@ -60,7 +60,7 @@ pub fn expired(
 
 /// What holds the trust anchors, and can be updated here.
 fn ours(facts: &Facts) -> &str {
-    if has_own_anchors(facts) {
+    if facts.given.has_own_anchors() {
         &facts.anchors
     } else {
         "this program"

@@ -1,7 +1,7 @@
 //! A certificate that leads to none of our trust anchors.
 
 use super::super::{Facts, Sentence};
-use super::{has_own_anchors, here, in_between, once_confirmed, Issuer, NAME};
+use super::{here, in_between, once_confirmed, Issuer, NAME};
 
 pub fn unknown_issuer(issuer: &Issuer, facts: &Facts) -> Sentence {
     const UNKNOWN: &str = "certificate from an unknown CA";
@@ -18,7 +18,7 @@ pub fn unknown_issuer(issuer: &Issuer, facts: &Facts) -> Sentence {
                 "certificate from an unknown CA, not sent",
                 "ask its administrator for the chain or CA; maybe somebody in between",
             );
-            if has_own_anchors(facts) {
+            if facts.given.has_own_anchors() {
                 sentence.detail(format!("{name:.NAME$}, {none_of}"))
             } else {
                 sentence.detail(format!("{name:.NAME$}")).more("a CA of its own is for --ca-file")

@@ -190,7 +190,7 @@ impl World {
             packets: Packets::Usual,
         };
         // A stream is a stream: nothing that is asked of it is TCP's alone.
-        let mut tls = tls::handshake(TcpStream::from(OwnedFd::from(remote)), &attempt)?;
+        let mut tls = tls::handshake(TcpStream::from(OwnedFd::from(remote)), &attempt, &mut None)?;
         let mut greeted = Vec::new();
         if greeting.is_some() {
             let said = tls.greeting(&attempt)?;
