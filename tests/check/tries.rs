@@ -9,9 +9,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use rustls::ServerConfig;
+
 use super::{report, smarthost, Report};
 use crate::support::bridge::House;
-use crate::support::build::GROUP;
+use crate::support::build::without_ml_kem;
 use crate::support::limit::{within, without_hooks, USUAL};
 use crate::support::namespace::without_tool;
 use crate::support::outcome::refusal;
@@ -39,10 +41,7 @@ fn behind(house: &House, spoils: Spoils, connections: usize, spoiled: fn(usize, 
             if spoiled(number, large) {
                 spoil(tcp, spoils);
             } else {
-                let mut link = Link::new(tcp, &tls);
-                link.handshake();
-                link.send(b"220 smarthost.test\r\n");
-                link.until_closed();
+                greets(tcp, &tls);
             }
             Some(large)
         });
@@ -50,6 +49,14 @@ fn behind(house: &House, spoils: Spoils, connections: usize, spoiled: fn(usize, 
         ends_here(listener);
         hellos
     })
+}
+
+/// A server that says its greeting, and no more.
+fn greets(tcp: TcpStream, tls: &Arc<ServerConfig>) {
+    let mut link = Link::new(tcp, tls);
+    link.handshake();
+    link.send(b"220 smarthost.test\r\n");
+    link.until_closed();
 }
 
 /// The next connection is that of `done`.
@@ -95,7 +102,7 @@ fn look(house: &House, peer: &Peer<Vec<bool>>) -> Report {
 /// Goal: the cure that a session cannot know: without, with, without, and all three agree.
 #[test]
 fn ml_kem_in_the_way_is_found_and_the_cure_is_one_that_worked() {
-    if GROUP == "X25519" {
+    if without_ml_kem() {
         return;
     }
     within(USUAL, || {
@@ -136,7 +143,7 @@ fn report_with(house: &House, peer: &Peer<Vec<bool>>, option: &str) -> Report {
 /// Goal: a bug that was: a server that turned a try away was asked twice more.
 #[test]
 fn a_server_that_turns_a_try_away_is_not_asked_again() {
-    if GROUP == "X25519" {
+    if without_ml_kem() {
         return;
     }
     within(USUAL, || {
@@ -161,7 +168,7 @@ fn a_server_that_turns_a_try_away_is_not_asked_again() {
 /// lost.
 #[test]
 fn a_slow_greeting_is_an_answer_to_the_hello() {
-    if GROUP == "X25519" {
+    if without_ml_kem() {
         return;
     }
     within(USUAL, || {
@@ -201,7 +208,7 @@ fn packets(tcp: &TcpStream) -> usize {
 /// mails would be lost.
 #[test]
 fn a_link_that_loses_large_packets_is_told_as_that() {
-    if GROUP == "X25519" || without_tool("ss") {
+    if without_ml_kem() || without_tool("ss") {
         return;
     }
     within(USUAL, || {
@@ -215,10 +222,7 @@ fn a_link_that_loses_large_packets_is_told_as_that() {
                     if is_lost {
                         spoil(tcp, Spoils::Swallows);
                     } else {
-                        let mut link = Link::new(tcp, &tls);
-                        link.handshake();
-                        link.send(b"220 smarthost.test\r\n");
-                        link.until_closed();
+                        greets(tcp, &tls);
                     }
                     is_lost
                 })
@@ -239,7 +243,7 @@ fn a_link_that_loses_large_packets_is_told_as_that() {
 /// Goal: a server that comes and goes is no reason to turn ML-KEM off.
 #[test]
 fn what_comes_and_goes_by_itself_is_no_cure() {
-    if GROUP == "X25519" {
+    if without_ml_kem() {
         return;
     }
     within(USUAL, || {
@@ -270,7 +274,7 @@ fn what_comes_and_goes_by_itself_is_no_cure() {
 
 #[test]
 fn a_server_that_closes_on_any_hello_is_told_as_that() {
-    if GROUP == "X25519" {
+    if without_ml_kem() {
         return;
     }
     within(USUAL, || {
@@ -289,7 +293,7 @@ fn a_server_that_closes_on_any_hello_is_told_as_that() {
 /// Goal: a server that refuses this machine, and not our hello.
 #[test]
 fn a_server_that_closes_before_any_hello_is_told_as_that() {
-    if GROUP == "X25519" {
+    if without_ml_kem() {
         return;
     }
     within(USUAL, || {
@@ -326,7 +330,7 @@ fn what_is_given_is_not_tried() {
 /// Goal: providers ban clients that connect too often. There are three hosts, and each would be worth three tries.
 #[test]
 fn no_run_makes_more_than_four_connections_beside_its_own() {
-    if GROUP == "X25519" {
+    if without_ml_kem() {
         return;
     }
     within(USUAL, || {
@@ -344,10 +348,7 @@ fn no_run_makes_more_than_four_connections_beside_its_own() {
                     if is_large(&tcp) == Some(true) {
                         spoil(tcp, Spoils::Closes);
                     } else {
-                        let mut link = Link::new(tcp, &tls);
-                        link.handshake();
-                        link.send(b"220 smarthost.test\r\n");
-                        link.until_closed();
+                        greets(tcp, &tls);
                     }
                 });
                 host

@@ -14,3 +14,9 @@ pub const GROUP: &str = match POST_QUANTUM {
 pub fn usual_roots() -> String {
     format!("not in {}", anchors_name(&Anchors::USUAL))
 }
+
+/// True in a build whose library has no ML-KEM: there is no hello to try without it.
+#[must_use]
+pub fn without_ml_kem() -> bool {
+    !POST_QUANTUM
+}
